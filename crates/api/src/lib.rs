@@ -1,0 +1,37 @@
+//! Kubernetes objects and the words in which the components speak of them.
+//!
+//! Components meet only through objects: they read [`Listers`], are handed the time, and answer
+//! with a [`Plan`]. The store (crate `apiserver`) is the only writer, the loop (crate `sim`) the
+//! only one who calls. This crate knows neither.
+
+mod component;
+mod kind;
+mod listers;
+mod name;
+mod object;
+mod objects;
+mod plan;
+
+pub mod fields;
+pub mod pods;
+pub mod quantity;
+pub mod resources;
+pub mod selector;
+pub mod taints;
+pub mod time;
+pub mod zones;
+
+pub use component::{Change, Component, ComponentId, Settings, View, WorkQueue};
+pub use kind::Kind;
+pub use listers::Listers;
+pub use name::ObjectRef;
+pub use object::{Object, Resource};
+pub use objects::Objects;
+pub use plan::{
+    Action, ApiError, ApiReason, DeleteOptions, EventSpec, FieldCause, Patch, Plan, Propagation,
+};
+pub use time::Timestamp;
+pub use zones::Zones;
+
+pub use k8s_openapi;
+pub use view;

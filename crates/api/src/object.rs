@@ -1,0 +1,189 @@
+//! One enum over all kinds of objects, and the trait by which typed code reaches into it.
+
+use std::sync::Arc;
+
+use k8s_openapi::api;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use crate::{Kind, ObjectRef};
+
+/// A type that the store keeps.
+pub trait Resource: Clone + Default + PartialEq + Serialize + Sized {
+    /// Its kind.
+    const KIND: Kind;
+    /// The object as this type, if it is one.
+    fn from_object(object: &Object) -> Option<&Arc<Self>>;
+    /// Wraps it.
+    fn into_object(self) -> Object;
+    /// Its metadata.
+    fn meta(&self) -> &ObjectMeta;
+    /// Its metadata, for change.
+    fn meta_mut(&mut self) -> &mut ObjectMeta;
+
+    /// `metadata.name`, empty while it has none.
+    fn name(&self) -> &str {
+        self.meta().name.as_deref().unwrap_or_default()
+    }
+    /// `metadata.namespace`, empty where there is none.
+    fn namespace(&self) -> &str {
+        self.meta().namespace.as_deref().unwrap_or_default()
+    }
+    /// `metadata.uid`, empty before it is stored.
+    fn uid(&self) -> &str {
+        self.meta().uid.as_deref().unwrap_or_default()
+    }
+    /// Its key.
+    fn object_ref(&self) -> ObjectRef {
+        ObjectRef::new(Self::KIND, self.namespace(), self.name())
+    }
+    /// A controlling owner reference to this object, as `metav1.NewControllerRef` makes it.
+    fn controller_ref(&self) -> OwnerReference {
+        OwnerReference {
+            api_version: Self::KIND.api_version(),
+            block_owner_deletion: Some(true),
+            controller: Some(true),
+            kind: Self::KIND.name().to_owned(),
+            name: self.name().to_owned(),
+            uid: self.uid().to_owned(),
+        }
+    }
+}
+
+macro_rules! objects {
+    ($($kind:ident = $path:path),* $(,)?) => {
+        /// An object of any kind. A clone shares the data.
+        #[derive(Clone, Debug, PartialEq)]
+        pub enum Object { $(
+            #[doc = concat!("A `", stringify!($kind), "`.")]
+            $kind(Arc<$path>),
+        )* }
+
+        $(impl Resource for $path {
+            const KIND: Kind = Kind::$kind;
+            fn from_object(object: &Object) -> Option<&Arc<Self>> {
+                match object { Object::$kind(it) => Some(it), _ => None }
+            }
+            fn into_object(self) -> Object { Object::$kind(Arc::new(self)) }
+            fn meta(&self) -> &ObjectMeta { &self.metadata }
+            fn meta_mut(&mut self) -> &mut ObjectMeta { &mut self.metadata }
+        })*
+
+        impl Object {
+            /// The kind.
+            #[must_use]
+            pub const fn kind(&self) -> Kind {
+                match self { $(Object::$kind(_) => Kind::$kind,)* }
+            }
+            /// The metadata.
+            #[must_use]
+            pub fn meta(&self) -> &ObjectMeta {
+                match self { $(Object::$kind(it) => &it.metadata,)* }
+            }
+            /// The metadata, for change; copies the object if it is shared.
+            pub fn meta_mut(&mut self) -> &mut ObjectMeta {
+                match self { $(Object::$kind(it) => &mut Arc::make_mut(it).metadata,)* }
+            }
+            /// Whether two objects are the same allocation: unchanged for certain.
+            #[must_use]
+            pub fn same(&self, other: &Object) -> bool {
+                match (self, other) {
+                    $((Object::$kind(a), Object::$kind(b)) => Arc::ptr_eq(a, b),)*
+                    _ => false,
+                }
+            }
+            /// Reads an object of a known kind.
+            ///
+            /// # Errors
+            /// What the deserializer reports.
+            pub fn deserialize_kind<'de, D: Deserializer<'de>>(
+                kind: Kind,
+                deserializer: D,
+            ) -> Result<Object, D::Error> {
+                match kind { $(
+                    Kind::$kind => <$path>::deserialize(deserializer).map(Resource::into_object),
+                )* }
+            }
+        }
+
+        impl Serialize for Object {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                match self { $(Object::$kind(it) => it.serialize(serializer),)* }
+            }
+        }
+    };
+}
+
+objects! {
+    Namespace = api::core::v1::Namespace,
+    Node = api::core::v1::Node,
+    Pod = api::core::v1::Pod,
+    Service = api::core::v1::Service,
+    ConfigMap = api::core::v1::ConfigMap,
+    Secret = api::core::v1::Secret,
+    ServiceAccount = api::core::v1::ServiceAccount,
+    PersistentVolume = api::core::v1::PersistentVolume,
+    PersistentVolumeClaim = api::core::v1::PersistentVolumeClaim,
+    ResourceQuota = api::core::v1::ResourceQuota,
+    LimitRange = api::core::v1::LimitRange,
+    Event = api::core::v1::Event,
+    Binding = api::core::v1::Binding,
+    ReplicaSet = api::apps::v1::ReplicaSet,
+    Deployment = api::apps::v1::Deployment,
+    StatefulSet = api::apps::v1::StatefulSet,
+    DaemonSet = api::apps::v1::DaemonSet,
+    ControllerRevision = api::apps::v1::ControllerRevision,
+    Job = api::batch::v1::Job,
+    CronJob = api::batch::v1::CronJob,
+    EndpointSlice = api::discovery::v1::EndpointSlice,
+    Lease = api::coordination::v1::Lease,
+    PodDisruptionBudget = api::policy::v1::PodDisruptionBudget,
+    PriorityClass = api::scheduling::v1::PriorityClass,
+    StorageClass = api::storage::v1::StorageClass,
+    CSINode = api::storage::v1::CSINode,
+    CSIDriver = api::storage::v1::CSIDriver,
+}
+
+impl Object {
+    /// Its key.
+    #[must_use]
+    pub fn object_ref(&self) -> ObjectRef {
+        ObjectRef::new(self.kind(), self.namespace(), self.name())
+    }
+
+    /// `metadata.name`, empty while it has none.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        self.meta().name.as_deref().unwrap_or_default()
+    }
+
+    /// `metadata.namespace`, empty where there is none.
+    #[must_use]
+    pub fn namespace(&self) -> &str {
+        self.meta().namespace.as_deref().unwrap_or_default()
+    }
+
+    /// `metadata.uid`, empty before it is stored.
+    #[must_use]
+    pub fn uid(&self) -> &str {
+        self.meta().uid.as_deref().unwrap_or_default()
+    }
+
+    /// The object as a known type.
+    #[must_use]
+    pub fn as_kind<T: Resource>(&self) -> Option<&T> {
+        T::from_object(self).map(AsRef::as_ref)
+    }
+
+    /// The owner reference with `controller: true`. Upstream: `metav1.GetControllerOf`.
+    #[must_use]
+    pub fn controller(&self) -> Option<&OwnerReference> {
+        controller_of(self.meta())
+    }
+}
+
+/// The owner reference with `controller: true`. Upstream: `metav1.GetControllerOf`.
+#[must_use]
+pub fn controller_of(meta: &ObjectMeta) -> Option<&OwnerReference> {
+    meta.owner_references.iter().flatten().find(|it| it.controller == Some(true))
+}

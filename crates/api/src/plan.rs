@@ -1,0 +1,272 @@
+//! What a component wants done, as data. Only the store carries it out.
+
+use std::fmt;
+use std::sync::Arc;
+
+use crate::{Kind, Object, ObjectRef, Timestamp};
+
+/// The answer of a component: actions in order, and when it wants to look again.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Plan {
+    /// Carried out in order. The first that fails ends the plan; the runner then asks the
+    /// component what follows ([`crate::Component::applied`]) and queues the key again with
+    /// upstream's back-off.
+    pub actions: Vec<Action>,
+    /// Queue the same key again at this time. Upstream: `AddAfter`.
+    pub requeue_at: Option<Timestamp>,
+    /// Set by the scheduler: what each plugin said.
+    pub diagnosis: Option<Arc<view::Diagnosis>>,
+}
+
+impl Plan {
+    /// Adds an action.
+    pub fn push(&mut self, action: Action) {
+        self.actions.push(action);
+    }
+
+    /// Asks to be called again at `at`, or earlier if an earlier time was asked for already.
+    pub fn requeue(&mut self, at: Timestamp) {
+        self.requeue_at = Some(self.requeue_at.map_or(at, |it| it.min(at)));
+    }
+
+    /// Records a Kubernetes Event.
+    pub fn record(&mut self, event: EventSpec) {
+        self.actions.push(Action::Record(event));
+    }
+
+    /// Whether nothing is to be done now.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.actions.is_empty()
+    }
+}
+
+/// One write.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Action {
+    /// Creates an object (an empty name with `generateName` asks for a random suffix), and records
+    /// an Event on success or failure. In their texts `{name}` stands for the name that the
+    /// object got and `{error}` for the error.
+    Create {
+        /// What to create.
+        object: Object,
+        /// Recorded when it worked.
+        created: Option<EventSpec>,
+        /// Recorded when it did not.
+        failed: Option<EventSpec>,
+    },
+    /// Replaces metadata and spec; the status stays. A `resourceVersion` in it must be current.
+    Update(Object),
+    /// Replaces the status; spec and metadata stay (but for what the status subresource of the
+    /// kind may change).
+    UpdateStatus(Object),
+    /// Changes an object by a patch, of its main resource or a subresource (`status`, `scale`).
+    Patch {
+        /// Which object.
+        key: ObjectRef,
+        /// Empty for the main resource.
+        subresource: &'static str,
+        /// The change.
+        patch: Patch,
+    },
+    /// Deletes an object.
+    Delete {
+        /// Which object.
+        key: ObjectRef,
+        /// How.
+        options: DeleteOptions,
+    },
+    /// Binds a pod to a node through the `binding` subresource.
+    Bind {
+        /// The pod.
+        pod: ObjectRef,
+        /// The node's name.
+        node: String,
+    },
+    /// Evicts a pod through the `eviction` subresource, which honours disruption budgets.
+    Evict {
+        /// The pod.
+        pod: ObjectRef,
+        /// As for a deletion.
+        options: DeleteOptions,
+    },
+    /// Records a Kubernetes Event, correlated with earlier ones as client-go does.
+    Record(EventSpec),
+}
+
+/// The kinds of patches that the API server takes, as JSON.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Patch {
+    /// RFC 7386.
+    Merge(serde_json::Value),
+    /// Lists merge by their key, as the types say.
+    Strategic(serde_json::Value),
+    /// RFC 6902.
+    Json(serde_json::Value),
+}
+
+/// What happens to the dependents of a deleted object.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Propagation {
+    /// The garbage collector deletes them afterwards.
+    #[default]
+    Background,
+    /// The object stays, with a finalizer, until they are gone.
+    Foreground,
+    /// They lose their owner and stay.
+    Orphan,
+}
+
+/// How to delete.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct DeleteOptions {
+    /// `None`: the object's own (30 s for pods without one).
+    pub grace_period_seconds: Option<i64>,
+    /// `None`: the kind's default, which is background for all kinds here.
+    pub propagation: Option<Propagation>,
+    /// Refuses with a conflict if the object has another uid.
+    pub uid: Option<String>,
+}
+
+/// A Kubernetes Event to be recorded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EventSpec {
+    /// What it is about.
+    pub regarding: ObjectRef,
+    /// Its uid.
+    pub uid: String,
+    /// `Warning` instead of `Normal`.
+    pub warning: bool,
+    /// A word in camel case.
+    pub reason: String,
+    /// The sentence.
+    pub message: String,
+    /// `source.component`, such as `job-controller`.
+    pub component: String,
+    /// `source.host`: the node, for the kubelet's events; else empty.
+    pub host: String,
+    /// `involvedObject.fieldPath`, such as `spec.containers{main}`; mostly empty.
+    pub field_path: String,
+}
+
+impl EventSpec {
+    /// A `Normal` event.
+    pub fn normal(
+        component: &str,
+        object: &Object,
+        reason: &str,
+        message: impl Into<String>,
+    ) -> Self {
+        Self {
+            regarding: object.object_ref(),
+            uid: object.uid().to_owned(),
+            warning: false,
+            reason: reason.to_owned(),
+            message: message.into(),
+            component: component.to_owned(),
+            host: String::new(),
+            field_path: String::new(),
+        }
+    }
+
+    /// A `Warning` event.
+    pub fn warning(
+        component: &str,
+        object: &Object,
+        reason: &str,
+        message: impl Into<String>,
+    ) -> Self {
+        Self { warning: true, ..Self::normal(component, object, reason, message) }
+    }
+}
+
+/// Kubernetes' reasons for a refusal. Upstream: `metav1.StatusReason`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names are upstream's and speak for themselves")]
+pub enum ApiReason {
+    NotFound,
+    AlreadyExists,
+    Conflict,
+    Invalid,
+    Forbidden,
+    BadRequest,
+    MethodNotAllowed,
+    TooManyRequests,
+    InternalError,
+}
+
+impl ApiReason {
+    /// The HTTP code that goes with it.
+    #[must_use]
+    pub const fn code(self) -> u16 {
+        match self {
+            Self::BadRequest => 400,
+            Self::Forbidden => 403,
+            Self::NotFound => 404,
+            Self::MethodNotAllowed => 405,
+            Self::AlreadyExists | Self::Conflict => 409,
+            Self::Invalid => 422,
+            Self::TooManyRequests => 429,
+            Self::InternalError => 500,
+        }
+    }
+}
+
+/// One cause of a refusal. Upstream: `metav1.StatusCause` and `field.Error`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FieldCause {
+    /// Upstream's cause type, such as `FieldValueRequired`.
+    pub kind: &'static str,
+    /// The path, such as `spec.containers[0].image`.
+    pub field: String,
+    /// The text without the path, such as `Required value`.
+    pub message: String,
+}
+
+/// A refusal by the API server, in its words.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct ApiError {
+    /// The reason.
+    pub reason: ApiReason,
+    /// The whole message of the `Status`.
+    pub message: String,
+    /// The kind that it is about, where it is about one.
+    pub kind: Option<Kind>,
+    /// The object's name.
+    pub name: String,
+    /// The field errors of an `Invalid`, or other causes.
+    pub causes: Vec<FieldCause>,
+}
+
+impl ApiError {
+    /// A refusal without causes.
+    pub fn new(reason: ApiReason, message: impl Into<String>) -> Self {
+        Self { reason, message: message.into(), kind: None, name: String::new(), causes: vec![] }
+    }
+
+    /// `pods "x" not found`.
+    #[must_use]
+    pub fn not_found(key: &ObjectRef) -> Self {
+        let message = format!("{} \"{}\" not found", key.kind.qualified_resource(), key.name);
+        Self::about(ApiReason::NotFound, key, message)
+    }
+
+    /// `pods "x" already exists`.
+    #[must_use]
+    pub fn already_exists(key: &ObjectRef) -> Self {
+        let message = format!("{} \"{}\" already exists", key.kind.qualified_resource(), key.name);
+        Self::about(ApiReason::AlreadyExists, key, message)
+    }
+
+    /// A refusal about an object.
+    pub fn about(reason: ApiReason, key: &ObjectRef, message: impl Into<String>) -> Self {
+        Self { kind: Some(key.kind), name: key.name.to_string(), ..Self::new(reason, message) }
+    }
+}
+
+impl fmt::Display for ApiReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self, f)
+    }
+}

@@ -1,0 +1,18 @@
+//! What the engine shows and the page draws: plain serde types without Kubernetes' own.
+//!
+//! They are compiled into the engine and into the page, so this crate stays small and knows
+//! neither the store nor the DOM. Times are integer milliseconds since the start of the scenario.
+
+mod cluster;
+mod diagnosis;
+mod diagnostic;
+mod run;
+
+pub use cluster::{
+    Amount, ContainerTile, Delta, EventRow, NodeCard, ObjectName, PodTile, Workload, WorkloadDetail,
+};
+pub use diagnosis::{
+    Diagnosis, NodeScores, NodeVerdict, PluginScore, PreemptionReport, StatusCode, Term,
+};
+pub use diagnostic::{Diagnostic, Position, Severity, Span};
+pub use run::{Mark, MarkKind, Notice, RunState};

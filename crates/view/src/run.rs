@@ -1,0 +1,81 @@
+//! The run: where the clock stands, what happened when, and what the engine has to say about it.
+
+use serde::{Deserialize, Serialize};
+
+use crate::ObjectName;
+
+/// Where the run stands.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct RunState {
+    /// Now, milliseconds since the start.
+    pub now_ms: i64,
+    /// The wall time of the start, milliseconds since 1970.
+    pub start_unix_ms: i64,
+    /// The furthest time that was simulated: the slider's right end.
+    pub horizon_ms: i64,
+    /// When the next event is due, if there is one.
+    pub next_ms: Option<i64>,
+    /// How many events have run up to now.
+    pub n_events: u64,
+    /// The seed of the run.
+    pub seed: u64,
+    /// A hash of the history up to now, 16 hexadecimal digits.
+    pub hash: String,
+    /// Revision of the cluster, for [`crate::Delta`].
+    pub revision: u64,
+    /// Grows whenever the past was changed or another scenario was loaded.
+    pub epoch: u64,
+    /// The title from the scenario, if it has one.
+    pub title: String,
+    /// Messages about the run, such as a budget that was reached.
+    pub notices: Vec<Notice>,
+}
+
+/// Something about the run that its reader must know.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Notice {
+    /// A stable word, such as `budget`, `assumed-duration`, `step-failed`.
+    pub code: String,
+    /// A sentence.
+    pub message: String,
+    /// The objects that it is about.
+    pub objects: Vec<ObjectName>,
+}
+
+/// The kinds of marks on the time line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum MarkKind {
+    /// The user or the scenario did something.
+    Step,
+    /// A pod was bound.
+    Bound,
+    /// A pod could not be placed.
+    Unschedulable,
+    /// A job finished.
+    JobDone,
+    /// A job failed.
+    JobFailed,
+    /// A cron job fired.
+    CronFired,
+    /// A pod failed, was evicted or crashed.
+    PodFailed,
+    /// A node joined, left, failed or recovered.
+    Node,
+}
+
+/// One interesting moment on the time line.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Mark {
+    /// Milliseconds of the run.
+    pub at_ms: i64,
+    /// What kind of moment.
+    pub kind: MarkKind,
+    /// What it is about.
+    pub object: ObjectName,
+    /// A few words.
+    pub text: String,
+}
