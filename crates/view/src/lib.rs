@@ -6,6 +6,8 @@
 mod cluster;
 mod diagnosis;
 mod diagnostic;
+mod lanes;
+mod link;
 mod run;
 
 pub use cluster::{
@@ -15,4 +17,6 @@ pub use diagnosis::{
     Diagnosis, NodeScores, NodeVerdict, PluginScore, PreemptionReport, StatusCode, Term,
 };
 pub use diagnostic::{Diagnostic, Position, Severity, Span};
-pub use run::{Mark, MarkKind, Notice, RunState};
+pub use lanes::{Lane, Outcome, Span as LaneSpan};
+pub use link::{LINK_MAX_BYTES, LINK_PREFIX, LinkFile, LinkState, TimedAction};
+pub use run::{CommandResult, Fork, Mark, MarkKind, Notice, RunState};

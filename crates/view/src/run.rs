@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::ObjectName;
+use crate::{ObjectName, TimedAction};
 
 /// Where the run stands.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -78,4 +78,32 @@ pub struct Mark {
     pub object: ObjectName,
     /// A few words.
     pub text: String,
+}
+
+/// What a command or a manifest did.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct CommandResult {
+    /// What kubectl prints, standard output and error together, in order.
+    pub output: String,
+    /// 0 when all went well.
+    pub exit_code: i32,
+    /// Set when the command changed the past: the run that was there before.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub forked: Option<Fork>,
+}
+
+/// The future that a change of the past discarded. Handing `actions` back to the engine and
+/// seeking to `horizon_ms` restores it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Fork {
+    /// Where the change was made, milliseconds of the run.
+    pub at_ms: i64,
+    /// How far the discarded run had come.
+    pub horizon_ms: i64,
+    /// How many of its events were discarded.
+    pub n_events: u64,
+    /// All actions of the run before the change.
+    pub actions: Vec<TimedAction>,
 }
