@@ -25,7 +25,7 @@ pub use component::{Change, Component, ComponentId, Settings, View, WorkQueue};
 pub use kind::Kind;
 pub use listers::Listers;
 pub use name::ObjectRef;
-pub use object::{Object, Resource};
+pub use object::{Object, Resource, controller_of};
 pub use objects::Objects;
 pub use plan::{
     Action, ApiError, ApiReason, DeleteOptions, EventSpec, FieldCause, Patch, Plan, Propagation,

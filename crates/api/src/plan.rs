@@ -51,9 +51,9 @@ pub enum Action {
         /// What to create.
         object: Object,
         /// Recorded when it worked.
-        created: Option<EventSpec>,
+        created: Option<Box<EventSpec>>,
         /// Recorded when it did not.
-        failed: Option<EventSpec>,
+        failed: Option<Box<EventSpec>>,
     },
     /// Replaces metadata and spec; the status stays. A `resourceVersion` in it must be current.
     Update(Object),
