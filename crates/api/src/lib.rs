@@ -12,10 +12,12 @@ mod object;
 mod objects;
 mod plan;
 
+pub mod duration;
 pub mod fields;
 pub mod pods;
 pub mod quantity;
 pub mod resources;
+pub mod scenario;
 pub mod selector;
 pub mod taints;
 pub mod time;
