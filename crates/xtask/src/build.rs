@@ -1,0 +1,63 @@
+//! From Rust and JavaScript sources to the static site in `dist/`.
+
+use std::path::Path;
+
+use crate::shell::{Result, cargo, command, root, run};
+use crate::tools;
+
+/// The two modules: crate, directory under `web/pkg`, wasm-opt level.
+const MODULES: [(&str, &str, &str); 2] = [("wasm", "engine", "-O3"), ("web", "ui", "-Oz")];
+
+/// Writes the site to `dist/`.
+pub(crate) fn build() -> Result<()> {
+    tools::wasm_target()?;
+    tools::npm_packages()?;
+    let bindgen = tools::wasm_bindgen()?;
+    for (package, _, _) in MODULES {
+        let args = ["build", "-p", package, "--lib", "--profile", "wasm", "--target"];
+        let mut build = cargo(&args);
+        build.arg("wasm32-unknown-unknown");
+        run(&format!("compiling {package} to wasm"), build)?;
+    }
+    for (package, directory, level) in MODULES {
+        bind(&bindgen, package, directory, level)?;
+    }
+    run("bundling with Vite", command("npm", &["run", "--silent", "build", "--prefix", "web"]))?;
+    println!("   the site is in dist/");
+    Ok(())
+}
+
+/// Makes the JavaScript bindings of a module and optimizes it.
+fn bind(bindgen: &Path, package: &str, directory: &str, level: &str) -> Result<()> {
+    let target = std::env::var_os("CARGO_TARGET_DIR").map(std::path::PathBuf::from);
+    let target = target.unwrap_or_else(|| root().join("target"));
+    let wasm = target.join("wasm32-unknown-unknown/wasm").join(format!("{package}.wasm"));
+    let out = root().join("web/pkg").join(directory);
+    let mut bind = command(bindgen, &["--target", "web", "--out-name", directory, "--out-dir"]);
+    bind.arg(&out).arg(&wasm);
+    run(&format!("binding {package}"), bind)?;
+    let module = out.join(format!("{directory}_bg.wasm"));
+    let small = out.join(format!("{directory}_bg.opt.wasm"));
+    let mut opt = command(root().join("web/node_modules/.bin/wasm-opt"), &[level]);
+    opt.args(["--enable-bulk-memory", "--enable-nontrapping-float-to-int", "--enable-sign-ext"]);
+    opt.args(["--enable-mutable-globals", "--enable-reference-types", "--enable-multivalue", "-o"]);
+    opt.arg(&small).arg(&module);
+    run(&format!("optimizing {package}"), opt)?;
+    std::fs::rename(&small, &module).map_err(|error| error.to_string())
+}
+
+/// Builds the site and serves it until the user stops it.
+pub(crate) fn serve(args: &[String]) -> Result<()> {
+    let port = match args {
+        [] => "4173",
+        [flag, port] if flag == "--port" => port,
+        _ => return Err("usage: cargo xtask serve [--port N]".to_owned()),
+    };
+    build()?;
+    println!("\n   Orrery is at http://localhost:{port}/  (Ctrl-C ends it)\n");
+    let vite =
+        ["exec", "--prefix", "web", "--", "vite", "preview", "--config", "web/vite.config.js"];
+    let mut preview = command("npm", &vite);
+    preview.args(["--port", port, "--strictPort"]);
+    run("serving", preview)
+}
