@@ -62,4 +62,14 @@ impl<'a> Listers<'a> {
         let keys = objects.owned_by(uid).filter(|key| key.kind == T::KIND);
         keys.filter_map(|key| typed(objects.get(key)?))
     }
+
+    /// The objects of a type in a namespace that no controller owns, by name. Only for `Pod`,
+    /// `ReplicaSet` and `ControllerRevision`, which controllers adopt.
+    pub fn orphans<T: Resource + 'a>(
+        &self,
+        namespace: &'a str,
+    ) -> impl Iterator<Item = &'a T> + use<'a, T> {
+        let objects = self.0;
+        objects.orphans(T::KIND, namespace).filter_map(|key| typed(objects.get(key)?))
+    }
 }

@@ -8,6 +8,9 @@ use std::sync::Arc;
 
 use crate::{Kind, Object, ObjectRef, Resource};
 
+/// Stands for the missing owner of an object that a controller could adopt.
+const NO_OWNER: &str = "";
+
 /// Namespace and name, in the order in which objects are listed.
 type Key = (Arc<str>, Arc<str>);
 type Table = Arc<BTreeMap<Key, Object>>;
@@ -19,7 +22,7 @@ pub struct Objects {
     tables: BTreeMap<Kind, Table>,
     /// Pods by `spec.nodeName`.
     by_node: Index,
-    /// Everything by the uid of each of its owners.
+    /// Everything by the uid of each of its owners; what could be adopted, by [`NO_OWNER`].
     by_owner: Index,
 }
 
@@ -97,12 +100,25 @@ impl Objects {
         self.by_owner.get(uid).into_iter().flatten()
     }
 
+    /// The keys of the objects of a kind in a namespace that no controller owns, by name. Kept for
+    /// the kinds that controllers adopt: `Pod`, `ReplicaSet` and `ControllerRevision`.
+    pub fn orphans<'a>(
+        &'a self,
+        kind: Kind,
+        namespace: &'a str,
+    ) -> impl Iterator<Item = &'a ObjectRef> {
+        let from = ObjectRef::new(kind, namespace, "");
+        let keys = self.by_owner.get(NO_OWNER).into_iter();
+        keys.flat_map(move |keys| keys.range(from.clone()..))
+            .take_while(move |key| key.kind == kind && &*key.namespace == namespace)
+    }
+
     fn index(&mut self, key: &ObjectRef, object: &Object, add: bool) {
         if let Some(node) = node_of(object) {
             edit(&mut self.by_node, node, key, add);
         }
-        for owner in object.meta().owner_references.iter().flatten() {
-            edit(&mut self.by_owner, &owner.uid, key, add);
+        for uid in owners_of(object) {
+            edit(&mut self.by_owner, uid, key, add);
         }
     }
 
@@ -111,13 +127,19 @@ impl Objects {
         if let Some(node) = node_of(old).filter(|it| node_of(new) != Some(it)) {
             edit(&mut self.by_node, node, key, false);
         }
-        let owners = |object: &Object| -> BTreeSet<String> {
-            object.meta().owner_references.iter().flatten().map(|it| it.uid.clone()).collect()
-        };
-        for uid in owners(old).difference(&owners(new)) {
+        for uid in owners_of(old).filter(|uid| !owners_of(new).any(|it| it == *uid)) {
             edit(&mut self.by_owner, uid, key, false);
         }
     }
+}
+
+/// The uids under which an object is found in the owner index.
+fn owners_of(object: &Object) -> impl Iterator<Item = &str> {
+    let adoptable =
+        matches!(object.kind(), Kind::Pod | Kind::ReplicaSet | Kind::ControllerRevision);
+    let orphan = adoptable && object.controller().is_none();
+    let owners = object.meta().owner_references.iter().flatten().map(|it| it.uid.as_str());
+    owners.chain(orphan.then_some(NO_OWNER))
 }
 
 fn node_of(object: &Object) -> Option<&str> {
