@@ -1,1 +1,15 @@
-//! TODO
+//! The controllers of kube-controller-manager, one module each.
+//!
+//! Every controller is an [`api::Component`]: it reacts to changes by queueing keys, and decides
+//! for one key what to change. None of them knows another.
+
+mod controller_utils;
+pub mod replicaset;
+
+use api::Component;
+
+/// All controllers, in the order in which they hear of a change.
+#[must_use]
+pub fn all() -> Vec<Box<dyn Component>> {
+    vec![Box::new(replicaset::ReplicaSetController)]
+}

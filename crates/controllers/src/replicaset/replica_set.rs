@@ -1,0 +1,250 @@
+//! Compares the pods of a ReplicaSet with its spec, and creates, deletes, adopts and releases.
+//!
+//! Upstream: `pkg/controller/replicaset/replica_set.go` and `replica_set_utils.go`, v1.36.
+//! Differs from upstream: creation stops at the first pod that is refused instead of at the end of
+//! its slow-start batch, because a plan ends with its first failure.
+
+use std::collections::BTreeMap;
+
+use api::time::{after_secs, meta_time};
+use api::{
+    ApiError, Change, Component, ComponentId, Kind, Object, ObjectRef, Plan, Resource, View,
+    WorkQueue, pods, selector,
+};
+use k8s_openapi::api::apps::v1::{
+    ReplicaSet, ReplicaSetCondition, ReplicaSetSpec, ReplicaSetStatus,
+};
+use k8s_openapi::api::core::v1::Pod;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
+
+use crate::controller_utils as utils;
+
+/// `source.component` of its events.
+const COMPONENT: &str = "replicaset-controller";
+/// At most so many pods are created or deleted at a time. Upstream: `BurstReplicas`.
+const BURST_REPLICAS: usize = 500;
+/// The condition that tells of refused pods. Upstream: `ReplicaSetReplicaFailure`.
+const REPLICA_FAILURE: &str = "ReplicaFailure";
+
+/// The controller. It remembers nothing: whatever it needs is in the store.
+#[derive(Clone, Debug)]
+pub struct ReplicaSetController;
+
+impl Component for ReplicaSetController {
+    fn id(&self) -> ComponentId {
+        ComponentId::ReplicaSet
+    }
+
+    fn start(&mut self, view: &View<'_>, queue: &mut WorkQueue) {
+        utils::enqueue_all::<ReplicaSet>(queue, view);
+    }
+
+    fn react(&mut self, change: &Change, view: &View<'_>, queue: &mut WorkQueue) {
+        let Some(object) = change.object() else { return };
+        match object.kind() {
+            Kind::ReplicaSet => utils::enqueue(queue, view, object.object_ref()),
+            Kind::Pod => utils::enqueue_owners::<ReplicaSet>(change, view, queue, selector_of),
+            _ => {}
+        }
+    }
+
+    fn decide(&mut self, key: &ObjectRef, view: &View<'_>) -> Plan {
+        view.listers.by_ref::<ReplicaSet>(key).map(|rs| sync(rs, view)).unwrap_or_default()
+    }
+
+    fn applied(
+        &mut self,
+        key: &ObjectRef,
+        results: &[Result<Option<Object>, ApiError>],
+        view: &View<'_>,
+    ) -> Plan {
+        let mut plan = Plan::default();
+        if let Some(Err(error)) = results.last()
+            && let Some(rs) = view.listers.by_ref::<ReplicaSet>(key)
+            && rs.metadata.deletion_timestamp.is_none()
+        {
+            let status = calculate_status(rs, &claimed_pods(rs, view), Some(error), view);
+            update_status(&mut plan, rs, status);
+        }
+        plan
+    }
+
+    fn boxed_clone(&self) -> Box<dyn Component> {
+        Box::new(self.clone())
+    }
+}
+
+fn selector_of(rs: &ReplicaSet) -> &LabelSelector {
+    const EVERYTHING: &LabelSelector =
+        &LabelSelector { match_expressions: None, match_labels: None };
+    rs.spec.as_ref().map_or(EVERYTHING, |it| &it.selector)
+}
+
+/// The pods that count.
+struct Claimed<'a> {
+    active: Vec<&'a Pod>,
+    terminating: usize,
+}
+
+/// Upstream: `syncReplicaSet`.
+fn sync(rs: &ReplicaSet, view: &View<'_>) -> Plan {
+    let mut plan = Plan::default();
+    let Some(spec) = &rs.spec else { return plan };
+    let active = utils::claim::<Pod>(&mut plan, rs, &spec.selector, view, pods::is_active);
+    let claimed = Claimed { terminating: count_terminating(rs, spec, view), active };
+    if rs.metadata.deletion_timestamp.is_none() {
+        manage_replicas(&mut plan, rs, spec, &claimed.active, view);
+    }
+    let status = calculate_status(rs, &claimed, None, view);
+    let min_ready_seconds = spec.min_ready_seconds.unwrap_or(0);
+    if min_ready_seconds > 0 && status.ready_replicas != status.available_replicas {
+        let active = claimed.active.iter().copied();
+        let next = utils::next_availability_check(active, min_ready_seconds, view.now);
+        plan.requeue(next.unwrap_or(after_secs(view.now, min_ready_seconds.into())));
+    }
+    update_status(&mut plan, rs, status);
+    plan
+}
+
+/// The pods as they are after a plan was carried out.
+fn claimed_pods<'a>(rs: &ReplicaSet, view: &View<'a>) -> Claimed<'a> {
+    let Some(spec) = &rs.spec else { return Claimed { active: Vec::new(), terminating: 0 } };
+    let selects = |pod: &&Pod| selector::matches(&spec.selector, pod.metadata.labels.as_ref());
+    let owned = utils::owned::<Pod>(rs, view).filter(|it| pods::is_active(it));
+    let active = owned.filter(selects).collect();
+    Claimed { active, terminating: count_terminating(rs, spec, view) }
+}
+
+fn count_terminating(rs: &ReplicaSet, spec: &ReplicaSetSpec, view: &View<'_>) -> usize {
+    utils::owned::<Pod>(rs, view)
+        .filter(|it| pods::is_terminating(it) && !pods::is_terminal(it))
+        .filter(|it| selector::matches(&spec.selector, it.metadata.labels.as_ref()))
+        .count()
+}
+
+/// Creates what is missing and deletes what is too much. Upstream: `manageReplicas`.
+fn manage_replicas(
+    plan: &mut Plan,
+    rs: &ReplicaSet,
+    spec: &ReplicaSetSpec,
+    active: &[&Pod],
+    view: &View<'_>,
+) {
+    let replicas = wanted_replicas(spec);
+    let missing = replicas.saturating_sub(active.len()).min(BURST_REPLICAS);
+    if missing > 0 && !utils::namespace_terminating(rs.namespace(), view) {
+        let template = spec.template.clone().unwrap_or_default();
+        let pod = utils::pod_from_template(&template, rs);
+        let creations = (0..missing).map(|_| utils::create_pod(COMPONENT, pod.clone(), rs));
+        plan.actions.extend(creations);
+    }
+    let surplus = active.len().saturating_sub(replicas).min(BURST_REPLICAS);
+    if surplus > 0 {
+        for pod in pods_to_delete(rs, active, surplus, view) {
+            utils::delete_pod(plan, COMPONENT, pod, rs);
+        }
+    }
+}
+
+fn wanted_replicas(spec: &ReplicaSetSpec) -> usize {
+    utils::size(spec.replicas.unwrap_or(1))
+}
+
+/// The pods that go when there are too many. Pods of sibling ReplicaSets (those of the same
+/// Deployment) on the same node make a pod go earlier. Upstream: `getPodsToDelete`.
+fn pods_to_delete<'a>(
+    rs: &ReplicaSet,
+    active: &[&'a Pod],
+    surplus: usize,
+    view: &View<'_>,
+) -> Vec<&'a Pod> {
+    let mut pods = active.to_vec();
+    if surplus < pods.len() {
+        let on_node = related_pods_by_node(rs, view);
+        let rank = |pod: &Pod| pods::node_name(pod).and_then(|it| on_node.get(it)).copied();
+        utils::sort_for_deletion(&mut pods, view.now, |pod| rank(pod).unwrap_or(0));
+    }
+    pods.truncate(surplus);
+    pods
+}
+
+/// Upstream: `getIndirectlyRelatedPods`.
+fn related_pods_by_node<'a>(rs: &ReplicaSet, view: &View<'a>) -> BTreeMap<&'a str, usize> {
+    let mut on_node = BTreeMap::new();
+    let Some(owner) = api::controller_of(&rs.metadata) else { return on_node };
+    for sibling in view.listers.owned_by::<ReplicaSet>(&owner.uid) {
+        for pod in utils::owned::<Pod>(sibling, view).filter(|it| pods::is_active(it)) {
+            if let Some(node) = pods::node_name(pod) {
+                *on_node.entry(node).or_default() += 1;
+            }
+        }
+    }
+    on_node
+}
+
+/// Upstream: `calculateStatus`.
+fn calculate_status(
+    rs: &ReplicaSet,
+    claimed: &Claimed<'_>,
+    failure: Option<&ApiError>,
+    view: &View<'_>,
+) -> ReplicaSetStatus {
+    let mut status = rs.status.clone().unwrap_or_default();
+    let Some(spec) = &rs.spec else { return status };
+    let template_labels =
+        spec.template.as_ref().and_then(|it| it.metadata.as_ref()?.labels.as_ref());
+    let template_labels =
+        LabelSelector { match_labels: template_labels.cloned(), match_expressions: None };
+    let min_ready_seconds = spec.min_ready_seconds.unwrap_or(0);
+    let n = |question: &dyn Fn(&Pod) -> bool| {
+        utils::count(claimed.active.iter().filter(|pod| question(pod)).count())
+    };
+    let fully_labeled = n(&|pod| selector::matches(&template_labels, pod.metadata.labels.as_ref()));
+    let available = n(&|pod| pods::is_available(pod, min_ready_seconds, view.now));
+
+    status.replicas = utils::count(claimed.active.len());
+    status.fully_labeled_replicas = utils::nonzero(fully_labeled);
+    status.ready_replicas = utils::nonzero(n(&pods::is_ready));
+    status.available_replicas = utils::nonzero(available);
+    status.terminating_replicas = Some(utils::count(claimed.terminating));
+    status.observed_generation = rs.metadata.generation;
+    set_failure(&mut status, wanted_replicas(spec), claimed.active.len(), failure, view);
+    status
+}
+
+/// Sets or clears the condition that pods could not be created or deleted. The first error stays
+/// until one round has gone without.
+fn set_failure(
+    status: &mut ReplicaSetStatus,
+    wanted: usize,
+    have: usize,
+    failure: Option<&ApiError>,
+    view: &View<'_>,
+) {
+    let present = status.conditions.iter().flatten().any(|it| it.type_ == REPLICA_FAILURE);
+    match failure {
+        Some(error) if !present && wanted != have => {
+            let reason = if have < wanted { "FailedCreate" } else { "FailedDelete" };
+            status.conditions.get_or_insert_default().push(ReplicaSetCondition {
+                type_: REPLICA_FAILURE.to_owned(),
+                status: "True".to_owned(),
+                last_transition_time: Some(meta_time(view.now)),
+                reason: Some(reason.to_owned()),
+                message: Some(error.message.clone()),
+            });
+        }
+        None if present => {
+            let conditions = status.conditions.take().unwrap_or_default();
+            let rest: Vec<_> =
+                conditions.into_iter().filter(|it| it.type_ != REPLICA_FAILURE).collect();
+            status.conditions = (!rest.is_empty()).then_some(rest);
+        }
+        _ => {}
+    }
+}
+
+fn update_status(plan: &mut Plan, rs: &ReplicaSet, status: ReplicaSetStatus) {
+    if rs.status.as_ref() != Some(&status) {
+        plan.push(utils::update_status(ReplicaSet { status: Some(status), ..rs.clone() }));
+    }
+}
