@@ -89,6 +89,7 @@ fn in_browsers(parts: &mut Parts) {
             let mut test = cargo(&["test", "-p", package, "--target", "wasm32-unknown-unknown"]);
             test.env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUNNER", &runner);
             test.env(variable, driver).env("WASM_BINDGEN_TEST_TIMEOUT", "300");
+            test.env("WASM_BINDGEN_TEST_WEBDRIVER_JSON", root().join("tests/webdriver.json"));
             parts.tests(&format!("{package} in {name}"), Ok(test));
         }
     }
