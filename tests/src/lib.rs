@@ -1,1 +1,3 @@
 //! Conformance runner and scenario suite.
+
+pub mod suite;
