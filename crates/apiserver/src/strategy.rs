@@ -1,0 +1,351 @@
+//! What each kind does with an object before it is stored: which fields a request may set, which
+//! the server fills in, and when `metadata.generation` grows.
+//!
+//! Upstream: `pkg/registry/*/*/strategy.go`, v1.36.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use api::{Object, Timestamp};
+use k8s_openapi::api::batch::v1::Job;
+use k8s_openapi::api::core::v1::{Pod, PodTemplateSpec};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, ObjectMeta};
+
+mod qos;
+
+pub use qos::qos_class;
+
+/// Runs the body for two objects of the same kind, if the kind has a status.
+macro_rules! with_status {
+    ($a:expr, $b:expr, |$x:ident, $y:ident| $body:block) => {
+        match ($a, $b) {
+            (Object::Namespace($x), Object::Namespace($y)) => $body,
+            (Object::Node($x), Object::Node($y)) => $body,
+            (Object::Pod($x), Object::Pod($y)) => $body,
+            (Object::Service($x), Object::Service($y)) => $body,
+            (Object::PersistentVolume($x), Object::PersistentVolume($y)) => $body,
+            (Object::PersistentVolumeClaim($x), Object::PersistentVolumeClaim($y)) => $body,
+            (Object::ResourceQuota($x), Object::ResourceQuota($y)) => $body,
+            (Object::ReplicaSet($x), Object::ReplicaSet($y)) => $body,
+            (Object::Deployment($x), Object::Deployment($y)) => $body,
+            (Object::StatefulSet($x), Object::StatefulSet($y)) => $body,
+            (Object::DaemonSet($x), Object::DaemonSet($y)) => $body,
+            (Object::Job($x), Object::Job($y)) => $body,
+            (Object::CronJob($x), Object::CronJob($y)) => $body,
+            (Object::PodDisruptionBudget($x), Object::PodDisruptionBudget($y)) => $body,
+            _ => {}
+        }
+    };
+}
+
+/// Runs the body for an object whose kind counts generations.
+macro_rules! with_generation {
+    ($a:expr, $b:expr, |$x:ident, $y:ident| $body:block) => {
+        match ($a, $b) {
+            (Object::Pod($x), Object::Pod($y)) => $body,
+            (Object::ReplicaSet($x), Object::ReplicaSet($y)) => $body,
+            (Object::Deployment($x), Object::Deployment($y)) => $body,
+            (Object::StatefulSet($x), Object::StatefulSet($y)) => $body,
+            (Object::DaemonSet($x), Object::DaemonSet($y)) => $body,
+            (Object::Job($x), Object::Job($y)) => $body,
+            (Object::CronJob($x), Object::CronJob($y)) => $body,
+            (Object::PodDisruptionBudget($x), Object::PodDisruptionBudget($y)) => $body,
+            _ => {}
+        }
+    };
+}
+
+/// Prepares a new object. Its uid must be set. Upstream: `PrepareForCreate`.
+pub fn prepare_for_create(object: &mut Object) {
+    match object {
+        Object::Pod(it) => prepare_pod(Arc::make_mut(it)),
+        Object::Job(it) => prepare_job(Arc::make_mut(it)),
+        Object::ReplicaSet(it) => {
+            let it = Arc::make_mut(it);
+            it.metadata.generation = Some(1);
+            it.status = Some(Default::default());
+        }
+        Object::Deployment(it) => {
+            let it = Arc::make_mut(it);
+            it.metadata.generation = Some(1);
+            it.status = Some(Default::default());
+        }
+        Object::StatefulSet(it) => {
+            let it = Arc::make_mut(it);
+            it.metadata.generation = Some(1);
+            // `availableReplicas` is written even when it is zero.
+            it.status = Some(k8s_openapi::api::apps::v1::StatefulSetStatus {
+                available_replicas: Some(0),
+                ..Default::default()
+            });
+        }
+        Object::DaemonSet(it) => {
+            let it = Arc::make_mut(it);
+            it.metadata.generation = Some(1);
+            it.status = Some(Default::default());
+            let generation = it.metadata.annotations.get_or_insert_default();
+            generation.entry(TEMPLATE_GENERATION.to_owned()).or_insert_with(|| "1".to_owned());
+        }
+        Object::CronJob(it) => {
+            let it = Arc::make_mut(it);
+            it.metadata.generation = Some(1);
+            it.status = Some(Default::default());
+        }
+        Object::PodDisruptionBudget(it) => {
+            let it = Arc::make_mut(it);
+            it.metadata.generation = Some(1);
+            it.status = Some(k8s_openapi::api::policy::v1::PodDisruptionBudgetStatus::default());
+        }
+        Object::Namespace(it) => prepare_namespace(Arc::make_mut(it)),
+        Object::PersistentVolume(it) => {
+            let phase = Some("Pending".to_owned());
+            Arc::make_mut(it).status = Some(k8s_openapi::api::core::v1::PersistentVolumeStatus {
+                phase,
+                ..Default::default()
+            });
+        }
+        Object::PersistentVolumeClaim(it) => {
+            let phase = Some("Pending".to_owned());
+            Arc::make_mut(it).status =
+                Some(k8s_openapi::api::core::v1::PersistentVolumeClaimStatus {
+                    phase,
+                    ..Default::default()
+                });
+        }
+        Object::ResourceQuota(it) => Arc::make_mut(it).status = Some(Default::default()),
+        Object::Service(it) => {
+            Arc::make_mut(it).status = Some(k8s_openapi::api::core::v1::ServiceStatus {
+                load_balancer: Some(Default::default()),
+                conditions: None,
+            });
+        }
+        Object::EndpointSlice(it) => Arc::make_mut(it).metadata.generation = Some(1),
+        _ => {}
+    }
+}
+
+/// Where `apps/v1` keeps the `spec.templateGeneration` of older versions.
+pub const TEMPLATE_GENERATION: &str = "deprecated.daemonset.template.generation";
+
+fn prepare_pod(pod: &mut Pod) {
+    pod.metadata.generation = Some(1);
+    let mut status = k8s_openapi::api::core::v1::PodStatus {
+        phase: Some("Pending".to_owned()),
+        qos_class: Some(qos_class(pod).to_owned()),
+        ..Default::default()
+    };
+    let spec = pod.spec.get_or_insert_default();
+    merge_match_label_keys(&pod.metadata, spec);
+    if !spec.scheduling_gates.as_deref().unwrap_or_default().is_empty() {
+        status.conditions = Some(vec![k8s_openapi::api::core::v1::PodCondition {
+            type_: "PodScheduled".to_owned(),
+            status: "False".to_owned(),
+            reason: Some("SchedulingGated".to_owned()),
+            message: Some("Scheduling is blocked due to non-empty scheduling gates".to_owned()),
+            ..Default::default()
+        }]);
+    }
+    pod.status = Some(status);
+}
+
+/// Writes `matchLabelKeys` and `mismatchLabelKeys` into the selectors of pod affinity and of
+/// spread constraints. Upstream: `applyMatchLabelKeysAndMismatchLabelKeys`.
+fn merge_match_label_keys(meta: &ObjectMeta, spec: &mut k8s_openapi::api::core::v1::PodSpec) {
+    let empty = BTreeMap::new();
+    let labels = meta.labels.as_ref().unwrap_or(&empty);
+    let Some(affinity) = &mut spec.affinity else { return };
+    let affine = affinity.pod_affinity.iter_mut().flat_map(|it| {
+        let preferred = it.preferred_during_scheduling_ignored_during_execution.iter_mut();
+        let preferred = preferred.flatten().map(|it| &mut it.pod_affinity_term);
+        let required = it.required_during_scheduling_ignored_during_execution.iter_mut().flatten();
+        preferred.chain(required)
+    });
+    let anti = affinity.pod_anti_affinity.iter_mut().flat_map(|it| {
+        let preferred = it.preferred_during_scheduling_ignored_during_execution.iter_mut();
+        let preferred = preferred.flatten().map(|it| &mut it.pod_affinity_term);
+        let required = it.required_during_scheduling_ignored_during_execution.iter_mut().flatten();
+        preferred.chain(required)
+    });
+    for term in affine.chain(anti) {
+        let Some(selector) = &mut term.label_selector else { continue };
+        for key in term.match_label_keys.iter().flatten() {
+            push_requirement(selector, key, "In", labels);
+        }
+        for key in term.mismatch_label_keys.iter().flatten() {
+            push_requirement(selector, key, "NotIn", labels);
+        }
+    }
+}
+
+fn push_requirement(
+    selector: &mut LabelSelector,
+    key: &str,
+    operator: &str,
+    labels: &BTreeMap<String, String>,
+) {
+    let Some(value) = labels.get(key) else { return };
+    let requirement = k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelectorRequirement {
+        key: key.to_owned(),
+        operator: operator.to_owned(),
+        values: Some(vec![value.clone()]),
+    };
+    selector.match_expressions.get_or_insert_default().push(requirement);
+}
+
+/// The label that ties pods to their Job, and the older form of it.
+const CONTROLLER_UID: [&str; 2] = ["batch.kubernetes.io/controller-uid", "controller-uid"];
+const JOB_NAME: [&str; 2] = ["batch.kubernetes.io/job-name", "job-name"];
+
+fn prepare_job(job: &mut Job) {
+    generate_selector_if_needed(job);
+    job.metadata.generation = Some(1);
+    job.status = Some(Default::default());
+}
+
+/// Gives the Job its selector unless the user wants to choose it. Upstream: `generateSelector`.
+pub(crate) fn generate_selector_if_needed(job: &mut Job) {
+    let name = job.metadata.name.clone().unwrap_or_default();
+    let uid = job.metadata.uid.clone().unwrap_or_default();
+    let spec = job.spec.get_or_insert_default();
+    if spec.manual_selector == Some(true) {
+        return;
+    }
+    let labels = template_labels(&mut spec.template);
+    for key in JOB_NAME {
+        labels.entry(key.to_owned()).or_insert_with(|| name.clone());
+    }
+    for key in CONTROLLER_UID {
+        labels.entry(key.to_owned()).or_insert_with(|| uid.clone());
+    }
+    let selector = spec.selector.get_or_insert_default();
+    let labels = selector.match_labels.get_or_insert_default();
+    labels.entry(CONTROLLER_UID[0].to_owned()).or_insert(uid);
+}
+
+fn template_labels(template: &mut PodTemplateSpec) -> &mut BTreeMap<String, String> {
+    template.metadata.get_or_insert_default().labels.get_or_insert_default()
+}
+
+fn prepare_namespace(namespace: &mut k8s_openapi::api::core::v1::Namespace) {
+    let finalizers =
+        namespace.spec.get_or_insert_default().finalizers.get_or_insert_default();
+    if !finalizers.iter().any(|it| it == "kubernetes") {
+        finalizers.push("kubernetes".to_owned());
+    }
+    namespace.status = Some(k8s_openapi::api::core::v1::NamespaceStatus {
+        phase: Some("Active".to_owned()),
+        conditions: None,
+    });
+}
+
+/// Prepares an update of the main resource: the status stays, and the generation grows when the
+/// spec changed. Upstream: `PrepareForUpdate`.
+pub fn prepare_for_update(new: &mut Object, old: &Object) {
+    new.meta_mut().generation = old.meta().generation;
+    with_status!(&mut *new, old, |new, old| {
+        if new.status != old.status {
+            Arc::make_mut(new).status = old.status.clone();
+        }
+    });
+    if let (Object::Namespace(new), Object::Namespace(old)) = (&mut *new, old) {
+        if new.spec != old.spec {
+            Arc::make_mut(new).spec = old.spec.clone();
+        }
+    }
+    let mut grows = false;
+    with_generation!(&*new, old, |new, old| { grows = new.spec != old.spec });
+    if let (Object::EndpointSlice(new), Object::EndpointSlice(old)) = (&*new, old) {
+        grows = new.endpoints != old.endpoints
+            || new.ports != old.ports
+            || new.metadata.labels != old.metadata.labels
+            || new.metadata.annotations != old.metadata.annotations;
+    }
+    if let (Object::DaemonSet(new), Object::DaemonSet(old)) = (&mut *new, old) {
+        update_template_generation(new, old);
+    }
+    if grows {
+        let generation = old.meta().generation.unwrap_or_default() + 1;
+        new.meta_mut().generation = Some(generation);
+    }
+}
+
+fn update_template_generation(
+    new: &mut Arc<k8s_openapi::api::apps::v1::DaemonSet>,
+    old: &k8s_openapi::api::apps::v1::DaemonSet,
+) {
+    let generation = |it: &k8s_openapi::api::apps::v1::DaemonSet| -> i64 {
+        let annotations = it.metadata.annotations.as_ref();
+        let text = annotations.and_then(|it| it.get(TEMPLATE_GENERATION));
+        text.and_then(|it| it.parse().ok()).unwrap_or_default()
+    };
+    let template = |it: &k8s_openapi::api::apps::v1::DaemonSet| {
+        it.spec.as_ref().map(|it| it.template.clone())
+    };
+    let wanted = generation(old) + i64::from(template(new) != template(old));
+    if generation(new) != wanted || wanted != generation(old) {
+        let annotations = Arc::make_mut(new).metadata.annotations.get_or_insert_default();
+        annotations.insert(TEMPLATE_GENERATION.to_owned(), wanted.to_string());
+    }
+}
+
+/// Prepares an update of the status subresource: the spec stays, and so does what the subresource
+/// may not touch of the metadata.
+pub fn prepare_for_status_update(new: &mut Object, old: &Object, now: Timestamp) {
+    with_status!(&mut *new, old, |new, old| {
+        if new.spec != old.spec {
+            Arc::make_mut(new).spec = old.spec.clone();
+        }
+    });
+    let meta = new.meta_mut();
+    meta.generation = old.meta().generation;
+    meta.deletion_timestamp = old.meta().deletion_timestamp.clone();
+    meta.deletion_grace_period_seconds = old.meta().deletion_grace_period_seconds;
+    match (&mut *new, old) {
+        (Object::Pod(new), Object::Pod(old)) => prepare_pod_status(Arc::make_mut(new), old),
+        (Object::Deployment(new), Object::Deployment(old)) => {
+            Arc::make_mut(new).metadata.labels = old.metadata.labels.clone();
+        }
+        (Object::PersistentVolume(new), Object::PersistentVolume(old)) => {
+            let phase = |it: &k8s_openapi::api::core::v1::PersistentVolume| {
+                it.status.as_ref().and_then(|it| it.phase.clone())
+            };
+            let changed = phase(new) != phase(old);
+            let before = old.status.as_ref().and_then(|it| it.last_phase_transition_time.clone());
+            let status = Arc::make_mut(new).status.get_or_insert_default();
+            let given = status.last_phase_transition_time.clone();
+            if changed && (given.is_none() || given == before) {
+                status.last_phase_transition_time = Some(api::time::meta_time(now));
+            } else if !changed && given.is_none() {
+                status.last_phase_transition_time = before;
+            }
+        }
+        _ => {}
+    }
+}
+
+fn prepare_pod_status(new: &mut Pod, old: &Pod) {
+    new.metadata.owner_references = old.metadata.owner_references.clone();
+    let (Some(status), Some(before)) = (&mut new.status, &old.status) else { return };
+    if status.qos_class.is_none() {
+        status.qos_class = before.qos_class.clone();
+    }
+    if status.observed_generation.is_none() {
+        status.observed_generation = before.observed_generation;
+    }
+    for condition in status.conditions.iter_mut().flatten() {
+        if condition.observed_generation.is_none() {
+            let mut earlier = before.conditions.iter().flatten();
+            let earlier = earlier.find(|it| it.type_ == condition.type_);
+            condition.observed_generation = earlier.and_then(|it| it.observed_generation);
+        }
+    }
+}
+
+/// Whether an update may leave out the resource version. Upstream: `AllowUnconditionalUpdate`.
+#[must_use]
+pub fn allows_unconditional_update(kind: api::Kind) -> bool {
+    !matches!(
+        kind,
+        api::Kind::PodDisruptionBudget | api::Kind::CSINode | api::Kind::CSIDriver | api::Kind::Lease
+    )
+}
