@@ -11,10 +11,6 @@ use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::{Pod, PodTemplateSpec};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, ObjectMeta};
 
-mod qos;
-
-pub use qos::qos_class;
-
 /// Runs the body for two objects of the same kind, if the kind has a status.
 macro_rules! with_status {
     ($a:expr, $b:expr, |$x:ident, $y:ident| $body:block) => {
@@ -131,7 +127,7 @@ fn prepare_pod(pod: &mut Pod) {
     pod.metadata.generation = Some(1);
     let mut status = k8s_openapi::api::core::v1::PodStatus {
         phase: Some("Pending".to_owned()),
-        qos_class: Some(qos_class(pod).to_owned()),
+        qos_class: pod.spec.as_ref().map(|it| api::resources::qos_class(it).to_owned()),
         ..Default::default()
     };
     let spec = pod.spec.get_or_insert_default();
@@ -227,8 +223,7 @@ fn template_labels(template: &mut PodTemplateSpec) -> &mut BTreeMap<String, Stri
 }
 
 fn prepare_namespace(namespace: &mut k8s_openapi::api::core::v1::Namespace) {
-    let finalizers =
-        namespace.spec.get_or_insert_default().finalizers.get_or_insert_default();
+    let finalizers = namespace.spec.get_or_insert_default().finalizers.get_or_insert_default();
     if !finalizers.iter().any(|it| it == "kubernetes") {
         finalizers.push("kubernetes".to_owned());
     }
@@ -247,10 +242,10 @@ pub fn prepare_for_update(new: &mut Object, old: &Object) {
             Arc::make_mut(new).status = old.status.clone();
         }
     });
-    if let (Object::Namespace(new), Object::Namespace(old)) = (&mut *new, old) {
-        if new.spec != old.spec {
-            Arc::make_mut(new).spec = old.spec.clone();
-        }
+    if let (Object::Namespace(new), Object::Namespace(old)) = (&mut *new, old)
+        && new.spec != old.spec
+    {
+        Arc::make_mut(new).spec = old.spec.clone();
     }
     let mut grows = false;
     with_generation!(&*new, old, |new, old| { grows = new.spec != old.spec });
@@ -278,9 +273,8 @@ fn update_template_generation(
         let text = annotations.and_then(|it| it.get(TEMPLATE_GENERATION));
         text.and_then(|it| it.parse().ok()).unwrap_or_default()
     };
-    let template = |it: &k8s_openapi::api::apps::v1::DaemonSet| {
-        it.spec.as_ref().map(|it| it.template.clone())
-    };
+    let template =
+        |it: &k8s_openapi::api::apps::v1::DaemonSet| it.spec.as_ref().map(|it| it.template.clone());
     let wanted = generation(old) + i64::from(template(new) != template(old));
     if generation(new) != wanted || wanted != generation(old) {
         let annotations = Arc::make_mut(new).metadata.annotations.get_or_insert_default();
@@ -341,11 +335,22 @@ fn prepare_pod_status(new: &mut Pod, old: &Pod) {
     }
 }
 
+/// Prepares an update of a namespace's finalize subresource: only `spec.finalizers` changes.
+pub fn prepare_for_finalize(new: &mut Object, old: &Object) {
+    let (Object::Namespace(new), Object::Namespace(old)) = (new, old) else { return };
+    let spec = new.spec.clone();
+    *new = Arc::clone(old);
+    Arc::make_mut(new).spec = spec;
+}
+
 /// Whether an update may leave out the resource version. Upstream: `AllowUnconditionalUpdate`.
 #[must_use]
 pub fn allows_unconditional_update(kind: api::Kind) -> bool {
     !matches!(
         kind,
-        api::Kind::PodDisruptionBudget | api::Kind::CSINode | api::Kind::CSIDriver | api::Kind::Lease
+        api::Kind::PodDisruptionBudget
+            | api::Kind::CSINode
+            | api::Kind::CSIDriver
+            | api::Kind::Lease
     )
 }

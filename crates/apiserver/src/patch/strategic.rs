@@ -1,0 +1,231 @@
+//! Strategic merge: lists of objects merge by the key that their type names.
+//!
+//! Upstream: `staging/src/k8s.io/apimachinery/pkg/util/strategicpatch/patch.go` and the
+//! `patchStrategy`/`patchMergeKey` tags of `staging/src/k8s.io/api`, v1.36.
+
+use api::Kind;
+use serde_json::{Map, Value};
+
+/// How a list merges.
+enum List {
+    /// By a field of its elements.
+    ByKey(&'static str),
+    /// As a set of plain values.
+    Set,
+    /// Not at all: the patch's list takes the place of the old one.
+    Replace,
+}
+
+/// The lists that merge, by the name of the field and what its parent field is called (empty for
+/// any parent). The names are unambiguous but for those that have a parent here.
+const LISTS: &[(&str, &str, &str)] = &[
+    ("", "containers", "name"),
+    ("", "initContainers", "name"),
+    ("", "ephemeralContainers", "name"),
+    ("", "env", "name"),
+    ("", "volumeMounts", "mountPath"),
+    ("", "volumeDevices", "devicePath"),
+    ("", "volumes", "name"),
+    ("", "imagePullSecrets", "name"),
+    ("", "hostAliases", "ip"),
+    ("", "topologySpreadConstraints", "topologyKey"),
+    ("", "schedulingGates", "name"),
+    ("", "resourceClaims", "name"),
+    ("", "conditions", "type"),
+    ("", "ownerReferences", "uid"),
+    ("", "addresses", "type"),
+    ("", "podIPs", "ip"),
+    ("", "hostIPs", "ip"),
+    ("", "finalizers", ""),
+    ("", "podCIDRs", ""),
+    ("", "secrets", "name"),
+];
+
+fn strategy(kind: Kind, field: &str) -> List {
+    match (kind, field) {
+        // The ports of containers and of services have different keys.
+        (Kind::Service, "ports") => return List::ByKey("port"),
+        (Kind::EndpointSlice, "ports") => return List::Replace,
+        (_, "ports") => return List::ByKey("containerPort"),
+        // Jobs, workloads and nodes merge conditions; the rest of the list says so for all.
+        _ => {}
+    }
+    match LISTS.iter().find(|it| it.1 == field) {
+        Some((_, _, "")) => List::Set,
+        Some((_, _, key)) => List::ByKey(key),
+        None => List::Replace,
+    }
+}
+
+/// Merges `patch` into `target`.
+///
+/// # Errors
+/// Upstream's words for a list element without its merge key.
+pub(super) fn merge(target: &mut Value, patch: &Value, kind: Kind) -> Result<(), String> {
+    let Value::Object(patch) = patch else {
+        *target = patch.clone();
+        return Ok(());
+    };
+    match patch.get("$patch").and_then(Value::as_str) {
+        Some("replace") => {
+            let mut new = patch.clone();
+            new.remove("$patch");
+            *target = Value::Object(new);
+            return Ok(());
+        }
+        Some("delete") => {
+            *target = Value::Object(Map::new());
+            return Ok(());
+        }
+        _ => {}
+    }
+    if !target.is_object() {
+        *target = Value::Object(Map::new());
+    }
+    let Value::Object(target) = target else { return Ok(()) };
+    for (key, value) in patch {
+        if let Some(field) = key.strip_prefix("$deleteFromPrimitiveList/") {
+            if let (Some(Value::Array(list)), Value::Array(gone)) = (target.get_mut(field), value) {
+                list.retain(|it| !gone.contains(it));
+            }
+        } else if let Some(fields) = key.strip_prefix("$retainKeys") {
+            if fields.is_empty()
+                && let Value::Array(kept) = value
+            {
+                target.retain(|key, _| kept.iter().any(|it| it == key));
+            }
+        } else if key.starts_with('$') {
+            // `$setElementOrder` only concerns the order of lists that were merged.
+        } else if value.is_null() {
+            target.remove(key);
+        } else if let Value::Array(list) = value {
+            let entry = target.entry(key.clone()).or_insert_with(|| Value::Array(vec![]));
+            let order = patch.get(&format!("$setElementOrder/{key}"));
+            merge_list(entry, list, order, &strategy(kind, key), kind)?;
+        } else {
+            merge(target.entry(key.clone()).or_insert(Value::Null), value, kind)?;
+        }
+    }
+    Ok(())
+}
+
+fn merge_list(
+    target: &mut Value,
+    patch: &[Value],
+    order: Option<&Value>,
+    strategy: &List,
+    kind: Kind,
+) -> Result<(), String> {
+    let replaces = patch.iter().any(|it| it.get("$patch") == Some(&Value::from("replace")));
+    let Value::Array(list) = target else {
+        *target = Value::Array(vec![]);
+        return merge_list(target, patch, order, strategy, kind);
+    };
+    match strategy {
+        List::Replace => {
+            *list = patch.iter().filter(|it| it.get("$patch").is_none()).cloned().collect();
+        }
+        List::Set => {
+            for value in patch {
+                if !list.contains(value) {
+                    list.push(value.clone());
+                }
+            }
+        }
+        List::ByKey(key) => {
+            if replaces {
+                *list = patch.iter().filter(|it| it.get("$patch").is_none()).cloned().collect();
+                return Ok(());
+            }
+            merge_by_key(list, patch, key, kind)?;
+            if let Some(Value::Array(order)) = order {
+                sort_by_order(list, order, key);
+            }
+        }
+    }
+    Ok(())
+}
+
+fn merge_by_key(
+    list: &mut Vec<Value>,
+    patch: &[Value],
+    key: &str,
+    kind: Kind,
+) -> Result<(), String> {
+    for element in patch {
+        let Some(wanted) = element.get(key) else {
+            return Err(format!("map: {element} does not contain declared merge key: {key}"));
+        };
+        let found = list.iter().position(|it| it.get(key) == Some(wanted));
+        if element.get("$patch") == Some(&Value::from("delete")) {
+            if let Some(found) = found {
+                list.remove(found);
+            }
+        } else if let Some(found) = found {
+            merge(&mut list[found], element, kind)?;
+        } else {
+            let mut new = Value::Null;
+            merge(&mut new, element, kind)?;
+            list.push(new);
+        }
+    }
+    Ok(())
+}
+
+/// Puts the elements that the patch names into its order; others stay behind what they followed.
+fn sort_by_order(list: &mut [Value], order: &[Value], key: &str) {
+    let rank = |value: &Value| order.iter().position(|it| it.get(key) == value.get(key));
+    let mut named: Vec<Value> = list.iter().filter(|it| rank(it).is_some()).cloned().collect();
+    named.sort_by_key(|it| rank(it));
+    let mut named = named.into_iter();
+    for value in list.iter_mut() {
+        if rank(value).is_some()
+            && let Some(next) = named.next()
+        {
+            *value = next;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[track_caller]
+    fn check(mut target: Value, patch: Value, expected: Value) {
+        merge(&mut target, &patch, Kind::Pod).unwrap();
+        assert_eq!(target, expected);
+    }
+
+    #[test]
+    fn containers_merge_by_name() {
+        check(
+            json!({"containers": [{"name": "a", "image": "x"}, {"name": "b"}]}),
+            json!({"containers": [{"name": "a", "image": "y"}, {"name": "c"}]}),
+            json!({"containers": [{"name": "a", "image": "y"}, {"name": "b"}, {"name": "c"}]}),
+        );
+    }
+
+    #[test]
+    fn an_element_is_deleted_by_its_key() {
+        check(
+            json!({"containers": [{"name": "a"}, {"name": "b"}]}),
+            json!({"containers": [{"name": "a", "$patch": "delete"}]}),
+            json!({"containers": [{"name": "b"}]}),
+        );
+    }
+
+    #[test]
+    fn finalizers_are_a_set_and_tolerations_one_value() {
+        check(
+            json!({"finalizers": ["a", "b"], "tolerations": [{"key": "x"}]}),
+            json!({
+                "$deleteFromPrimitiveList/finalizers": ["a"],
+                "finalizers": ["c"],
+                "tolerations": [{"key": "y"}],
+            }),
+            json!({"finalizers": ["b", "c"], "tolerations": [{"key": "y"}]}),
+        );
+    }
+}

@@ -1,0 +1,126 @@
+//! Creating objects.
+//!
+//! Upstream: `staging/src/k8s.io/apiserver/pkg/registry/generic/registry/store.go` (`Create`) and
+//! `staging/src/k8s.io/apiserver/pkg/registry/rest/create.go`, v1.36.
+
+use std::sync::Arc;
+
+use api::{ApiError, Kind, Object, Timestamp};
+
+use crate::{admission, defaults, names, store::Store, strategy, validation};
+
+/// How often a name that is taken is replaced by another. Upstream: `maxNameGenerationCreateAttempts`.
+const NAME_ATTEMPTS: u64 = 8;
+
+impl Store {
+    /// Creates an object. An object of a namespaced kind without a namespace goes to `default`.
+    ///
+    /// # Errors
+    /// The API server's refusal: `Invalid`, `Forbidden`, `AlreadyExists`, `NotFound` (namespace).
+    pub fn create(&mut self, object: Object, now: Timestamp) -> Result<Object, ApiError> {
+        if let Object::Binding(binding) = &object {
+            return self.create_binding(binding, now);
+        }
+        let generated = object.name().is_empty()
+            && object.meta().generate_name.as_ref().is_some_and(|it| !it.is_empty());
+        let attempts = if generated { NAME_ATTEMPTS } else { 1 };
+        let mut attempt = 0;
+        loop {
+            let result = self.create_once(object.clone(), now, attempt);
+            attempt += 1;
+            match result {
+                Err(error)
+                    if error.reason == api::ApiReason::AlreadyExists && attempt < attempts => {}
+                result => return result,
+            }
+        }
+    }
+
+    fn create_once(
+        &mut self,
+        mut object: Object,
+        now: Timestamp,
+        attempt: u64,
+    ) -> Result<Object, ApiError> {
+        let kind = object.kind();
+        {
+            let meta = object.meta_mut();
+            if !kind.namespaced() {
+                meta.namespace = None;
+            } else if meta.namespace.as_deref().unwrap_or_default().is_empty() {
+                meta.namespace = Some("default".to_owned());
+            }
+            meta.resource_version = None;
+            meta.managed_fields = None;
+            meta.self_link = None;
+        }
+        defaults::default_object(&mut object);
+        admission::mutate_create(self, &mut object)?;
+        self.fill_system_fields(&mut object, now, attempt);
+        if let Object::Service(service) = &mut object {
+            self.allocate_for_service(Arc::make_mut(service), None)?;
+        }
+        strategy::prepare_for_create(&mut object);
+        validation::validate_create(self, &object)?;
+        canonicalize(&mut object);
+        admission::validate_create(self, &object)?;
+        let key = object.object_ref();
+        if self.objects.get(&key).is_some() {
+            return Err(ApiError::already_exists(&key));
+        }
+        admission::charge_quota(self, &object, None)?;
+        Ok(self.commit(object))
+    }
+
+    /// Upstream: `FillObjectMetaSystemFields` and `generateName`.
+    fn fill_system_fields(&mut self, object: &mut Object, now: Timestamp, attempt: u64) {
+        let uid = self.new_uid();
+        let kind = object.kind();
+        let namespace = object.namespace().to_owned();
+        let mut attempt = attempt;
+        let generated = match object.meta() {
+            meta if meta.name.as_deref().unwrap_or_default().is_empty() => {
+                meta.generate_name.clone().filter(|it| !it.is_empty())
+            }
+            _ => None,
+        };
+        let name = generated.map(|base| {
+            loop {
+                let at = format!("{} {attempt}", now.as_nanosecond());
+                let random = names::hash(self.seed, &[kind.name(), &namespace, &base, &at]);
+                let name = names::generate_name(&base, random);
+                let key = api::ObjectRef::new(kind, &namespace, &name);
+                // Objects made in the same instant differ in this number alone.
+                if self.objects.get(&key).is_none() {
+                    return name;
+                }
+                attempt += 1;
+            }
+        });
+        // A LimitRange may come without a name.
+        let name = name.or_else(|| {
+            (kind == Kind::LimitRange && object.name().is_empty())
+                .then(|| names::uid(self.seed ^ 1, self.revision + 1))
+        });
+        let meta = object.meta_mut();
+        meta.uid = Some(uid);
+        meta.creation_timestamp = Some(api::time::meta_time(now));
+        meta.deletion_timestamp = None;
+        meta.deletion_grace_period_seconds = None;
+        if name.is_some() {
+            meta.name = name;
+        }
+    }
+}
+
+/// Upstream: `Canonicalize` of the strategies.
+fn canonicalize(object: &mut Object) {
+    if let Object::Namespace(namespace) = object {
+        let name = namespace.metadata.name.clone().unwrap_or_default();
+        let labels = namespace.metadata.labels.as_ref();
+        if labels.and_then(|it| it.get(defaults::NAMESPACE_NAME_LABEL)) != Some(&name) {
+            let labels = Arc::make_mut(namespace).metadata.labels.get_or_insert_default();
+            labels.insert(defaults::NAMESPACE_NAME_LABEL.to_owned(), name);
+        }
+    }
+}

@@ -1,0 +1,207 @@
+use api::{
+    Action, ApiReason, DeleteOptions, EventSpec, Kind, Object, ObjectRef, Patch, Propagation,
+    Timestamp,
+};
+use k8s_openapi::api::core::v1::{Event, Pod};
+use serde_json::json;
+
+use crate::Store;
+
+fn at(second: i64) -> Timestamp {
+    Timestamp::from_second(1_000_000 + second).unwrap()
+}
+
+fn store() -> Store {
+    let mut store = Store::new(7);
+    store.bootstrap(at(0));
+    store.take_changes();
+    store
+}
+
+fn object(kind: Kind, value: serde_json::Value) -> Object {
+    Object::deserialize_kind(kind, value).unwrap()
+}
+
+fn pod(name: &str) -> Object {
+    object(
+        Kind::Pod,
+        json!({
+            "metadata": {"name": name, "labels": {"app": "web"}},
+            "spec": {"containers": [{"name": "main", "image": "nginx"}]},
+        }),
+    )
+}
+
+fn pod_key(name: &str) -> ObjectRef {
+    ObjectRef::new(Kind::Pod, "default", name)
+}
+
+#[test]
+fn a_new_cluster_has_its_namespaces_classes_and_service() {
+    let store = store();
+    let count = |kind| store.objects().count(kind);
+    assert_eq!(count(Kind::Namespace), 4);
+    assert_eq!(count(Kind::PriorityClass), 2);
+    assert_eq!(count(Kind::Service), 1);
+}
+
+#[test]
+fn a_created_pod_has_defaults_admission_and_a_change() {
+    let mut store = store();
+    let created = store.create(pod("a"), at(1)).unwrap();
+    let pod: &Pod = created.as_kind().unwrap();
+    let spec = pod.spec.as_ref().unwrap();
+    assert_eq!(spec.priority, Some(0));
+    assert_eq!(spec.tolerations.as_ref().unwrap().len(), 2);
+    assert_eq!(spec.containers[0].image_pull_policy.as_deref(), Some("Always"));
+    assert_eq!(pod.status.as_ref().unwrap().phase.as_deref(), Some("Pending"));
+    let changes = store.take_changes();
+    assert_eq!(changes.len(), 1);
+    assert!(changes[0].old.is_none());
+    let error = store.create(self::pod("a"), at(2)).unwrap_err();
+    assert_eq!(error.message, "pods \"a\" already exists");
+}
+
+#[test]
+fn an_update_that_changes_nothing_writes_nothing() {
+    let mut store = store();
+    let created = store.create(pod("a"), at(1)).unwrap();
+    store.take_changes();
+    store.update(created.clone(), at(2)).unwrap();
+    assert!(store.take_changes().is_empty());
+    let mut stale = created;
+    stale.meta_mut().resource_version = Some("1".to_owned());
+    let error = store.update(stale, at(2)).unwrap_err();
+    assert_eq!(error.reason, ApiReason::Conflict);
+}
+
+#[test]
+fn an_unbound_pod_goes_at_once_and_a_bound_one_after_its_grace() {
+    let mut store = store();
+    store.create(pod("a"), at(1)).unwrap();
+    let left = store.delete(&pod_key("a"), &DeleteOptions::default(), at(2)).unwrap();
+    assert!(left.is_none());
+
+    store.create(pod("b"), at(3)).unwrap();
+    store.bind(&pod_key("b"), "n1", at(4)).unwrap();
+    let left = store.delete(&pod_key("b"), &DeleteOptions::default(), at(5)).unwrap();
+    let meta = left.as_ref().unwrap().meta();
+    assert_eq!(meta.deletion_grace_period_seconds, Some(30));
+    assert_eq!(meta.deletion_timestamp.as_ref().unwrap().0, at(35));
+    let now = DeleteOptions { grace_period_seconds: Some(0), ..DeleteOptions::default() };
+    assert!(store.delete(&pod_key("b"), &now, at(6)).unwrap().is_none());
+    assert!(store.get(&pod_key("b")).is_err());
+}
+
+#[test]
+fn the_last_finalizer_lets_a_deleted_object_go() {
+    let mut store = store();
+    let map = json!({"metadata": {"name": "m"}});
+    store.create(object(Kind::ConfigMap, map), at(1)).unwrap();
+    let key = ObjectRef::new(Kind::ConfigMap, "default", "m");
+    let options =
+        DeleteOptions { propagation: Some(Propagation::Foreground), ..DeleteOptions::default() };
+    let left = store.delete(&key, &options, at(2)).unwrap().unwrap();
+    assert_eq!(left.meta().finalizers.as_deref(), Some(&["foregroundDeletion".to_owned()][..]));
+    let patch = Patch::Merge(json!({"metadata": {"finalizers": null}}));
+    store.patch(&key, "", &patch, at(3)).unwrap();
+    assert!(store.get(&key).is_err());
+}
+
+#[test]
+fn generated_names_differ_and_repeat_with_the_seed() {
+    let names = || -> Vec<String> {
+        let mut store = store();
+        let mut make = || {
+            let mut pod = pod("");
+            pod.meta_mut().generate_name = Some("web-".to_owned());
+            store.create(pod, at(1)).unwrap().name().to_owned()
+        };
+        vec![make(), make()]
+    };
+    let first = names();
+    assert_ne!(first[0], first[1]);
+    assert_eq!(first, names());
+}
+
+#[test]
+fn repeated_events_are_counted_and_go_after_an_hour() {
+    let mut store = store();
+    let pod = store.create(pod("a"), at(1)).unwrap();
+    let event = EventSpec::warning("kubelet", &pod, "BackOff", "Back-off restarting");
+    for second in 0..3 {
+        store.apply_action(&Action::Record(event.clone()), at(second)).unwrap();
+    }
+    let events: Vec<&Event> = store.listers().list::<Event>().collect();
+    assert_eq!(events.len(), 1);
+    assert_eq!(events[0].count, Some(3));
+    store.purge_events(at(3_601));
+    assert_eq!(store.objects().count(Kind::Event), 1);
+    store.purge_events(at(3_602));
+    assert_eq!(store.objects().count(Kind::Event), 0);
+}
+
+#[test]
+fn many_similar_events_are_combined() {
+    let mut store = store();
+    let pod = store.create(pod("a"), at(1)).unwrap();
+    for number in 0..12 {
+        let event =
+            EventSpec::normal("job-controller", &pod, "Created", format!("number {number}"));
+        store.apply_action(&Action::Record(event), at(2)).unwrap();
+    }
+    let combined: Vec<&Event> = store
+        .listers()
+        .list::<Event>()
+        .filter(|it| it.message.as_ref().unwrap().starts_with("(combined from"))
+        .collect();
+    assert_eq!(combined.len(), 1);
+    assert_eq!(combined[0].count, Some(3));
+}
+
+#[test]
+fn a_budget_refuses_an_eviction_in_upstreams_words() {
+    let mut store = store();
+    store.create(pod("a"), at(1)).unwrap();
+    store.bind(&pod_key("a"), "n1", at(1)).unwrap();
+    let status = json!({"status": {
+        "phase": "Running", "conditions": [{"type": "Ready", "status": "True"}],
+    }});
+    store.patch(&pod_key("a"), "status", &Patch::Merge(status), at(2)).unwrap();
+    let budget = json!({
+        "metadata": {"name": "b"},
+        "spec": {"minAvailable": 1, "selector": {"matchLabels": {"app": "web"}}},
+    });
+    store.create(object(Kind::PodDisruptionBudget, budget), at(2)).unwrap();
+    let key = ObjectRef::new(Kind::PodDisruptionBudget, "default", "b");
+    let status = json!({"status": {
+        "observedGeneration": 1, "currentHealthy": 1, "desiredHealthy": 1,
+        "disruptionsAllowed": 0, "expectedPods": 1,
+    }});
+    store.patch(&key, "status", &Patch::Merge(status), at(2)).unwrap();
+    let error = store.evict(&pod_key("a"), &DeleteOptions::default(), at(3)).unwrap_err();
+    assert_eq!(error.reason, ApiReason::TooManyRequests);
+    assert_eq!(
+        error.causes[0].message,
+        "The disruption budget b needs 1 healthy pods and has 1 currently"
+    );
+}
+
+#[test]
+fn a_job_selects_its_own_pods() {
+    let mut store = store();
+    let job = json!({
+        "metadata": {"name": "pi"},
+        "spec": {"template": {"spec": {
+            "restartPolicy": "Never", "containers": [{"name": "pi", "image": "perl:5"}],
+        }}},
+    });
+    let job = store.create(object(Kind::Job, job), at(1)).unwrap();
+    let value = serde_json::to_value(&job).unwrap();
+    let uid = value["metadata"]["uid"].clone();
+    assert_eq!(
+        value["spec"]["selector"]["matchLabels"],
+        json!({"batch.kubernetes.io/controller-uid": uid})
+    );
+    assert_eq!(value["spec"]["template"]["metadata"]["labels"]["job-name"], "pi");
+}

@@ -1,0 +1,192 @@
+//! Replacing and patching objects.
+//!
+//! Upstream: `staging/src/k8s.io/apiserver/pkg/registry/generic/registry/store.go` (`Update`) and
+//! `staging/src/k8s.io/apiserver/pkg/registry/rest/update.go`, v1.36.
+
+use std::sync::Arc;
+
+use api::{ApiError, ApiReason, Object, ObjectRef, Patch, Timestamp};
+
+use crate::store::{Store, conflict};
+use crate::{admission, defaults, patch, strategy, validation};
+
+/// Which part of an object a request may change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Part {
+    /// The main resource.
+    Main,
+    /// The status subresource.
+    Status,
+    /// The finalize subresource of namespaces.
+    Finalize,
+}
+
+impl Store {
+    /// Replaces an object but for its status. Without a resource version the update is
+    /// unconditional. An update that changes nothing writes nothing.
+    ///
+    /// # Errors
+    /// `NotFound`, `Conflict`, `Invalid` and what admission refuses.
+    pub fn update(&mut self, object: Object, now: Timestamp) -> Result<Object, ApiError> {
+        self.update_part(object, Part::Main, now)
+    }
+
+    /// Replaces the status of an object.
+    ///
+    /// # Errors
+    /// As for [`Store::update`].
+    pub fn update_status(&mut self, object: Object, now: Timestamp) -> Result<Object, ApiError> {
+        self.update_part(object, Part::Status, now)
+    }
+
+    /// Changes an object by a patch. `subresource` is empty, `status`, `scale` or `finalize`.
+    ///
+    /// # Errors
+    /// As for [`Store::update`], and `BadRequest` or `Invalid` for a patch that does not fit.
+    pub fn patch(
+        &mut self,
+        key: &ObjectRef,
+        subresource: &str,
+        patch: &Patch,
+        now: Timestamp,
+    ) -> Result<Object, ApiError> {
+        let part = match subresource {
+            "" => Part::Main,
+            "status" => Part::Status,
+            "finalize" => Part::Finalize,
+            "scale" => return self.patch_scale(key, patch, now),
+            other => return Err(no_subresource(key, other)),
+        };
+        let old = self.get(key)?.clone();
+        let mut new = patch::apply_patch(&old, patch)?;
+        // A patch is against the current object unless it names a version itself.
+        if new.meta().resource_version.is_none() {
+            new.meta_mut().resource_version = old.meta().resource_version.clone();
+        }
+        self.update_part(new, part, now)
+    }
+
+    pub(crate) fn update_part(
+        &mut self,
+        mut new: Object,
+        part: Part,
+        now: Timestamp,
+    ) -> Result<Object, ApiError> {
+        let kind = new.kind();
+        if kind.namespaced() && new.namespace().is_empty() {
+            new.meta_mut().namespace = Some("default".to_owned());
+        }
+        let key = new.object_ref();
+        let old = self.get(&key)?.clone();
+        check_preconditions(&key, &new, &old)?;
+        keep_system_fields(&mut new, &old);
+        if part == Part::Main {
+            defaults::default_object(&mut new);
+        }
+        match part {
+            Part::Main => strategy::prepare_for_update(&mut new, &old),
+            Part::Status => strategy::prepare_for_status_update(&mut new, &old, now),
+            Part::Finalize => strategy::prepare_for_finalize(&mut new, &old),
+        }
+        if new == old && !deletes_now(&new, &old) {
+            return Ok(old);
+        }
+        if part == Part::Main {
+            admission::mutate_update(self, &mut new, &old)?;
+            if let (Object::Service(new), Object::Service(old)) = (&mut new, &old) {
+                self.allocate_for_service(Arc::make_mut(new), Some(old))?;
+            }
+        }
+        match part {
+            Part::Main => validation::validate_update(self, &new, &old)?,
+            Part::Status | Part::Finalize => validation::validate_status_update(&new, &old)?,
+        }
+        if part == Part::Main {
+            admission::validate_update(self, &new, &old)?;
+            admission::charge_quota(self, &new, Some(&old))?;
+        }
+        if new == old && !deletes_now(&new, &old) {
+            return Ok(old);
+        }
+        let stored = self.commit(new);
+        if deletes_now(&stored, &old) {
+            self.remove(&key);
+        }
+        Ok(stored)
+    }
+}
+
+/// Whether the update removed the last thing that kept a deleted object. Upstream:
+/// `ShouldDeleteDuringUpdate`, and the namespace store's own rule.
+fn deletes_now(new: &Object, old: &Object) -> bool {
+    let (meta, before) = (new.meta(), old.meta());
+    if before.deletion_timestamp.is_none()
+        || before.deletion_grace_period_seconds.is_some_and(|it| it > 0)
+        || !meta.finalizers.as_deref().unwrap_or_default().is_empty()
+    {
+        return false;
+    }
+    match new {
+        Object::Namespace(it) => {
+            let finalizers = it.spec.as_ref().and_then(|it| it.finalizers.as_ref());
+            finalizers.is_none_or(Vec::is_empty)
+        }
+        _ => true,
+    }
+}
+
+fn check_preconditions(key: &ObjectRef, new: &Object, old: &Object) -> Result<(), ApiError> {
+    let uid = new.uid();
+    if !uid.is_empty() && uid != old.uid() {
+        let plural = key.kind.plural();
+        return Err(conflict(
+            key,
+            &format!(
+                "StorageError: invalid object, Code: 4, Key: /registry/{plural}/{}, \
+                 ResourceVersion: 0, AdditionalErrorMsg: Precondition failed: UID in \
+                 precondition: {uid}, UID in object meta: {}",
+                key.namespaced_name(),
+                old.uid(),
+            ),
+        ));
+    }
+    let version = new.meta().resource_version.as_deref().unwrap_or_default();
+    let current = old.meta().resource_version.as_deref().unwrap_or_default();
+    if !version.is_empty() && version != current {
+        return Err(conflict(
+            key,
+            "the object has been modified; please apply your changes to the latest version \
+             and try again",
+        ));
+    }
+    Ok(())
+}
+
+/// What an update cannot change because the server owns it.
+fn keep_system_fields(new: &mut Object, old: &Object) {
+    let before = old.meta();
+    let meta = new.meta_mut();
+    meta.uid = before.uid.clone();
+    meta.resource_version = before.resource_version.clone();
+    meta.self_link = None;
+    meta.managed_fields = None;
+    if meta.creation_timestamp.is_none() {
+        meta.creation_timestamp = before.creation_timestamp.clone();
+    }
+    if meta.deletion_timestamp.is_none() {
+        meta.deletion_timestamp = before.deletion_timestamp.clone();
+    }
+    if meta.deletion_grace_period_seconds.is_none() {
+        meta.deletion_grace_period_seconds = before.deletion_grace_period_seconds;
+    }
+    if meta.generate_name.is_none() {
+        meta.generate_name = before.generate_name.clone();
+    }
+}
+
+pub(crate) fn no_subresource(key: &ObjectRef, subresource: &str) -> ApiError {
+    let message = "the server could not find the requested resource";
+    let mut error = ApiError::about(ApiReason::NotFound, key, message);
+    error.name = format!("{}/{subresource}", key.name);
+    error
+}
