@@ -1,1 +1,51 @@
-//! TODO
+//! The simulated node agent: pod life cycle, probes, admission, static pods, heartbeats.
+//!
+//! No container really runs. What one does is told by annotations of its pod, by its command where
+//! that can be read ([`command`]), or is assumed ([`workload_of`] says which).
+//!
+//! ## Annotations of pods
+//!
+//! All keys begin with `sim.orrery.dev/`. Except for `stop-delay` and `start-delay`, each may be given for one
+//! container as `<key>.<container>`; without that it means all ordinary containers, and no init
+//! container. A duration may be a range such as `20s..40s`: one value is drawn from the seed.
+//! Changed annotations take effect at once.
+//!
+//! | key | value | absent |
+//! |---|---|---|
+//! | `duration` | how long a container runs; `infinity` for ever | see [`workload_of`] |
+//! | `exit-code` | its exit code, or a list by attempt such as `1,1,0`, the last one repeated | 0, or what the command says |
+//! | `start-delay` | from binding to the first container | the scenario's `container_start_ms` |
+//! | `stop-delay` | from being told to stop to having stopped, within the grace period | the scenario's `stop_delay_ms` |
+//! | `ready-after` | from running to ready | at once |
+//! | `ready` | `false`: never ready | ready |
+//! | `startup`, `readiness`, `liveness` | what the probe answers: `pass`, `fail`, `pass-after=20s`, `fail-after=30s`, joined by commas; counted from the container's start | `pass` |
+//!
+//! KWOK's `pod-complete.stage.kwok.x-k8s.io/delay` and `.../jitter-delay` count where `duration`
+//! is absent.
+//!
+//! ## Annotations of nodes
+//!
+//! | key | meaning |
+//! |---|---|
+//! | `failed: "true"` | cut off: containers go on, nothing is reported |
+//! | `not-ready: "true"` | the kubelet reports Ready=False (KubeletNotReady) and goes on working |
+//! | `memory-pressure`, `disk-pressure`, `pid-pressure: "true"` | the condition is True; nothing is evicted |
+//! | `static-pods` | a JSON list of pod manifests that the node runs by itself |
+
+pub mod command;
+pub mod duration;
+mod events;
+mod kubelet;
+mod kubelet_node_status;
+mod pod_workers;
+mod predicate;
+mod prober;
+mod static_pods;
+mod status;
+#[cfg(test)]
+mod tests;
+pub mod workload;
+
+pub use kubelet::Kubelet;
+pub use kubelet_node_status::LEASE_NAMESPACE;
+pub use workload::{Source, Workload, workload_of};

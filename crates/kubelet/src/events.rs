@@ -1,0 +1,84 @@
+//! The kubelet's events, in upstream's words.
+//!
+//! Upstream: `pkg/kubelet/events/event.go` and where they are recorded, v1.36.
+//! Differs from upstream: images are always present on the machine.
+
+use api::k8s_openapi::api::core::v1::{Container, Pod};
+use api::{EventSpec, Kind, ObjectRef};
+
+/// Collects the events of one pod.
+pub(crate) struct Recorder<'a> {
+    pub(crate) pod: &'a Pod,
+    pub(crate) node: &'a str,
+    pub(crate) events: Vec<EventSpec>,
+}
+
+impl<'a> Recorder<'a> {
+    pub(crate) fn new(pod: &'a Pod, node: &'a str) -> Self {
+        Self { pod, node, events: Vec::new() }
+    }
+
+    fn record(&mut self, field_path: String, warning: bool, reason: &str, message: String) {
+        let meta = &self.pod.metadata;
+        let namespace = meta.namespace.as_deref().unwrap_or_default();
+        let name = meta.name.as_deref().unwrap_or_default();
+        self.events.push(EventSpec {
+            regarding: ObjectRef::new(Kind::Pod, namespace, name),
+            uid: meta.uid.clone().unwrap_or_default(),
+            warning,
+            reason: reason.to_owned(),
+            message,
+            component: "kubelet".to_owned(),
+            host: self.node.to_owned(),
+            field_path,
+        });
+    }
+
+    /// An event about the pod as a whole.
+    pub(crate) fn pod(&mut self, warning: bool, reason: &str, message: impl Into<String>) {
+        self.record(String::new(), warning, reason, message.into());
+    }
+
+    pub(crate) fn started(&mut self, container: &Container) {
+        let path = self.field_path(container);
+        let image = container.image.as_deref().unwrap_or_default();
+        let pulled = format!(
+            "Container image \"{image}\" already present on machine and can be accessed by the pod"
+        );
+        self.record(path.clone(), false, "Pulled", pulled);
+        self.record(path.clone(), false, "Created", "Container created".to_owned());
+        self.record(path, false, "Started", "Container started".to_owned());
+    }
+
+    pub(crate) fn killing(&mut self, container: &Container, message: &str) {
+        self.record(self.field_path(container), false, "Killing", message.to_owned());
+    }
+
+    pub(crate) fn unhealthy(&mut self, container: &Container, message: String) {
+        self.record(self.field_path(container), true, "Unhealthy", message);
+    }
+
+    pub(crate) fn back_off(&mut self, container: &Container) {
+        let message = format!(
+            "Back-off restarting failed container {} in pod {}",
+            container.name,
+            format_pod(self.pod)
+        );
+        self.record(self.field_path(container), true, "BackOff", message);
+    }
+
+    fn field_path(&self, container: &Container) -> String {
+        let spec = self.pod.spec.as_ref();
+        let mut inits = spec.and_then(|it| it.init_containers.as_ref()).into_iter().flatten();
+        let list =
+            if inits.any(|it| it.name == container.name) { "initContainers" } else { "containers" };
+        format!("spec.{list}{{{}}}", container.name)
+    }
+}
+
+/// `name_namespace(uid)`. Upstream: `format.Pod`.
+pub(crate) fn format_pod(pod: &Pod) -> String {
+    let text = |it: &Option<String>| it.clone().unwrap_or_default();
+    let meta = &pod.metadata;
+    format!("{}_{}({})", text(&meta.name), text(&meta.namespace), text(&meta.uid))
+}

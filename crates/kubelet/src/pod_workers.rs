@@ -1,0 +1,539 @@
+//! The life of one pod's containers: what runs, what has ended, what starts when.
+//!
+//! Upstream: `pkg/kubelet/pod_workers.go`, `pkg/kubelet/kuberuntime/kuberuntime_manager.go`
+//! (`computePodActions`, `doBackOff`), v1.36.
+//! Differs from upstream: nothing runs, so that the times of everything follow from
+//! [`crate::workload`]; images are always there; the `BackOff` event comes once for each back-off
+//! and not with each sync.
+
+use api::k8s_openapi::api::core::v1::{Container, Pod, PodSpec};
+use api::resources::is_sidecar;
+use api::time::{after_ms, after_secs};
+use api::{Settings, Timestamp};
+
+use crate::events::Recorder;
+use crate::prober::{Probes, Verdict};
+use crate::workload::{annotation_for, delay_ms, restart_policy, workload_of};
+
+/// The kubelet hears of an ended container with its next look. Upstream: the PLEG's relist period.
+const RELIST_MS: i64 = 1_000;
+/// Upstream: `initialBackOffPeriod` of crashing containers.
+const BACKOFF_MS: i64 = 10_000;
+/// Upstream: `MaxCrashLoopBackOff`.
+const MAX_BACKOFF_MS: i64 = 300_000;
+/// The exit code of a process that SIGTERM ended.
+const SIGTERM: i32 = 143;
+/// The exit code of a process that SIGKILL ended.
+pub(crate) const SIGKILL: i32 = 137;
+
+/// What the worker may look at while it advances.
+#[derive(Clone, Copy)]
+pub(crate) struct Context<'a> {
+    pub(crate) pod: &'a Pod,
+    pub(crate) spec: &'a PodSpec,
+    pub(crate) seed: u64,
+    pub(crate) settings: &'a Settings,
+}
+
+/// An ended run.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Exit {
+    /// `None`: it never ran.
+    pub(crate) since: Option<Timestamp>,
+    pub(crate) at: Timestamp,
+    pub(crate) code: i32,
+    pub(crate) attempt: u32,
+}
+
+/// What a container does now.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) enum Run {
+    #[default]
+    Waiting,
+    Running {
+        since: Timestamp,
+        /// It was told to stop, and will have with this code.
+        stop: Option<(Timestamp, i32)>,
+    },
+    Exited(Exit),
+}
+
+/// One container.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct ContainerRun {
+    pub(crate) run: Run,
+    pub(crate) last: Option<Exit>,
+    pub(crate) attempt: u32,
+    restart_at: Option<Timestamp>,
+    crash_at: Option<Timestamp>,
+    /// Shown as waiting with CrashLoopBackOff.
+    pub(crate) crash_loop: bool,
+    backoff: Option<(i64, Timestamp)>,
+    pub(crate) probes: Probes,
+}
+
+impl ContainerRun {
+    pub(crate) fn running_since(&self) -> Option<Timestamp> {
+        match self.run {
+            Run::Running { since, .. } => Some(since),
+            _ => None,
+        }
+    }
+
+    /// It has ended and will not run again.
+    pub(crate) fn is_final(&self) -> bool {
+        matches!(self.run, Run::Exited(_)) && self.restart_at.is_none()
+    }
+
+    pub(crate) fn backoff_ms(&self) -> i64 {
+        self.backoff.map_or(BACKOFF_MS, |(ms, _)| ms)
+    }
+
+    fn succeeded(&self) -> bool {
+        matches!(&self.run, Run::Exited(exit) if exit.code == 0)
+    }
+
+    /// When the running container ends if nothing else happens.
+    fn ends_at(&self, container: &Container, context: &Context<'_>) -> Option<(Timestamp, i32)> {
+        let Run::Running { since, stop } = self.run else { return None };
+        let work =
+            workload_of(context.pod, container, self.attempt, context.seed, context.settings);
+        let own = work.duration_ms.map(|ms| (after_ms(since, ms), work.exit_code));
+        match (own, stop) {
+            (Some(own), Some(stop)) => Some(if own.0 < stop.0 { own } else { stop }),
+            (own, stop) => own.or(stop),
+        }
+    }
+
+    pub(crate) fn is_started(&self) -> bool {
+        self.running_since().is_some() && self.probes.started
+    }
+
+    /// When it may be called ready, as far as `ready-after` goes; `None`: never.
+    fn ready_from(&self, container: &Container, context: &Context<'_>) -> Option<Timestamp> {
+        let since = self.running_since()?;
+        if annotation_for(context.pod, "ready", container) == Some("false") {
+            return None;
+        }
+        let after =
+            delay_ms(context.pod, "ready-after", &container.name, self.attempt, context.seed);
+        Some(after_ms(since, after.unwrap_or(0)))
+    }
+
+    pub(crate) fn is_ready(
+        &self,
+        container: &Container,
+        context: &Context<'_>,
+        now: Timestamp,
+    ) -> bool {
+        self.is_started()
+            && self.probes.ready
+            && self.ready_from(container, context).is_some_and(|it| it <= now)
+    }
+
+    /// The next time at which something about this container may change.
+    fn next(
+        &self,
+        container: &Container,
+        context: &Context<'_>,
+        now: Timestamp,
+    ) -> Option<Timestamp> {
+        let ready = self.ready_from(container, context).filter(|it| *it > now);
+        let end = self.ends_at(container, context).map(|(at, _)| at);
+        let probe =
+            self.running_since().and_then(|since| self.probes.next(context.pod, container, since));
+        [ready, end, probe, self.restart_at, self.crash_at].into_iter().flatten().min()
+    }
+
+    fn start(&mut self, container: &Container, at: Timestamp, out: &mut Recorder<'_>) {
+        if let Run::Exited(exit) = std::mem::take(&mut self.run) {
+            self.last = Some(exit);
+            self.attempt += 1;
+            // Upstream: `Backoff.Next`, whose entries expire after twice the maximum.
+            let expired =
+                |at: Timestamp, updated: Timestamp| at > after_ms(updated, 2 * MAX_BACKOFF_MS);
+            let ended = self.last.as_ref().map_or(at, |it| it.at);
+            let ms = match self.backoff {
+                Some((ms, updated)) if !expired(ended, updated) => (2 * ms).min(MAX_BACKOFF_MS),
+                _ => BACKOFF_MS,
+            };
+            self.backoff = Some((ms, at));
+        }
+        self.restart_at = None;
+        self.crash_at = None;
+        self.crash_loop = false;
+        self.probes = Probes::of(container);
+        self.run = Run::Running { since: at, stop: None };
+        out.started(container);
+    }
+
+    /// Ends the run, and plans the next one where there is to be one.
+    fn exit(&mut self, at: Timestamp, code: i32, restart: bool) {
+        let since = self.running_since();
+        self.run = Run::Exited(Exit { since, at, code, attempt: self.attempt });
+        self.restart_at = None;
+        self.crash_at = None;
+        if !restart {
+            return;
+        }
+        let backoff =
+            self.backoff.filter(|(_, updated)| at <= after_ms(*updated, 2 * MAX_BACKOFF_MS));
+        match backoff {
+            Some((ms, _)) => {
+                self.restart_at = Some(after_ms(at, ms));
+                self.crash_at = Some(after_ms(at, RELIST_MS));
+            }
+            None => self.restart_at = Some(after_ms(at, RELIST_MS)),
+        }
+    }
+
+    /// Tells a running container to stop.
+    fn stop(&mut self, at: Timestamp, due: Timestamp, code: i32) {
+        if let Run::Running { stop, .. } = &mut self.run
+            && stop.is_none()
+        {
+            *stop = Some((due.max(at), code));
+        }
+    }
+}
+
+/// The pod is being stopped as a whole.
+#[derive(Clone, Debug)]
+pub(crate) struct Stop {
+    due: Timestamp,
+    code: i32,
+    /// Reason and message of the status, where the kubelet itself ends the pod.
+    pub(crate) why: Option<(&'static str, &'static str)>,
+    pub(crate) done: bool,
+}
+
+/// What the kubelet remembers of one pod.
+#[derive(Clone, Debug)]
+pub(crate) struct PodWorker {
+    /// The pod's uid, or the hash of a static pod's manifest.
+    pub(crate) identity: String,
+    pub(crate) node: String,
+    /// `status.startTime`.
+    pub(crate) seen: Timestamp,
+    /// Up to when everything has happened.
+    pub(crate) clock: Timestamp,
+    /// When the first container may start; `None` while volumes are missing.
+    pub(crate) begin_at: Option<Timestamp>,
+    pub(crate) begun: bool,
+    pub(crate) ip: Option<String>,
+    pub(crate) init: Vec<ContainerRun>,
+    pub(crate) main: Vec<ContainerRun>,
+    pub(crate) stop: Option<Stop>,
+    /// Why the kubelet did not admit it.
+    pub(crate) rejected: Option<(String, String)>,
+    /// Phase and readiness as they were reported last, to tell other writers from ourselves.
+    pub(crate) reported: (&'static str, bool),
+}
+
+impl PodWorker {
+    pub(crate) fn new(identity: String, node: String, spec: &PodSpec, now: Timestamp) -> Self {
+        let n_init = spec.init_containers.as_ref().map_or(0, Vec::len);
+        Self {
+            identity,
+            node,
+            seen: now,
+            clock: now,
+            begin_at: None,
+            begun: false,
+            ip: None,
+            init: vec![ContainerRun::default(); n_init],
+            main: vec![ContainerRun::default(); spec.containers.len()],
+            stop: None,
+            rejected: None,
+            reported: ("Pending", false),
+        }
+    }
+
+    fn all<'a>(
+        &'a self,
+        spec: &'a PodSpec,
+    ) -> impl Iterator<Item = (&'a ContainerRun, &'a Container)> {
+        let init = self.init.iter().zip(spec.init_containers.iter().flatten());
+        init.chain(self.main.iter().zip(&spec.containers))
+    }
+
+    fn all_mut<'a>(
+        &'a mut self,
+        spec: &'a PodSpec,
+    ) -> impl Iterator<Item = (&'a mut ContainerRun, &'a Container)> {
+        let init = self.init.iter_mut().zip(spec.init_containers.iter().flatten());
+        init.chain(self.main.iter_mut().zip(&spec.containers))
+    }
+
+    /// Every container has ended for good: the phase is final.
+    pub(crate) fn is_over(&self, spec: &PodSpec) -> bool {
+        self.rejected.is_some()
+            || self.stop.as_ref().is_some_and(|it| it.done)
+            || ((self.failed_init(spec) || self.mains_are_final())
+                && self.init.iter().all(|it| it.running_since().is_none()))
+    }
+
+    fn mains_are_final(&self) -> bool {
+        !self.main.is_empty() && self.main.iter().all(ContainerRun::is_final)
+    }
+
+    fn failed_init(&self, spec: &PodSpec) -> bool {
+        let mut inits = self.init.iter().zip(spec.init_containers.iter().flatten());
+        inits.any(|(run, container)| !is_sidecar(container) && run.is_final() && !run.succeeded())
+    }
+
+    /// Any of the main containers was started.
+    pub(crate) fn is_initialized(&self) -> bool {
+        self.main.iter().any(|it| it.run != Run::Waiting)
+    }
+
+    /// Upstream: `getPhase`.
+    pub(crate) fn phase(&self, spec: &PodSpec) -> &'static str {
+        if self.rejected.is_some() {
+            "Failed"
+        } else if self.is_over(spec) {
+            let cut_short = self.stop.as_ref().is_some_and(|it| it.why.is_some());
+            let ok = self.main.iter().all(ContainerRun::succeeded) && !self.failed_init(spec);
+            let ok = ok && !cut_short;
+            if ok { "Succeeded" } else { "Failed" }
+        } else if self.main.iter().any(|it| it.run == Run::Waiting) {
+            "Pending"
+        } else {
+            "Running"
+        }
+    }
+
+    /// Begins to stop the pod, once. Upstream: the pod worker's terminating state.
+    pub(crate) fn begin_stop(
+        &mut self,
+        now: Timestamp,
+        grace_ms: Option<i64>,
+        why: Option<(&'static str, &'static str)>,
+        context: &Context<'_>,
+        out: &mut Recorder<'_>,
+    ) {
+        if self.stop.is_some() {
+            return;
+        }
+        let (due, code) = match grace_ms {
+            // It is dead already, as far as the API is concerned.
+            None => (now, SIGKILL),
+            Some(grace) => {
+                let delay = stop_delay_ms(context);
+                let code = if delay <= grace { SIGTERM } else { SIGKILL };
+                (after_ms(now, delay.min(grace)), code)
+            }
+        };
+        for (run, container) in self.all(context.spec) {
+            if run.running_since().is_some() {
+                out.killing(container, &format!("Stopping container {}", container.name));
+            }
+        }
+        for (run, _) in self.all_mut(context.spec) {
+            (run.restart_at, run.crash_at) = (None, None);
+        }
+        self.stop = Some(Stop { due, code, why, done: false });
+    }
+
+    /// A shorter grace period than before takes effect.
+    pub(crate) fn hasten_stop(&mut self, now: Timestamp, grace_ms: i64) {
+        if let Some(stop) = self.stop.as_mut().filter(|it| !it.done) {
+            let due = after_ms(now, grace_ms);
+            if due < stop.due {
+                (stop.due, stop.code) = (due, SIGKILL);
+            }
+        }
+    }
+
+    /// When something happens next; `None` when nothing will.
+    pub(crate) fn next(&self, context: &Context<'_>, now: Timestamp) -> Option<Timestamp> {
+        if self.is_over(context.spec) {
+            return None;
+        }
+        let stop = self.stop.as_ref().map(|it| it.due);
+        let deadline = match &self.stop {
+            Some(_) => None,
+            None => context.spec.active_deadline_seconds.map(|it| after_secs(self.seen, it)),
+        };
+        let begin = self.begin_at.filter(|_| !self.begun && self.stop.is_none());
+        let containers = self.all(context.spec).filter_map(|(run, it)| run.next(it, context, now));
+        [stop, deadline, begin].into_iter().flatten().chain(containers).min()
+    }
+
+    /// Lets everything happen that is due by `now`, in order, but nothing before `from`: what a
+    /// changed annotation makes due in the past is due now.
+    pub(crate) fn advance(
+        &mut self,
+        context: &Context<'_>,
+        from: Timestamp,
+        now: Timestamp,
+        out: &mut Recorder<'_>,
+    ) {
+        for (run, container) in self.all_mut(context.spec) {
+            if let Some(since) = run.running_since() {
+                run.probes.forget_before(container, since, now);
+            }
+        }
+        let mut at = from;
+        self.cascade(context, at, out);
+        while let Some(next) = self.next(context, at).filter(|it| *it <= now) {
+            at = at.max(next);
+            self.step(context, at, out);
+        }
+        self.clock = now;
+    }
+
+    fn step(&mut self, context: &Context<'_>, at: Timestamp, out: &mut Recorder<'_>) {
+        if self.stop.as_ref().is_some_and(|it| it.due <= at) {
+            self.finish_stop(at, context.spec);
+            return;
+        }
+        let deadline = context.spec.active_deadline_seconds.map(|it| after_secs(self.seen, it));
+        if self.stop.is_none() && deadline.is_some_and(|it| it <= at) {
+            let why = (
+                "DeadlineExceeded",
+                "Pod was active on the node longer than the specified deadline",
+            );
+            out.pod(false, why.0, why.1);
+            let grace = context.spec.termination_grace_period_seconds.unwrap_or(30) * 1_000;
+            self.begin_stop(at, Some(grace), Some(why), context, out);
+        }
+        let may_restart = self.stop.is_none();
+        for (run, container) in self.all_mut(context.spec) {
+            step_container(run, container, context, at, may_restart, out);
+        }
+        self.cascade(context, at, out);
+    }
+
+    fn finish_stop(&mut self, at: Timestamp, spec: &PodSpec) {
+        let code = self.stop.as_ref().map_or(SIGKILL, |it| it.code);
+        for (run, _) in self.all_mut(spec) {
+            if matches!(run.run, Run::Exited(_)) {
+                (run.restart_at, run.crash_at, run.crash_loop) = (None, None, false);
+            } else {
+                run.exit(at, code, false);
+            }
+        }
+        if let Some(stop) = &mut self.stop {
+            stop.done = true;
+        }
+    }
+
+    /// Starts what may start now. Upstream: `computePodActions`.
+    fn cascade(&mut self, context: &Context<'_>, at: Timestamp, out: &mut Recorder<'_>) {
+        if self.stop.is_some() || self.rejected.is_some() {
+            return;
+        }
+        match self.begin_at {
+            Some(begin) if begin <= at => self.begun = true,
+            _ if !self.begun => return,
+            _ => {}
+        }
+        if self.mains_are_final() || self.failed_init(context.spec) {
+            self.stop_sidecars(context, at, out);
+            return;
+        }
+        if self.is_initialized() {
+            return;
+        }
+        let inits = context.spec.init_containers.as_deref().unwrap_or_default();
+        for (run, container) in self.init.iter_mut().zip(inits) {
+            if run.run == Run::Waiting {
+                run.start(container, at, out);
+                step_container(run, container, context, at, true, out);
+            }
+            let done = if is_sidecar(container) { run.is_started() } else { run.succeeded() };
+            if !done {
+                return;
+            }
+        }
+        for (run, container) in self.main.iter_mut().zip(&context.spec.containers) {
+            run.start(container, at, out);
+            step_container(run, container, context, at, true, out);
+        }
+    }
+
+    /// Sidecars end after the main containers, the last one first.
+    fn stop_sidecars(&mut self, context: &Context<'_>, at: Timestamp, out: &mut Recorder<'_>) {
+        let inits = context.spec.init_containers.as_deref().unwrap_or_default();
+        for (run, container) in self.init.iter_mut().zip(inits).rev() {
+            run.restart_at = None;
+            run.crash_at = None;
+            if let Run::Running { stop, .. } = &run.run {
+                if stop.is_none() {
+                    out.killing(container, &format!("Stopping container {}", container.name));
+                    run.stop(at, after_ms(at, stop_delay_ms(context)), SIGTERM);
+                }
+                return;
+            }
+        }
+    }
+}
+
+/// Everything that is due for one container.
+fn step_container(
+    run: &mut ContainerRun,
+    container: &Container,
+    context: &Context<'_>,
+    at: Timestamp,
+    may_restart: bool,
+    out: &mut Recorder<'_>,
+) {
+    if let Some(since) = run.running_since() {
+        let verdict = run.probes.step(context.pod, container, since, at, out);
+        if let Some(Verdict::Kill(probe)) = verdict {
+            let again = may_restart && restarts_after_probe(context.pod, container);
+            let again = if again { ", will be restarted" } else { "" };
+            let name = &container.name;
+            out.killing(container, &format!("Container {name} failed {probe} probe{again}"));
+            run.stop(at, after_ms(at, stop_delay_ms(context)), SIGTERM);
+        }
+    }
+    if let Some((_, code)) = run.ends_at(container, context).filter(|(end, _)| *end <= at) {
+        let restart = may_restart && should_restart(context.pod, container, code);
+        run.exit(at, code, restart);
+    }
+    if !may_restart {
+        (run.restart_at, run.crash_at) = (None, None);
+    }
+    if run.crash_at.is_some_and(|it| it <= at) {
+        run.crash_at = None;
+        run.crash_loop = true;
+        out.back_off(container);
+    }
+    if run.restart_at.is_some_and(|it| it <= at) {
+        run.start(container, at, out);
+    }
+}
+
+fn restarts_after_probe(pod: &Pod, container: &Container) -> bool {
+    restart_policy(pod, container) != "Never"
+}
+
+/// Whether an ended container runs again. Upstream: `podutil.ContainerShouldRestart`.
+fn should_restart(pod: &Pod, container: &Container, code: i32) -> bool {
+    for rule in container.restart_policy_rules.iter().flatten() {
+        let Some(codes) = &rule.exit_codes else { continue };
+        let named = codes.values.iter().flatten().any(|it| *it == code);
+        if named == (codes.operator == "In") {
+            return rule.action == "Restart" || rule.action == "RestartAllContainers";
+        }
+    }
+    match restart_policy(pod, container) {
+        "Never" => false,
+        "OnFailure" => code != 0,
+        // An ordinary init container that succeeded is done, whatever the pod's policy.
+        _ => code != 0 || !is_plain_init(pod, container),
+    }
+}
+
+fn is_plain_init(pod: &Pod, container: &Container) -> bool {
+    let inits = pod.spec.as_ref().and_then(|it| it.init_containers.as_deref()).unwrap_or_default();
+    !is_sidecar(container) && inits.iter().any(|it| it.name == container.name)
+}
+
+/// From being told to stop to having stopped.
+fn stop_delay_ms(context: &Context<'_>) -> i64 {
+    delay_ms(context.pod, "stop-delay", "", 0, context.seed)
+        .unwrap_or(context.settings.stop_delay_ms)
+}

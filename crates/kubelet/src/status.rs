@@ -1,0 +1,311 @@
+//! The status of a pod as the kubelet reports it.
+//!
+//! Upstream: `pkg/kubelet/kubelet_pods.go` (`generateAPIPodStatus`) and
+//! `pkg/kubelet/status/generate.go`, v1.36.
+//! Differs from upstream: container and image ids are made up from names; the statuses of resizes,
+//! users, volume mounts and resource claims are left out.
+
+use api::k8s_openapi::api::core::v1::{
+    Container, ContainerState, ContainerStateRunning, ContainerStateTerminated,
+    ContainerStateWaiting, ContainerStatus, HostIP, Pod, PodCondition, PodIP, PodSpec, PodStatus,
+};
+use api::resources::is_sidecar;
+use api::time::meta_time;
+use api::{Timestamp, pods};
+
+use crate::duration::hash;
+use crate::events::format_pod;
+use crate::pod_workers::{ContainerRun, Context, Exit, PodWorker, Run};
+
+/// The status that the pod should have now.
+pub(crate) fn generate(
+    worker: &PodWorker,
+    context: &Context<'_>,
+    host_ip: &str,
+    now: Timestamp,
+) -> PodStatus {
+    let (pod, spec) = (context.pod, context.spec);
+    let old = pod.status.clone().unwrap_or_default();
+    let mut status = PodStatus { observed_generation: pod.metadata.generation, ..old.clone() };
+    if let Some((reason, message)) = &worker.rejected {
+        return PodStatus {
+            phase: Some("Failed".to_owned()),
+            reason: Some(reason.clone()),
+            message: Some(format!("Pod was rejected: {message}")),
+            start_time: Some(meta_time(worker.seen)),
+            ..status
+        };
+    }
+    let over = worker.is_over(spec);
+    let phase = worker.phase(spec);
+    // Failed from outside stays as it was put, with its reason.
+    if !pods::is_terminal(pod) {
+        status.phase = Some(phase.to_owned());
+        if let Some((reason, message)) = worker.stop.as_ref().and_then(|it| it.why).filter(|_| over)
+        {
+            status.reason = Some(reason.to_owned());
+            status.message = Some(message.to_owned());
+        }
+    }
+    status.start_time = Some(meta_time(worker.seen));
+    status.host_ip = Some(host_ip.to_owned());
+    status.host_ips = Some(vec![HostIP { ip: host_ip.to_owned() }]);
+    if let Some(ip) = &worker.ip {
+        status.pod_ip = Some(ip.clone());
+        status.pod_ips = Some(vec![PodIP { ip: ip.clone() }]);
+    }
+    let creating = if worker.init.is_empty() { "ContainerCreating" } else { "PodInitializing" };
+    let render = |run: &ContainerRun, container: &Container, init: bool| {
+        container_status(run, container, context, init, creating, now)
+    };
+    if !worker.init.is_empty() {
+        let inits = worker.init.iter().zip(spec.init_containers.iter().flatten());
+        status.init_container_statuses =
+            Some(inits.map(|(run, it)| render(run, it, !is_sidecar(it))).collect());
+    }
+    let mains = worker.main.iter().zip(&spec.containers);
+    let mut statuses: Vec<_> = mains.map(|(run, it)| render(run, it, false)).collect();
+    statuses.sort_by(|a, b| a.name.cmp(&b.name));
+    status.container_statuses = Some(statuses);
+    let phase = status.phase.clone().unwrap_or_default();
+    conditions(&mut status, worker, context, &phase, over, now);
+    status
+}
+
+fn container_status(
+    run: &ContainerRun,
+    container: &Container,
+    context: &Context<'_>,
+    plain_init: bool,
+    creating: &str,
+    now: Timestamp,
+) -> ContainerStatus {
+    let id = |attempt: u32| container_id(context, container, attempt);
+    let image = container.image.clone().unwrap_or_default();
+    let ran = !matches!(run.run, Run::Waiting | Run::Exited(Exit { since: None, .. }));
+    let succeeded = matches!(&run.run, Run::Exited(exit) if exit.code == 0);
+    let waiting = |reason: &str, message: Option<String>| ContainerState {
+        waiting: Some(ContainerStateWaiting { reason: Some(reason.to_owned()), message }),
+        ..ContainerState::default()
+    };
+    let (state, last) = match &run.run {
+        Run::Waiting => (waiting(creating, None), run.last.clone()),
+        Run::Running { since, .. } => {
+            let started_at = Some(meta_time(*since));
+            let running = Some(ContainerStateRunning { started_at });
+            (ContainerState { running, ..ContainerState::default() }, run.last.clone())
+        }
+        Run::Exited(exit) if run.crash_loop => {
+            let message = format!(
+                "back-off {} restarting failed container={} pod={}",
+                go_duration(run.backoff_ms()),
+                container.name,
+                format_pod(context.pod)
+            );
+            (waiting("CrashLoopBackOff", Some(message)), Some(exit.clone()))
+        }
+        Run::Exited(exit) => (terminated(exit, id(exit.attempt)), run.last.clone()),
+    };
+    ContainerStatus {
+        name: container.name.clone(),
+        image_id: if ran { image.clone() } else { String::new() },
+        image,
+        container_id: ran.then(|| id(run.attempt)),
+        ready: if plain_init { succeeded } else { run.is_ready(container, context, now) },
+        started: Some(run.is_started()),
+        restart_count: i32::try_from(run.attempt).unwrap_or(i32::MAX),
+        state: Some(state),
+        last_state: last.map(|it| {
+            let id = id(it.attempt);
+            terminated(&it, id)
+        }),
+        ..ContainerStatus::default()
+    }
+}
+
+fn terminated(exit: &Exit, id: String) -> ContainerState {
+    let reason = if exit.code == 0 { "Completed" } else { "Error" };
+    let terminated = ContainerStateTerminated {
+        exit_code: exit.code,
+        reason: Some(reason.to_owned()),
+        started_at: exit.since.map(meta_time),
+        finished_at: Some(meta_time(exit.at)),
+        container_id: exit.since.map(|_| id),
+        ..ContainerStateTerminated::default()
+    };
+    ContainerState { terminated: Some(terminated), ..ContainerState::default() }
+}
+
+/// 64 hexadecimal digits, as containerd's ids have.
+fn container_id(context: &Context<'_>, container: &Container, attempt: u32) -> String {
+    let pod = format_pod(context.pod);
+    let attempt = attempt.to_string();
+    let digits: String = ["a", "b", "c", "d"]
+        .iter()
+        .map(|part| format!("{:016x}", hash(0, &[part, &pod, &container.name, &attempt])))
+        .collect();
+    format!("containerd://{digits}")
+}
+
+/// Whole seconds as Go prints a duration: `10s`, `1m20s`, `5m0s`.
+fn go_duration(ms: i64) -> String {
+    let seconds = ms / 1_000;
+    match seconds / 60 {
+        0 => format!("{seconds}s"),
+        minutes => format!("{minutes}m{}s", seconds % 60),
+    }
+}
+
+fn conditions(
+    status: &mut PodStatus,
+    worker: &PodWorker,
+    context: &Context<'_>,
+    phase: &str,
+    over: bool,
+    now: Timestamp,
+) {
+    let sandbox = worker.begun && !over;
+    let initialized = initialized(worker, context.spec, phase);
+    let containers_ready = containers_ready(status, worker, context.spec, phase);
+    let ready = ready(status, context.spec, &containers_ready);
+    let sandbox =
+        if sandbox { Verdict::TRUE } else { Verdict { status: "False", ..Verdict::TRUE } };
+    let ours = [
+        ("PodReadyToStartContainers", sandbox),
+        ("Initialized", initialized),
+        ("Ready", ready),
+        ("ContainersReady", containers_ready),
+    ];
+    let generation = context.pod.metadata.generation;
+    let mut old = status.conditions.take().unwrap_or_default();
+    let mut new = Vec::with_capacity(ours.len() + old.len());
+    for (type_, verdict) in ours {
+        let before = old.iter().position(|it| it.type_ == type_).map(|at| old.remove(at));
+        let since = before.as_ref().filter(|it| it.status == verdict.status);
+        let since = since.and_then(|it| it.last_transition_time.clone());
+        new.push(PodCondition {
+            type_: type_.to_owned(),
+            status: verdict.status.to_owned(),
+            reason: verdict.reason.map(str::to_owned),
+            message: verdict.message,
+            last_probe_time: None,
+            last_transition_time: since.or(Some(meta_time(now))),
+            observed_generation: generation,
+        });
+    }
+    new.append(&mut old);
+    status.conditions = Some(new);
+}
+
+#[derive(Clone, Debug)]
+struct Verdict {
+    status: &'static str,
+    reason: Option<&'static str>,
+    message: Option<String>,
+}
+
+impl Verdict {
+    const TRUE: Self = Self { status: "True", reason: None, message: None };
+
+    fn no(reason: &'static str, message: Option<String>) -> Self {
+        Self { status: "False", reason: Some(reason), message }
+    }
+}
+
+fn initialized(worker: &PodWorker, spec: &PodSpec, phase: &str) -> Verdict {
+    if phase == "Succeeded" {
+        return Verdict { reason: Some("PodCompleted"), ..Verdict::TRUE };
+    }
+    if worker.is_initialized() {
+        return Verdict::TRUE;
+    }
+    let inits = worker.init.iter().zip(spec.init_containers.iter().flatten());
+    let incomplete: Vec<&str> = inits
+        .filter(|(run, it)| {
+            let done = match &run.run {
+                _ if is_sidecar(it) => run.is_started(),
+                Run::Exited(exit) => exit.code == 0,
+                _ => false,
+            };
+            !done
+        })
+        .map(|(_, it)| it.name.as_str())
+        .collect();
+    if incomplete.is_empty() {
+        return Verdict::TRUE;
+    }
+    let message = format!("containers with incomplete status: [{}]", incomplete.join(" "));
+    Verdict::no("ContainersNotInitialized", Some(message))
+}
+
+fn containers_ready(
+    status: &PodStatus,
+    worker: &PodWorker,
+    spec: &PodSpec,
+    phase: &str,
+) -> Verdict {
+    let ending = worker.stop.as_ref().is_some_and(|it| it.why.is_some());
+    if phase == "Failed" || ending {
+        return Verdict::no("PodFailed", None);
+    }
+    if phase == "Succeeded" {
+        return Verdict::no("PodCompleted", None);
+    }
+    let is_ready = |name: &str| {
+        let mains = status.container_statuses.iter().flatten();
+        let mut all = mains.chain(status.init_container_statuses.iter().flatten());
+        all.find(|it| it.name == name).is_some_and(|it| it.ready)
+    };
+    let sidecars = spec.init_containers.iter().flatten().filter(|it| is_sidecar(it));
+    let names = sidecars.chain(&spec.containers).map(|it| it.name.as_str());
+    let unready: Vec<&str> = names.filter(|it| !is_ready(it)).collect();
+    if unready.is_empty() {
+        return Verdict::TRUE;
+    }
+    let message = format!("containers with unready status: [{}]", unready.join(" "));
+    Verdict::no("ContainersNotReady", Some(message))
+}
+
+fn ready(status: &PodStatus, spec: &PodSpec, containers_ready: &Verdict) -> Verdict {
+    if containers_ready.status != "True" {
+        return containers_ready.clone();
+    }
+    let mut messages = Vec::new();
+    for gate in spec.readiness_gates.iter().flatten() {
+        let type_ = &gate.condition_type;
+        match status.conditions.iter().flatten().find(|it| it.type_ == *type_) {
+            None => messages.push(format!(
+                "corresponding condition of pod readiness gate \"{type_}\" does not exist."
+            )),
+            Some(it) if it.status != "True" => messages.push(format!(
+                "the status of pod readiness gate \"{type_}\" is not \"True\", but {}",
+                it.status
+            )),
+            Some(_) => {}
+        }
+    }
+    if messages.is_empty() {
+        Verdict::TRUE
+    } else {
+        Verdict::no("ReadinessGatesNotReady", Some(messages.join(", ")))
+    }
+}
+
+/// Whether two statuses say the same.
+pub(crate) fn same(pod: &Pod, new: &PodStatus) -> bool {
+    pod.status.as_ref() == Some(new)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_print_as_in_go() {
+        for (ms, text) in
+            [(10_000, "10s"), (80_000, "1m20s"), (160_000, "2m40s"), (300_000, "5m0s")]
+        {
+            assert_eq!(go_duration(ms), text);
+        }
+    }
+}
