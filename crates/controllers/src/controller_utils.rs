@@ -287,7 +287,7 @@ pub(crate) fn sort_for_deletion(
 ) {
     let mut ranked: Vec<_> =
         pods.iter().map(|pod| (prominence(pod, now, rank(pod)), *pod)).collect();
-    ranked.sort_by(|(a, _), (b, _)| a.cmp(b));
+    ranked.sort_by_key(|(prominence, _)| *prominence);
     for alike in ranked.chunk_by_mut(|(a, _), (b, _)| a == b) {
         let since = |pod: &Pod| ready_since(pod);
         let first = alike.first().and_then(|(_, pod)| since(pod));

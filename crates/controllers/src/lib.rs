@@ -4,6 +4,8 @@
 //! for one key what to change. None of them knows another.
 
 mod controller_utils;
+pub mod daemon;
+mod history;
 pub mod replicaset;
 
 use api::Component;
@@ -11,5 +13,8 @@ use api::Component;
 /// All controllers, in the order in which they hear of a change.
 #[must_use]
 pub fn all() -> Vec<Box<dyn Component>> {
-    vec![Box::new(replicaset::ReplicaSetController)]
+    vec![
+        Box::new(replicaset::ReplicaSetController),
+        Box::new(daemon::DaemonSetsController::default()),
+    ]
 }

@@ -1,0 +1,7 @@
+//! Runs one pod of a DaemonSet on every node that should have one.
+
+mod daemon_controller;
+mod daemonset_util;
+mod update;
+
+pub use daemon_controller::DaemonSetsController;
