@@ -5,6 +5,7 @@
 
 mod controller_utils;
 pub mod daemon;
+pub mod deployment;
 mod history;
 pub mod replicaset;
 
@@ -15,6 +16,7 @@ use api::Component;
 pub fn all() -> Vec<Box<dyn Component>> {
     vec![
         Box::new(replicaset::ReplicaSetController),
+        Box::new(deployment::DeploymentController),
         Box::new(daemon::DaemonSetsController::default()),
     ]
 }
