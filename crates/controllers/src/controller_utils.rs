@@ -320,7 +320,7 @@ fn prominence(
     (pods::node_name(pod).is_some(), phase, ready, deletion_cost(pod), Reverse(rank), age)
 }
 
-fn ready_since(pod: &Pod) -> Option<Timestamp> {
+pub(crate) fn ready_since(pod: &Pod) -> Option<Timestamp> {
     let ready = pods::condition(pod, "Ready").filter(|it| it.status == "True")?;
     Some(ready.last_transition_time.as_ref()?.0)
 }
@@ -344,7 +344,7 @@ fn deletion_cost(pod: &Pod) -> i32 {
 
 /// The highest restart count among the containers, and among the sidecars. Upstream:
 /// `maxContainerRestarts`.
-fn max_restarts(pod: &Pod) -> (i32, i32) {
+pub(crate) fn max_restarts(pod: &Pod) -> (i32, i32) {
     let Some(status) = &pod.status else { return (0, 0) };
     let regular = status.container_statuses.iter().flatten().map(|it| it.restart_count).max();
     let init_containers = pod.spec.iter().flat_map(|it| it.init_containers.iter().flatten());

@@ -4,10 +4,13 @@
 //! for one key what to change. None of them knows another.
 
 mod controller_utils;
+pub mod cronjob;
 pub mod daemon;
 pub mod deployment;
 mod history;
+pub mod job;
 pub mod replicaset;
+pub mod ttlafterfinished;
 
 use api::Component;
 
@@ -18,5 +21,8 @@ pub fn all() -> Vec<Box<dyn Component>> {
         Box::new(replicaset::ReplicaSetController),
         Box::new(deployment::DeploymentController),
         Box::new(daemon::DaemonSetsController::default()),
+        Box::new(job::JobController::default()),
+        Box::new(cronjob::CronJobController::default()),
+        Box::new(ttlafterfinished::TtlAfterFinishedController),
     ]
 }
