@@ -1,0 +1,636 @@
+//! The tree as a serde `Deserializer` that goes on after a fault: it notes the problem, hands out
+//! an empty value of the wanted type, and so finds all problems of a document in one pass.
+//!
+//! Upstream: Go's `encoding/json` (its words for wrong types) and sigs.k8s.io/json (strict errors).
+
+use std::cell::RefCell;
+use std::fmt::{self, Write as _};
+
+use serde::de::{
+    self, DeserializeSeed, Deserializer, Expected, IntoDeserializer, MapAccess, SeqAccess, Visitor,
+};
+use serde::forward_to_deserialize_any;
+use view::Span;
+
+use super::gotypes::{self, Probe};
+use super::node::{Data, Entry, Node, whole};
+use super::scalar::go_float;
+use crate::{fields, quantity};
+
+/// What is wrong with a value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Fault {
+    /// Another type is wanted. Go notes the first of these and goes on.
+    WrongType,
+    /// The value itself cannot be read, such as a quantity or a time. Go stops here.
+    BadValue,
+    /// No such field.
+    UnknownField,
+}
+
+/// A problem of a document.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Problem {
+    pub(super) fault: Fault,
+    pub(super) code: &'static str,
+    pub(super) path: String,
+    pub(super) span: Span,
+    /// In Go's words.
+    pub(super) message: String,
+    pub(super) hint: Option<String>,
+    pub(super) replacement: Option<String>,
+}
+
+/// What all parts of one pass share.
+#[derive(Default)]
+pub(super) struct Context {
+    problems: RefCell<Vec<Problem>>,
+}
+
+impl Context {
+    pub(super) fn into_problems(self) -> Vec<Problem> {
+        self.problems.into_inner()
+    }
+
+    fn push(&self, problem: Problem) {
+        self.problems.borrow_mut().push(problem);
+    }
+}
+
+/// Where a value stands in its document.
+#[derive(Clone, Copy)]
+pub(super) struct Path<'p> {
+    parent: Option<&'p Path<'p>>,
+    step: Step<'p>,
+}
+
+#[derive(Clone, Copy)]
+enum Step<'p> {
+    Root,
+    /// A field of the struct `owner`.
+    Field {
+        owner: &'static str,
+        name: &'p str,
+    },
+    /// A key of a map.
+    Key(&'p str),
+    Index(usize),
+}
+
+impl<'p> Path<'p> {
+    pub(super) const ROOT: Self = Self { parent: None, step: Step::Root };
+
+    fn to(&'p self, step: Step<'p>) -> Self {
+        Self { parent: Some(self), step }
+    }
+
+    /// The last struct field on the way, with the struct.
+    fn field(&self) -> Option<(&'static str, &'p str)> {
+        match self.step {
+            Step::Field { owner, name } => Some((owner, name)),
+            _ => self.parent.and_then(Path::field),
+        }
+    }
+
+    /// Go's way to name a field: `ContainerPort.spec.containers.ports.containerPort`.
+    fn go_field(&self) -> Option<String> {
+        let (owner, _) = self.field()?;
+        let mut names = vec![];
+        let mut at = Some(self);
+        while let Some(path) = at {
+            if let Step::Field { name, .. } = path.step {
+                names.push(name);
+            }
+            at = path.parent;
+        }
+        names.push(owner);
+        names.reverse();
+        Some(names.join("."))
+    }
+}
+
+/// As the API server writes paths, with map keys in brackets where a dot would mislead.
+impl fmt::Display for Path<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Some(parent) = self.parent else { return Ok(()) };
+        parent.fmt(f)?;
+        match self.step {
+            Step::Root => Ok(()),
+            Step::Index(n) => write!(f, "[{n}]"),
+            Step::Key(key) if key.contains(['.', '/', '[']) => write!(f, "[{key}]"),
+            Step::Field { name, .. } | Step::Key(name) => {
+                if !matches!(parent.step, Step::Root) {
+                    f.write_char('.')?;
+                }
+                f.write_str(name)
+            }
+        }
+    }
+}
+
+/// The error that ends a pass; its problem has been noted, or is still to be.
+#[derive(Debug)]
+pub(super) struct Error {
+    message: String,
+    noted: bool,
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for Error {}
+
+impl de::Error for Error {
+    fn custom<T: fmt::Display>(message: T) -> Self {
+        Self { message: message.to_string(), noted: false }
+    }
+}
+
+/// One value to be read.
+#[derive(Clone, Copy)]
+pub(super) struct Decoder<'a, 'p> {
+    pub(super) node: &'a Node,
+    pub(super) path: &'p Path<'p>,
+    pub(super) context: &'p Context,
+}
+
+/// What Go calls the type of a JSON value.
+fn json_type(node: &Node) -> &'static str {
+    match node.data {
+        Data::Null => "null",
+        Data::Bool(_) => "bool",
+        Data::Int(_) | Data::UInt(_) | Data::Float(_) => "number",
+        Data::Str(_) => "string",
+        Data::Seq(_) => "array",
+        Data::Map(_) => "object",
+    }
+}
+
+/// A number as JSON has it.
+fn literal(node: &Node) -> Option<String> {
+    match node.data {
+        Data::Int(it) => Some(it.to_string()),
+        Data::UInt(it) => Some(it.to_string()),
+        Data::Float(it) => Some(go_float(it)),
+        _ => None,
+    }
+}
+
+impl Decoder<'_, '_> {
+    fn problem(&self, fault: Fault, code: &'static str, message: String) -> Problem {
+        Problem {
+            fault,
+            code,
+            path: self.path.to_string(),
+            span: self.node.span,
+            message,
+            hint: None,
+            replacement: None,
+        }
+    }
+
+    /// Notes that a value of the Go type `wanted` should stand here.
+    fn wrong_type(&self, found: &str, wanted: &str) {
+        let place = match self.path.go_field() {
+            Some(field) => format!("Go struct field {field}"),
+            None => "Go value".to_owned(),
+        };
+        let message = format!("json: cannot unmarshal {found} into {place} of type {wanted}");
+        let (hint, replacement) = mend(self.node, wanted);
+        let problem = self.problem(Fault::WrongType, "wrong-type", message);
+        self.context.push(Problem { hint, replacement, ..problem });
+    }
+
+    fn bad_value(&self, code: &'static str, message: String, hint: Option<String>) {
+        let problem = self.problem(Fault::BadValue, code, message);
+        self.context.push(Problem { hint, ..problem });
+    }
+
+    /// Notes an error of a visitor where it happened.
+    fn note(&self, error: Error) -> Error {
+        if error.noted {
+            return error;
+        }
+        let message = go_words(&error.message);
+        self.context.push(self.problem(Fault::BadValue, "bad-value", message));
+        Error { noted: true, ..error }
+    }
+
+    fn is_null(&self) -> bool {
+        self.node.data == Data::Null
+    }
+
+    /// A whole number within bounds; what is not one is noted, and read as zero.
+    fn integer(&self, wanted: &str, low: i128, high: i128) -> i128 {
+        let value = match self.node.data {
+            Data::Null => return 0,
+            Data::Int(it) => Some(i128::from(it)),
+            Data::UInt(it) => Some(i128::from(it)),
+            Data::Float(it) => whole(it).map(i128::from),
+            _ => {
+                self.wrong_type(json_type(self.node), wanted);
+                return 0;
+            }
+        };
+        if let Some(value) = value.filter(|it| (low..=high).contains(it)) {
+            return value;
+        }
+        let literal = literal(self.node).unwrap_or_default();
+        self.wrong_type(&format!("number {literal}"), wanted);
+        0
+    }
+
+    /// A text; what is not one is noted, and read as empty.
+    fn text(&self) -> &str {
+        match &self.node.data {
+            Data::Str(text) => text,
+            Data::Null => "",
+            _ => {
+                let wanted = match self.path.field() {
+                    Some((owner, field)) => gotypes::string_type(owner, field),
+                    None => "string",
+                };
+                self.wrong_type(json_type(self.node), wanted);
+                ""
+            }
+        }
+    }
+
+    /// The text of a quantity, which may stand there as a number.
+    fn quantity(&self) -> String {
+        let text = match &self.node.data {
+            Data::Null => return "0".to_owned(),
+            Data::Str(text) => text.clone(),
+            Data::Int(_) | Data::UInt(_) | Data::Float(_) => literal(self.node).unwrap_or_default(),
+            Data::Bool(it) => it.to_string(),
+            Data::Seq(_) => "[".to_owned(),
+            Data::Map(_) => "{".to_owned(),
+        };
+        match quantity::parse(&text) {
+            Ok(_) => text,
+            Err(error) => {
+                let hint = "write a number with a unit such as 500m, 2, 128Mi, 1Gi".to_owned();
+                self.bad_value("bad-quantity", error.to_string(), Some(hint));
+                "0".to_owned()
+            }
+        }
+    }
+
+    /// The text of a time; what is none is noted, and read as 1970.
+    fn time(&self) -> &str {
+        const EPOCH: &str = "1970-01-01T00:00:00Z";
+        if self.is_null() {
+            return EPOCH;
+        }
+        let text = self.text();
+        if text.is_empty() || text.parse::<jiff::Timestamp>().is_ok() {
+            return if text.is_empty() { EPOCH } else { text };
+        }
+        let layout = "2006-01-02T15:04:05Z07:00";
+        let message =
+            format!("parsing time {text:?} as {layout:?}: cannot parse {text:?} as \"2006\"");
+        let hint = "write a time such as 2026-01-01T00:00:00Z".to_owned();
+        self.bad_value("bad-time", message, Some(hint));
+        EPOCH
+    }
+
+    /// What type the items of a list or the values of a map would have here.
+    fn probe<'c>(&self, found: &'c RefCell<String>) -> Probe<'c> {
+        let field = self.path.field();
+        let string = field.map_or("string", |(owner, name)| gotypes::string_type(owner, name));
+        Probe { found, string }
+    }
+}
+
+/// The words of Go's base64 for those of Rust's.
+fn go_words(message: &str) -> String {
+    let offset = message.split_once("offset ").map(|(_, rest)| rest.trim_end_matches('.'));
+    match offset {
+        Some(offset) if message.starts_with("Invalid ") => {
+            format!("illegal base64 data at input byte {offset}")
+        }
+        _ => message.to_owned(),
+    }
+}
+
+/// What would make the value fit, as a sentence and as a text.
+fn mend(node: &Node, wanted: &str) -> (Option<String>, Option<String>) {
+    let is_number = wanted.starts_with("int") || wanted.starts_with("uint") || wanted == "float64";
+    match (&node.data, &node.raw) {
+        (Data::Str(text), _) if is_number => match text.parse::<i64>() {
+            Ok(_) => (Some("remove the quotes".to_owned()), Some(text.clone())),
+            Err(_) => (Some("a whole number is wanted here".to_owned()), None),
+        },
+        (Data::Str(text), _) if wanted == "bool" => {
+            let value = match text.to_ascii_lowercase().as_str() {
+                "true" | "yes" | "on" => Some("true"),
+                "false" | "no" | "off" => Some("false"),
+                _ => None,
+            };
+            let hint = "true or false is wanted here, without quotes".to_owned();
+            (Some(hint), value.map(str::to_owned))
+        }
+        (Data::Bool(it), Some(raw)) if !wanted.starts_with(['[', 'm', 'b', 'i']) => {
+            let hint = if raw.len() < 4 || !raw.eq_ignore_ascii_case(&it.to_string()) {
+                format!("YAML reads {raw} as {it}: put it in quotes")
+            } else {
+                "put it in quotes".to_owned()
+            };
+            (Some(hint), Some(format!("\"{raw}\"")))
+        }
+        (Data::Int(_) | Data::UInt(_) | Data::Float(_), Some(raw))
+            if !is_number && !wanted.starts_with(['[', 'm', 'b']) =>
+        {
+            (Some("put it in quotes".to_owned()), Some(format!("\"{raw}\"")))
+        }
+        _ if is_number => (Some("a whole number is wanted here".to_owned()), None),
+        (Data::Map(_), _) if wanted.starts_with("[]") => {
+            (Some("a list is wanted here: begin each item with `- `".to_owned()), None)
+        }
+        _ if wanted.starts_with("[]") => (Some("a list is wanted here".to_owned()), None),
+        (Data::Seq(_), _) => (Some("a list cannot stand here".to_owned()), None),
+        _ => (None, None),
+    }
+}
+
+macro_rules! integers {
+    ($($method:ident $visit:ident $type:ty, $go:literal;)*) => { $(
+        fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+            let value = self.integer($go, i128::from(<$type>::MIN), i128::from(<$type>::MAX));
+            visitor.$visit(<$type>::try_from(value).unwrap_or_default())
+        }
+    )* };
+}
+
+impl<'de> Deserializer<'de> for Decoder<'_, '_> {
+    type Error = Error;
+
+    integers! {
+        deserialize_i8 visit_i8 i8, "int8";
+        deserialize_i16 visit_i16 i16, "int16";
+        deserialize_i32 visit_i32 i32, "int32";
+        deserialize_i64 visit_i64 i64, "int64";
+        deserialize_u8 visit_u8 u8, "uint8";
+        deserialize_u16 visit_u16 u16, "uint16";
+        deserialize_u32 visit_u32 u32, "uint32";
+        deserialize_u64 visit_u64 u64, "uint64";
+    }
+
+    fn deserialize_bool<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+        match self.node.data {
+            Data::Bool(it) => visitor.visit_bool(it),
+            Data::Null => visitor.visit_bool(false),
+            _ => {
+                self.wrong_type(json_type(self.node), "bool");
+                visitor.visit_bool(false)
+            }
+        }
+    }
+
+    #[expect(clippy::cast_precision_loss, reason = "as Go reads a whole number into a float64")]
+    fn deserialize_f64<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+        match self.node.data {
+            Data::Float(it) => visitor.visit_f64(it),
+            Data::Int(it) => visitor.visit_f64(it as f64),
+            Data::UInt(it) => visitor.visit_f64(it as f64),
+            Data::Null => visitor.visit_f64(0.0),
+            _ => {
+                self.wrong_type(json_type(self.node), "float64");
+                visitor.visit_f64(0.0)
+            }
+        }
+    }
+
+    fn deserialize_f32<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+        self.deserialize_f64(visitor)
+    }
+
+    fn deserialize_str<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+        visitor.visit_str(self.text()).map_err(|it: Error| self.note(it))
+    }
+
+    fn deserialize_string<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+        self.deserialize_str(visitor)
+    }
+
+    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+        if self.is_null() { visitor.visit_none() } else { visitor.visit_some(self) }
+    }
+
+    fn deserialize_newtype_struct<V: Visitor<'de>>(
+        self,
+        name: &'static str,
+        visitor: V,
+    ) -> Result<V::Value, Error> {
+        let text = match name {
+            "Quantity" => self.quantity(),
+            "Time" | "MicroTime" => self.time().to_owned(),
+            _ => return visitor.visit_newtype_struct(self),
+        };
+        let node = Node { span: self.node.span, data: Data::Str(text), raw: None };
+        visitor.visit_newtype_struct(Decoder { node: &node, ..self })
+    }
+
+    fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+        match &self.node.data {
+            Data::Seq(items) => visitor.visit_seq(Items { decoder: self, items, index: 0 }),
+            Data::Null => visitor.visit_seq(Items { decoder: self, items: &[], index: 0 }),
+            _ => {
+                let found = RefCell::new(String::new());
+                let value = visitor.visit_seq(self.probe(&found));
+                self.wrong_type(json_type(self.node), &format!("[]{}", found.into_inner()));
+                value.map_err(|it| Error { message: it.to_string(), noted: true })
+            }
+        }
+    }
+
+    fn deserialize_tuple<V: Visitor<'de>>(self, _: usize, visitor: V) -> Result<V::Value, Error> {
+        self.deserialize_seq(visitor)
+    }
+
+    fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+        match &self.node.data {
+            Data::Map(entries) => visitor.visit_map(Entries::new(self, entries, None)),
+            Data::Null => visitor.visit_map(Entries::new(self, &[], None)),
+            _ => {
+                let found = RefCell::new(String::new());
+                let value = visitor.visit_map(self.probe(&found));
+                self.wrong_type(json_type(self.node), &gotypes::map_type(&found.into_inner()));
+                value.map_err(|it| Error { message: it.to_string(), noted: true })
+            }
+        }
+    }
+
+    fn deserialize_struct<V: Visitor<'de>>(
+        self,
+        name: &'static str,
+        fields: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Error> {
+        let entries: &[Entry] = match &self.node.data {
+            Data::Map(entries) => entries,
+            Data::Null => &[],
+            _ => {
+                self.wrong_type(json_type(self.node), &gotypes::struct_type(name));
+                &[]
+            }
+        };
+        visitor.visit_map(Entries::new(self, entries, Some((name, fields))))
+    }
+
+    fn deserialize_enum<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        variants: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Error> {
+        let text = self.text();
+        if variants.contains(&text) {
+            return visitor.visit_enum(text.into_deserializer());
+        }
+        let message = format!("unknown value {text:?}, expected one of: {}", variants.join(", "));
+        let close = fields::closest(text, variants);
+        let problem = self.problem(Fault::BadValue, "unknown-value", message.clone());
+        self.context.push(Problem {
+            hint: close.map(|it| format!("did you mean {it:?}?")),
+            replacement: close.map(str::to_owned),
+            ..problem
+        });
+        Err(Error { message, noted: true })
+    }
+
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+        let expected = format!("{}", &visitor as &dyn Expected);
+        if expected == "IntOrString" {
+            return match &self.node.data {
+                Data::Str(text) => visitor.visit_str(text),
+                // What is neither is read as the server does: as a text that is no text.
+                Data::Bool(_) | Data::Seq(_) | Data::Map(_) => {
+                    self.wrong_type(json_type(self.node), "string");
+                    visitor.visit_str("")
+                }
+                _ => self.deserialize_i32(visitor),
+            };
+        }
+        let result = match &self.node.data {
+            Data::Null => visitor.visit_unit(),
+            Data::Bool(it) => visitor.visit_bool(*it),
+            Data::Int(it) => visitor.visit_i64(*it),
+            Data::UInt(it) => visitor.visit_u64(*it),
+            Data::Float(it) => match whole(*it) {
+                Some(it) => visitor.visit_i64(it),
+                None => visitor.visit_f64(*it),
+            },
+            Data::Str(text) => visitor.visit_str(text),
+            Data::Seq(items) => visitor.visit_seq(Items { decoder: self, items, index: 0 }),
+            Data::Map(entries) => visitor.visit_map(Entries::new(self, entries, None)),
+        };
+        result.map_err(|it: Error| self.note(it))
+    }
+
+    fn deserialize_ignored_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+        visitor.visit_unit()
+    }
+
+    forward_to_deserialize_any! { char bytes byte_buf unit unit_struct tuple_struct identifier }
+}
+
+/// The items of a list.
+struct Items<'a, 'p> {
+    decoder: Decoder<'a, 'p>,
+    items: &'a [Node],
+    index: usize,
+}
+
+impl<'de> SeqAccess<'de> for Items<'_, '_> {
+    type Error = Error;
+
+    fn next_element_seed<T: DeserializeSeed<'de>>(
+        &mut self,
+        seed: T,
+    ) -> Result<Option<T::Value>, Error> {
+        let Some(node) = self.items.get(self.index) else { return Ok(None) };
+        let path = self.decoder.path.to(Step::Index(self.index));
+        self.index += 1;
+        let decoder = Decoder { node, path: &path, context: self.decoder.context };
+        seed.deserialize(decoder).map(Some).map_err(|it| decoder.note(it))
+    }
+
+    fn size_hint(&self) -> Option<usize> {
+        Some(self.items.len().saturating_sub(self.index))
+    }
+}
+
+/// The entries of a map or struct, in the order of their keys, as JSON made from Go maps has them.
+struct Entries<'a, 'p> {
+    decoder: Decoder<'a, 'p>,
+    entries: Vec<&'a Entry>,
+    index: usize,
+    /// The struct with its fields.
+    owner: Option<(&'static str, &'static [&'static str])>,
+}
+
+impl<'a, 'p> Entries<'a, 'p> {
+    fn new(
+        decoder: Decoder<'a, 'p>,
+        entries: &'a [Entry],
+        owner: Option<(&'static str, &'static [&'static str])>,
+    ) -> Self {
+        let mut entries: Vec<&Entry> = entries.iter().collect();
+        entries.sort_by(|a, b| a.key.cmp(&b.key));
+        Self { decoder, entries, index: 0, owner }
+    }
+
+    fn unknown_field(&self, entry: &Entry, path: &Path<'_>, fields: &[&'static str]) {
+        let path = path.to_string();
+        let close = fields::closest(&entry.key, fields);
+        let hint = close.map(|it| format!("did you mean {it:?}?"));
+        self.decoder.context.push(Problem {
+            fault: Fault::UnknownField,
+            code: "unknown-field",
+            message: format!("unknown field {}", fields::quote(&path)),
+            path,
+            span: entry.key_span,
+            hint,
+            replacement: close.map(str::to_owned),
+        });
+    }
+}
+
+impl<'de> MapAccess<'de> for Entries<'_, '_> {
+    type Error = Error;
+
+    fn next_key_seed<K: DeserializeSeed<'de>>(
+        &mut self,
+        seed: K,
+    ) -> Result<Option<K::Value>, Error> {
+        let Some(entry) = self.entries.get(self.index) else { return Ok(None) };
+        seed.deserialize(entry.key.as_str().into_deserializer()).map(Some)
+    }
+
+    fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, Error> {
+        let Some(&entry) = self.entries.get(self.index) else {
+            return Err(de::Error::custom("a value was asked for after the last key"));
+        };
+        self.index += 1;
+        let step = match self.owner {
+            Some((owner, _)) => Step::Field { owner, name: &entry.key },
+            None => Step::Key(&entry.key),
+        };
+        let path = self.decoder.path.to(step);
+        if let Some((_, fields)) = self.owner
+            && !fields.contains(&entry.key.as_str())
+        {
+            self.unknown_field(entry, &path, fields);
+        }
+        let decoder = Decoder { node: &entry.value, path: &path, context: self.decoder.context };
+        seed.deserialize(decoder).map_err(|it| decoder.note(it))
+    }
+
+    fn size_hint(&self) -> Option<usize> {
+        Some(self.entries.len().saturating_sub(self.index))
+    }
+}

@@ -1,0 +1,470 @@
+//! Text to documents.
+//!
+//! Upstream: `staging/src/k8s.io/apimachinery/pkg/util/yaml/decoder.go`, v1.36 (how a text is
+//! split), and kubectl's builder and validation (what is said of each part).
+
+use view::{Diagnostic, Severity, Span};
+
+use super::decode::Problem;
+use super::document::{self, Body, Document, Refusal};
+use super::kinds::{self, Meaning};
+use super::node::{Builder, Data, DuplicateKey, Node, Tree};
+use super::policy;
+use super::position::LineIndex;
+use super::syntax::SyntaxError;
+use crate::Kind;
+use crate::scenario::ScenarioDoc;
+
+/// The longest text that is read, in bytes. More than a thousand typical manifests fit.
+pub const MAX_BYTES: usize = 1 << 20;
+
+/// A text may have this many documents.
+pub const MAX_DOCUMENTS: usize = 5_000;
+
+/// At most so many problems are reported for one text.
+const MAX_DIAGNOSTICS: usize = 1_000;
+
+/// All that a text says.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Reading {
+    /// The documents up to the first that is no YAML, in order, those with errors included.
+    pub documents: Vec<Document>,
+    /// The problems of the whole text in the order of their places.
+    pub diagnostics: Vec<Diagnostic>,
+    /// Set when the text could not be read to its end: kubectl uses the documents before.
+    pub stop: Option<Stop>,
+}
+
+/// Where and why reading ended early.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stop {
+    /// What kubectl prints after `error parsing STDIN: `.
+    pub message: String,
+}
+
+impl Reading {
+    /// Whether nothing in the text is refused.
+    #[must_use]
+    pub fn is_clean(&self) -> bool {
+        self.diagnostics.iter().all(|it| it.severity != Severity::Error)
+    }
+}
+
+/// Reads a text of YAML or JSON documents. Never fails: problems are part of the answer.
+#[must_use]
+pub fn read(text: &str) -> Reading {
+    let mut reader = Reader::default();
+    if text.len() > MAX_BYTES {
+        let message = format!(
+            "the text has {} bytes; at most {MAX_BYTES} (1 MiB) are read at a time",
+            text.len()
+        );
+        let hint = "split it, or remove what the scenario does not need";
+        // The line index of a huge text would cost more than it tells.
+        reader.stop(Span::default(), "too-large", &message, &message, Some(hint.to_owned()));
+        return reader.finish();
+    }
+    let text_without_mark = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let lines = LineIndex::new(text);
+    let skipped = text.len() - text_without_mark.len();
+    let parts = match json_parts(text_without_mark) {
+        Some(parts) => parts,
+        None => yaml_parts(text_without_mark),
+    };
+    if parts.len() > MAX_DOCUMENTS {
+        let message = format!("the text has more than {MAX_DOCUMENTS} documents");
+        reader.stop(Span::default(), "too-many-documents", &message, &message, None);
+        return reader.finish();
+    }
+    for part in parts {
+        let start = skipped + part.start;
+        reader.part(&lines, &text[start..skipped + part.end], start, &part);
+    }
+    if reader.empty && reader.reading.stop.is_none() {
+        let message = "no objects passed to create".to_owned();
+        reader.push(Severity::Info, "empty", String::new(), lines.whole(), message, None, None);
+    }
+    reader.finish()
+}
+
+/// A stretch of the text that holds one document, in bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Part {
+    start: usize,
+    end: usize,
+    /// The separator line before it has something on it that kubectl does not take.
+    bad_separator: Option<(usize, usize)>,
+}
+
+/// The documents of a text that is a stream of JSON objects; nothing if it is not.
+fn json_parts(text: &str) -> Option<Vec<Part>> {
+    if !text.trim_start().starts_with('{') {
+        return None;
+    }
+    let mut stream = serde_json::Deserializer::from_str(text).into_iter::<serde_json::Value>();
+    let mut parts = vec![];
+    let mut start = 0;
+    while let Some(value) = stream.next() {
+        value.ok()?;
+        let end = stream.byte_offset();
+        parts.push(Part { start, end, bad_separator: None });
+        start = end;
+    }
+    Some(parts)
+}
+
+/// Splits at lines that begin with `---`.
+fn yaml_parts(text: &str) -> Vec<Part> {
+    let mut parts = vec![];
+    let mut start = 0;
+    let mut bad_separator = None;
+    let mut at = 0;
+    for line in text.split_inclusive('\n') {
+        let end = at + line.len();
+        if let Some(rest) = line.strip_prefix("---") {
+            parts.push(Part { start, end: at, bad_separator });
+            start = end;
+            let rest = rest.trim();
+            bad_separator = (!rest.is_empty() && !rest.starts_with('#'))
+                .then(|| (at, at + line.trim_end().len()));
+        }
+        at = end;
+    }
+    parts.push(Part { start, end: text.len(), bad_separator });
+    parts
+}
+
+#[derive(Default)]
+struct Reader {
+    reading: Reading,
+    n_nodes: usize,
+    n_documents: usize,
+    n_dropped: usize,
+    /// No document was found.
+    empty: bool,
+    started: bool,
+}
+
+impl Reader {
+    fn part(&mut self, lines: &LineIndex<'_>, text: &str, start: usize, part: &Part) {
+        if !self.started {
+            self.started = true;
+            self.empty = true;
+        }
+        if let Some((from, to)) = part.bad_separator {
+            let shift = start - part.start;
+            let span = lines.span(lines.char_at_byte(from + shift), lines.char_at_byte(to + shift));
+            let message = "invalid Yaml document separator";
+            let line = lines.text().get(from + shift..to + shift).unwrap_or_default();
+            let kubectl = format!("{message}: {}", line.trim_start_matches("---").trim());
+            let hint = "nothing but a comment may follow ---".to_owned();
+            self.stop(span, "separator", message, &kubectl, Some(hint));
+        }
+        let offset = lines.char_at_byte(start);
+        match Builder::new(text, lines, offset, self.n_nodes).build() {
+            Ok((Tree { root, duplicates }, n_nodes)) => {
+                self.n_nodes = n_nodes;
+                self.duplicates(duplicates);
+                match root {
+                    Some(root) if root.data != Data::Null => {
+                        self.empty = false;
+                        self.document(root, None);
+                    }
+                    _ => {}
+                }
+            }
+            Err(error) => {
+                self.empty = false;
+                self.syntax_error(lines, text, offset, &error);
+            }
+        }
+    }
+
+    fn syntax_error(
+        &mut self,
+        lines: &LineIndex<'_>,
+        text: &str,
+        offset: usize,
+        error: &SyntaxError,
+    ) {
+        let n_chars = text.chars().count();
+        let start = error.index.min(n_chars);
+        // The squiggle covers what is left of the line, or its end.
+        let rest = text.chars().skip(start).take_while(|&c| c != '\n' && c != '\r').count();
+        let mut span = lines.span(offset + start, offset + start + rest.max(1));
+        if start == n_chars {
+            span.end = span.start;
+        }
+        let truncated = text.trim_start().starts_with('{')
+            && serde_json::from_str::<serde_json::Value>(text).is_err_and(|it| it.is_eof());
+        let kubectl = if truncated {
+            "unexpected EOF".to_owned()
+        } else {
+            format!("error converting YAML to JSON: {}", error.go_text())
+        };
+        self.stop(span, error.code, &error.message, &kubectl, error.hint.clone());
+    }
+
+    /// Notes that the text cannot be read further, and what kubectl says of it.
+    fn stop(&mut self, span: Span, code: &str, message: &str, kubectl: &str, hint: Option<String>) {
+        self.push(Severity::Error, code, String::new(), span, message.to_owned(), hint, None);
+        if self.reading.stop.is_none() {
+            self.reading.stop = Some(Stop { message: kubectl.to_owned() });
+        }
+    }
+
+    fn duplicates(&mut self, duplicates: Vec<DuplicateKey>) {
+        for DuplicateKey { key, span } in duplicates {
+            let message = format!("key {key:?} already set in map");
+            let hint = Some("the last one is used, this one is ignored".to_owned());
+            self.push(Severity::Warning, "duplicate-key", key, span, message, hint, None);
+        }
+    }
+
+    /// Reads one document; `assumed` is the kind that the list around it gives its items.
+    fn document(&mut self, node: Node, assumed: Option<Kind>) {
+        let text = |field: &str| node.get(field).and_then(Node::as_str).unwrap_or_default();
+        let (mut api_version, mut kind) = (text("apiVersion").to_owned(), text("kind").to_owned());
+        if let Some(assumed) = assumed.filter(|_| api_version.is_empty() && kind.is_empty()) {
+            (api_version, kind) = (assumed.api_version(), assumed.name().to_owned());
+        }
+        if let Some(refusal) = unset(&node, &api_version, &kind) {
+            self.untyped(node, api_version, kind, refusal);
+            return;
+        }
+        match kinds::meaning(&api_version, &kind) {
+            Meaning::List(of) => self.list(node, api_version, kind, of),
+            Meaning::Object(it) => {
+                let (object, problems) = document::decode_object(it, &node);
+                let refusal = document::refusal(it, &problems);
+                let readable = object.filter(|_| only_unknown_fields(&problems));
+                let body = match (&refusal, readable) {
+                    (None, Some(object)) => Body::Object(object),
+                    (_, object) => Body::Invalid(object),
+                };
+                self.problems(problems);
+                self.add(node, api_version, kind, body, refusal);
+            }
+            Meaning::SchedulerConfiguration => {
+                let body = Body::SchedulerConfiguration(node.to_json());
+                self.add_foreign(node, api_version, kind, body);
+            }
+            Meaning::DeschedulerPolicy => {
+                let body = Body::DeschedulerPolicy(node.to_json());
+                self.add_foreign(node, api_version, kind, body);
+            }
+            Meaning::Scenario => {
+                let (scenario, problems) = document::decode_node::<ScenarioDoc>(&node);
+                let body = match scenario {
+                    Some(scenario) if problems.is_empty() => Body::Scenario(Box::new(scenario)),
+                    _ => Body::Invalid(None),
+                };
+                self.problems(problems);
+                self.add_foreign(node, api_version, kind, body);
+            }
+            Meaning::LegacyPolicy => {
+                let translation = policy::translate(&node);
+                let hint = format!(
+                    "scheduler policies were removed in Kubernetes 1.23: use \
+                     KubeSchedulerConfiguration, here:\n{translation}"
+                );
+                self.no_match(node, api_version, kind, hint, Some(translation));
+            }
+            Meaning::LowerCase(known) => self.lower_case(node, api_version, kind, known),
+            Meaning::Unknown => {
+                let hint = kinds::unknown_hint(&api_version, &kind);
+                self.no_match(node, api_version, kind, hint, None);
+            }
+        }
+    }
+
+    fn lower_case(&mut self, node: Node, api_version: String, kind: String, known: Kind) {
+        let message = format!(
+            "no kind {kind:?} is registered for version {api_version:?} in scheme \
+             \"pkg/api/legacyscheme/scheme.go:30\""
+        );
+        let span = node.entry("kind").map_or(node.span, |it| it.value.span);
+        let name = known.name();
+        self.push(
+            Severity::Error,
+            "unknown-kind",
+            "kind".to_owned(),
+            span,
+            message.clone(),
+            Some(format!("did you mean {name:?}?")),
+            Some(name.to_owned()),
+        );
+        self.add(node, api_version, kind, Body::Unknown, Some(Refusal::BadRequest(message)));
+    }
+
+    fn list(&mut self, node: Node, api_version: String, kind: String, of: Option<Kind>) {
+        match node.get("items").map(|it| &it.data) {
+            Some(Data::Seq(items)) => {
+                for item in items.clone() {
+                    self.document(item, of);
+                }
+            }
+            Some(Data::Null) => {}
+            _ => {
+                let refusal = Refusal::Validation(vec!["invalid object to validate".to_owned()]);
+                self.untyped(node, api_version, kind, refusal);
+            }
+        }
+    }
+
+    /// A document without a usable `apiVersion` and `kind`.
+    fn untyped(&mut self, node: Node, api_version: String, kind: String, refusal: Refusal) {
+        let message = match &refusal {
+            Refusal::Validation(all) => all.join(", "),
+            Refusal::Decode(text) | Refusal::BadRequest(text) => text.clone(),
+            Refusal::NoMatch { .. } => String::new(),
+        };
+        let hint = match node.data {
+            Data::Map(_) => {
+                "every object begins with apiVersion and kind, such as `apiVersion: v1` \
+                             and `kind: Pod`"
+            }
+            _ => "a Kubernetes object is wanted here, which begins with apiVersion and kind",
+        };
+        let span = first_line(&node);
+        let code = if matches!(node.data, Data::Map(_)) { "missing-kind" } else { "not-an-object" };
+        let hint = Some(hint.to_owned());
+        self.push(Severity::Error, code, String::new(), span, message, hint, None);
+        self.add(node, api_version, kind, Body::Invalid(None), Some(refusal));
+    }
+
+    fn no_match(
+        &mut self,
+        node: Node,
+        api_version: String,
+        kind: String,
+        hint: String,
+        replacement: Option<String>,
+    ) {
+        let message = format!("no matches for kind {kind:?} in version {api_version:?}");
+        let (code, span) = match replacement {
+            Some(_) => ("removed", node.span),
+            None => ("unknown-kind", node.entry("kind").map_or(node.span, |it| it.value.span)),
+        };
+        let path = "kind".to_owned();
+        self.push(Severity::Error, code, path, span, message, Some(hint), replacement);
+        let refusal = Refusal::NoMatch { kind: kind.clone(), api_version: api_version.clone() };
+        self.add(node, api_version, kind, Body::Unknown, Some(refusal));
+    }
+
+    /// A document that the page uses but no API server knows.
+    fn add_foreign(&mut self, node: Node, api_version: String, kind: String, body: Body) {
+        let refusal = Refusal::NoMatch { kind: kind.clone(), api_version: api_version.clone() };
+        self.add(node, api_version, kind, body, Some(refusal));
+    }
+
+    fn add(
+        &mut self,
+        node: Node,
+        api_version: String,
+        kind: String,
+        body: Body,
+        refusal: Option<Refusal>,
+    ) {
+        if self.reading.stop.is_some() {
+            return;
+        }
+        let meta = |field: &str| {
+            let value = node.get("metadata").and_then(|it| it.get(field));
+            value.and_then(Node::as_str).unwrap_or_default().to_owned()
+        };
+        let (name, namespace) = (meta("name"), meta("namespace"));
+        self.reading.documents.push(Document {
+            index: self.n_documents,
+            span: node.span,
+            api_version,
+            kind,
+            name,
+            namespace,
+            body,
+            refusal,
+            node,
+        });
+        self.n_documents += 1;
+    }
+
+    fn problems(&mut self, problems: Vec<Problem>) {
+        for problem in problems {
+            let it = document::diagnostic(problem);
+            if self.has_room() {
+                self.reading.diagnostics.push(it);
+            }
+        }
+    }
+
+    fn has_room(&mut self) -> bool {
+        let room = self.reading.diagnostics.len() < MAX_DIAGNOSTICS;
+        self.n_dropped += usize::from(!room);
+        room
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "they are the fields of a diagnostic")]
+    fn push(
+        &mut self,
+        severity: Severity,
+        code: &str,
+        path: String,
+        span: Span,
+        message: String,
+        hint: Option<String>,
+        replacement: Option<String>,
+    ) {
+        if self.has_room() {
+            let code = code.to_owned();
+            let it = Diagnostic { severity, code, path, span, message, hint, replacement };
+            self.reading.diagnostics.push(it);
+        }
+    }
+
+    fn finish(mut self) -> Reading {
+        self.reading.diagnostics.sort_by_key(|it| it.span);
+        if self.n_dropped > 0
+            && let Some(last) = self.reading.diagnostics.last().cloned()
+        {
+            let message = format!("and {} more problems", self.n_dropped);
+            let code = "more".to_owned();
+            let (hint, replacement, path) = (None, None, String::new());
+            let more = Diagnostic { code, path, message, hint, replacement, ..last };
+            self.reading.diagnostics.push(more);
+        }
+        self.reading
+    }
+}
+
+fn only_unknown_fields(problems: &[Problem]) -> bool {
+    problems.iter().all(|it| it.fault == super::decode::Fault::UnknownField)
+}
+
+/// What kubectl finds missing before it looks at anything else.
+fn unset(node: &Node, api_version: &str, kind: &str) -> Option<Refusal> {
+    let Data::Map(_) = node.data else {
+        return Some(Refusal::Validation(vec!["invalid object to validate".to_owned()]));
+    };
+    if node.get("kind").and_then(Node::as_str) == Some("") {
+        let json = super::to_json_string(&node.to_json());
+        return Some(Refusal::Decode(format!("Object 'Kind' is missing in '{json}'")));
+    }
+    let mut missing = vec![];
+    if api_version.is_empty() {
+        missing.push("apiVersion not set".to_owned());
+    }
+    if kind.is_empty() {
+        missing.push("kind not set".to_owned());
+    }
+    // A policy of old was often written without a version.
+    let is_policy = kinds::meaning(api_version, kind) == Meaning::LegacyPolicy;
+    (!missing.is_empty() && !is_policy).then_some(Refusal::Validation(missing))
+}
+
+/// The first key of a map, or the value itself.
+fn first_line(node: &Node) -> Span {
+    match &node.data {
+        Data::Map(entries) => entries.first().map_or(node.span, |it| it.key_span),
+        _ => node.span,
+    }
+}
