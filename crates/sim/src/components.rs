@@ -2,9 +2,11 @@
 
 use api::Component;
 
+use crate::world::Run;
+
 /// All components, with empty memories.
-pub(crate) fn all() -> Vec<Box<dyn Component>> {
-    let mut all: Vec<Box<dyn Component>> = Vec::new();
+pub(crate) fn all(_run: &Run) -> Vec<Box<dyn Component>> {
+    let mut all = controllers::all();
     all.sort_by_key(|it| it.id());
     all
 }

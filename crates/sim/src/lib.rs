@@ -1,1 +1,28 @@
-//! TODO
+//! The deterministic loop: event, decide, plan, apply, change, react, event.
+//!
+//! A [`Simulation`] owns the store, the clock, the queues and all components. A run is a function
+//! of the text, the options, the seed, the user's actions and the engine's version; its history
+//! has a hash that proves it. Going back is restoring a checkpoint and replaying; changing the
+//! past discards the future.
+
+mod attempts;
+mod checkpoints;
+mod client;
+mod components;
+mod history;
+mod log;
+mod moments;
+mod picture;
+mod queue;
+mod script;
+mod simulation;
+mod steps;
+mod words;
+mod world;
+
+pub use api::Kind;
+pub use api::scenario::Preset;
+pub use history::{Actor, Record};
+pub use script::Options;
+pub use simulation::{Progress, Simulation};
+pub use world::Budgets;

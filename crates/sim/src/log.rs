@@ -57,6 +57,12 @@ impl<T> Log<T> {
         }
     }
 
+    /// Forgets all entries and leaves a gap, so that every earlier number counts as dropped.
+    pub fn forget(&mut self) {
+        self.first = self.end() + 1;
+        self.items.clear();
+    }
+
     /// The entries before the number `end`, oldest first.
     pub fn until(&self, end: u64) -> impl DoubleEndedIterator<Item = &T> {
         self.between(self.first, end)

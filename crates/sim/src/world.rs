@@ -12,6 +12,7 @@ use api::{
     Settings, Timestamp, View, WorkQueue, Zones, time,
 };
 use apiserver::Store;
+use serde::Deserialize;
 use view::Notice;
 
 use crate::attempts::Attempts;
@@ -31,6 +32,8 @@ pub(crate) struct Run {
     pub(crate) settings: Settings,
     pub(crate) zones: Zones,
     pub(crate) budgets: Budgets,
+    /// The `KubeSchedulerConfiguration` documents of the text.
+    pub(crate) scheduler_configurations: Vec<serde_json::Value>,
 }
 
 impl Run {
@@ -46,7 +49,8 @@ impl Run {
 }
 
 /// Limits that stop a run which would never settle.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
 pub struct Budgets {
     /// Events at one instant.
     pub events_at_one_instant: u64,
@@ -146,7 +150,7 @@ impl World {
     pub(crate) fn new(run: &Run, now: Timestamp) -> Self {
         let mut world = Self {
             store: Store::new(run.seed),
-            components: components::all(),
+            components: components::all(run),
             stopped: BTreeSet::new(),
             queue: EventQueue::default(),
             limiter: RateLimiter::default(),
@@ -160,10 +164,23 @@ impl World {
             halted: None,
             notices: Arc::default(),
         };
+        world.store.bootstrap(now);
+        world.store.take_changes();
         for index in 0..world.components.len() {
             world.start(index, run);
         }
         world
+    }
+
+    /// Forgets how the cluster came to be: here the run begins.
+    pub(crate) fn begin(&mut self, run: &Run) {
+        self.now = run.start;
+        self.n_events = 0;
+        self.n_records = 0;
+        self.n_moments = 0;
+        self.hash = Fnv::default();
+        self.instant = Instant::default();
+        self.notices = Arc::default();
     }
 
     pub(crate) fn listers(&self) -> Listers<'_> {
@@ -369,7 +386,7 @@ impl World {
         if !self.stopped.remove(&id) {
             return false;
         }
-        for (index, fresh) in components::all().into_iter().enumerate() {
+        for (index, fresh) in components::all(run).into_iter().enumerate() {
             if fresh.id() == id {
                 self.components[index] = fresh;
                 self.start(index, run);

@@ -1,1 +1,268 @@
-//! TODO
+//! The JavaScript API of the engine: the published package.
+//!
+//! Values cross the border as JSON texts, which a worker can pass on without reading them; the
+//! TypeScript declarations say what is in them. Times are milliseconds of the run. Nothing here
+//! decides anything: it is a skin over `sim`.
+
+mod panic;
+mod types;
+
+use serde::Serialize;
+use sim::{Kind, Options};
+use view::{Diagnostic, Position};
+use wasm_bindgen::prelude::*;
+
+/// The most events of one call that names no bound.
+const MAX_EVENTS: f64 = 1_000_000.0;
+
+/// Sets up the panic hook when the module starts.
+#[wasm_bindgen(start)]
+pub fn start() {
+    panic::set_hook();
+}
+
+/// The text of the panic that stopped the engine, if one did. The instance must not be used for
+/// anything else then.
+#[wasm_bindgen(js_name = lastPanic)]
+#[must_use]
+pub fn last_panic() -> Option<String> {
+    panic::last()
+}
+
+/// The version of the engine. A run is a function of it, the text, the options and the actions.
+#[wasm_bindgen]
+#[must_use]
+pub fn version() -> String {
+    env!("CARGO_PKG_VERSION").to_owned()
+}
+
+/// A run: a cluster, its clock and its history. `free()` it when it is no longer needed.
+#[wasm_bindgen]
+pub struct Simulation {
+    inner: sim::Simulation,
+}
+
+#[wasm_bindgen]
+impl Simulation {
+    /// Reads a text and sets up its cluster at time zero. `options` is JSON: `preset`, `seed`,
+    /// `start`, `actions`, `files`, `budgets`, each optional.
+    ///
+    /// # Errors
+    /// An `Error` with one line for each error of the text; `Simulation.diagnostics` has the spans.
+    #[wasm_bindgen(constructor)]
+    pub fn new(text: &str, options: Option<String>) -> Result<Simulation, JsError> {
+        let options = parse_options(options.as_deref())?;
+        match sim::Simulation::load(text, options) {
+            Ok(inner) => Ok(Self { inner }),
+            Err(diagnostics) => Err(JsError::new(&lines(&diagnostics))),
+        }
+    }
+
+    /// All problems of a text with their places, without running it.
+    ///
+    /// # Errors
+    /// If `options` is not what the constructor takes.
+    #[wasm_bindgen(unchecked_return_type = "Json<Diagnostic[]>")]
+    pub fn diagnostics(text: &str, options: Option<String>) -> Result<String, JsError> {
+        let options = parse_options(options.as_deref())?;
+        Ok(json(&sim::Simulation::lint(text, &options)))
+    }
+
+    /// The warnings and notes about the text of this run.
+    #[wasm_bindgen(unchecked_return_type = "Json<Diagnostic[]>")]
+    #[must_use]
+    pub fn warnings(&self) -> String {
+        json(&self.inner.diagnostics())
+    }
+
+    /// Runs the next event. Returns whether there was one.
+    pub fn step(&mut self) -> bool {
+        self.inner.step()
+    }
+
+    /// Runs up to the next event with something to see. Returns whether there was one.
+    #[wasm_bindgen(js_name = stepInteresting)]
+    pub fn step_interesting(&mut self, max_events: Option<f64>) -> bool {
+        self.inner.step_interesting(count(max_events)).reached
+    }
+
+    /// Goes back by one event. Returns whether there was one.
+    #[wasm_bindgen(js_name = stepBack)]
+    pub fn step_back(&mut self) -> bool {
+        self.inner.step_back()
+    }
+
+    /// Goes back to the last time before now at which there was something to see.
+    #[wasm_bindgen(js_name = stepBackInteresting)]
+    pub fn step_back_interesting(&mut self) -> bool {
+        self.inner.step_back_interesting()
+    }
+
+    /// Runs everything that is due up to `ms`, at most `maxEvents` events. Returns whether `ms` was
+    /// reached; if not, call again, unless `state()` has a notice that the run stopped.
+    #[wasm_bindgen(js_name = runUntil)]
+    pub fn run_until(&mut self, ms: f64, max_events: Option<f64>) -> bool {
+        self.inner.run_until(whole(ms), count(max_events)).reached
+    }
+
+    /// Goes to a time, back or forth. Returns whether it was reached.
+    pub fn seek(&mut self, ms: f64, max_events: Option<f64>) -> bool {
+        self.inner.seek(whole(ms), count(max_events)).reached
+    }
+
+    /// Carries out `kubectl ...`, `fail node NAME`, `recover node NAME`, `stop controller NAME` or
+    /// `start controller NAME` now. `input` is the standard input of kubectl. In the past this
+    /// discards the future; `forked` of the result says what.
+    #[wasm_bindgen(unchecked_return_type = "Json<CommandResult>")]
+    pub fn command(&mut self, line: &str, input: Option<String>) -> String {
+        let yaml = input.unwrap_or_default();
+        let command = line.to_owned();
+        json(&self.inner.act(view::TimedAction { command, yaml, at_ms: 0 }))
+    }
+
+    /// Applies a manifest now, as `kubectl apply -f -`.
+    #[wasm_bindgen(unchecked_return_type = "Json<CommandResult>")]
+    pub fn apply(&mut self, text: &str) -> String {
+        json(&self.inner.apply(text))
+    }
+
+    /// What the user did during the run, for a link.
+    #[wasm_bindgen(unchecked_return_type = "Json<TimedAction[]>")]
+    #[must_use]
+    pub fn actions(&self) -> String {
+        json(&self.inner.actions())
+    }
+
+    /// Replaces everything that the user did and goes back to time zero: undoes a fork.
+    ///
+    /// # Errors
+    /// If `actions` is no JSON list of actions.
+    #[wasm_bindgen(js_name = setActions)]
+    pub fn set_actions(&mut self, actions: &str) -> Result<(), JsError> {
+        let actions = serde_json::from_str(actions)?;
+        self.inner.set_actions(actions).map_err(|it| JsError::new(&lines(&it)))
+    }
+
+    /// Where the run stands.
+    #[wasm_bindgen(unchecked_return_type = "Json<RunState>")]
+    #[must_use]
+    pub fn state(&self) -> String {
+        json(&self.inner.state())
+    }
+
+    /// What changed since a revision of `state()`; everything for 0.
+    #[wasm_bindgen(unchecked_return_type = "Json<Delta>")]
+    #[must_use]
+    pub fn delta(&self, since: f64) -> String {
+        json(&self.inner.delta(count(Some(since))))
+    }
+
+    /// The marks of the time line.
+    #[wasm_bindgen(unchecked_return_type = "Json<Mark[]>")]
+    #[must_use]
+    pub fn marks(&self) -> String {
+        json(&self.inner.marks())
+    }
+
+    /// What ran when, by workload, with the coming runs of CronJobs.
+    #[wasm_bindgen(unchecked_return_type = "Json<Lane[]>")]
+    #[must_use]
+    pub fn lanes(&self) -> String {
+        json(&self.inner.lanes())
+    }
+
+    /// An object as YAML. `namespace` is empty for kinds without one.
+    #[must_use]
+    pub fn yaml(&self, kind: &str, namespace: &str, name: &str) -> Option<String> {
+        self.inner.yaml(kind, namespace, name)
+    }
+
+    /// What the scheduler found for a pod the last time it looked.
+    #[wasm_bindgen(unchecked_return_type = "Json<Diagnosis> | undefined")]
+    #[must_use]
+    pub fn diagnosis(&self, namespace: &str, name: &str) -> Option<String> {
+        self.inner.diagnosis(namespace, name).as_ref().map(json)
+    }
+
+    /// What the scheduler found for a pod, attempt by attempt.
+    #[wasm_bindgen(unchecked_return_type = "Json<Diagnosis[]>")]
+    #[must_use]
+    pub fn attempts(&self, namespace: &str, name: &str) -> String {
+        json(&self.inner.attempts(namespace, name))
+    }
+
+    /// The newest lines of the history up to now, oldest first.
+    #[must_use]
+    pub fn history(&self, max_lines: Option<f64>) -> String {
+        let n_lines = usize::try_from(count(max_lines)).unwrap_or(usize::MAX);
+        self.inner.history_text(n_lines)
+    }
+
+    /// The hash of the history up to now, 16 hexadecimal digits: equal runs have equal hashes, here
+    /// and in the native engine.
+    #[wasm_bindgen(getter)]
+    #[must_use]
+    pub fn hash(&self) -> String {
+        format!("{:016x}", self.inner.hash())
+    }
+
+    /// The time zones that the text names and the run does not have, as a JSON list of names.
+    #[wasm_bindgen(js_name = missingZones, unchecked_return_type = "Json<string[]>")]
+    #[must_use]
+    pub fn missing_zones(&self) -> String {
+        json(&self.inner.missing_zones())
+    }
+
+    /// Adds a time zone from TZif data; a run under way is repeated with it up to now. Returns
+    /// whether the data could be read.
+    #[wasm_bindgen(js_name = setZone)]
+    pub fn set_zone(&mut self, name: &str, data: &[u8]) -> bool {
+        self.inner.set_zone(name, data)
+    }
+
+    /// The kinds of objects that the cluster keeps, as a JSON list of names.
+    #[wasm_bindgen(unchecked_return_type = "Json<string[]>")]
+    #[must_use]
+    pub fn kinds() -> String {
+        json(&Kind::ALL.iter().map(|it| it.name()).collect::<Vec<_>>())
+    }
+}
+
+fn parse_options(text: Option<&str>) -> Result<Options, JsError> {
+    match text {
+        None | Some("") => Ok(Options::default()),
+        Some(text) => {
+            serde_json::from_str(text).map_err(|it| JsError::new(&format!("options: {it}")))
+        }
+    }
+}
+
+/// A value as JSON. The types of `view` have no value that JSON cannot hold.
+fn json<T: Serialize + ?Sized>(value: &T) -> String {
+    serde_json::to_string(value).unwrap_or_else(|_| "null".to_owned())
+}
+
+/// One line for each diagnostic: `12:7: ...`.
+fn lines(diagnostics: &[Diagnostic]) -> String {
+    let line = |it: &Diagnostic| {
+        let Position { line, column, .. } = it.span.start;
+        format!("{line}:{column}: {}", it.message)
+    };
+    diagnostics.iter().map(line).collect::<Vec<_>>().join("\n")
+}
+
+/// A number of JavaScript as whole milliseconds; what is no number is zero.
+#[expect(clippy::cast_possible_truncation, reason = "the cast saturates, as is wanted")]
+fn whole(number: f64) -> i64 {
+    number as i64
+}
+
+/// A number of JavaScript as a count.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "the cast saturates, as is wanted"
+)]
+fn count(number: Option<f64>) -> u64 {
+    number.unwrap_or(MAX_EVENTS) as u64
+}

@@ -1,0 +1,101 @@
+//! What changed since the page last asked.
+
+use std::collections::BTreeSet;
+
+use api::k8s_openapi::api::core::v1::{Event, Node, Pod};
+use api::{Kind, Listers, Object, ObjectRef, Timestamp, Zones};
+use view::{Delta, EventRow, ObjectName};
+
+use super::workload::Clock;
+use super::{ms, node, pod, workload};
+
+/// A state of the cluster and what is needed to draw it.
+pub(crate) struct Frame<'a> {
+    pub(crate) start: Timestamp,
+    pub(crate) now: Timestamp,
+    pub(crate) zones: &'a Zones,
+    pub(crate) listers: Listers<'a>,
+}
+
+/// The whole picture.
+pub(crate) fn full(frame: &Frame<'_>, revision: u64) -> Delta {
+    let mut delta = Delta { revision, full: true, ..Delta::default() };
+    for kind in Kind::ALL {
+        for object in frame.listers.0.list(*kind) {
+            add(frame, object, &mut delta);
+        }
+    }
+    delta.others = others(&frame.listers);
+    delta
+}
+
+/// The objects behind the changed keys, as they are now.
+pub(crate) fn since<'k>(
+    frame: &Frame<'_>,
+    keys: impl Iterator<Item = &'k ObjectRef>,
+    revision: u64,
+) -> Delta {
+    let mut delta = Delta { revision, ..Delta::default() };
+    let mut others_changed = false;
+    for key in keys.collect::<BTreeSet<_>>() {
+        others_changed |= is_other(key.kind);
+        match frame.listers.object(key) {
+            Some(object) => add(frame, object, &mut delta),
+            None if key.kind == Kind::Lease => {}
+            None => delta.removed.push(key.to_view()),
+        }
+    }
+    if others_changed {
+        delta.others = others(&frame.listers);
+    }
+    delta
+}
+
+fn add(frame: &Frame<'_>, object: &Object, delta: &mut Delta) {
+    let listers = &frame.listers;
+    if let Some(it) = object.as_kind::<Node>() {
+        delta.nodes.push(node::node_card(it, listers));
+    } else if let Some(it) = object.as_kind::<Pod>() {
+        delta.pods.push(pod::pod_tile(object, it, frame.start, listers));
+    } else if let Some(it) = object.as_kind::<Event>() {
+        delta.events.push(event_row(it, frame.start));
+    } else if workload::is_workload(object.kind()) {
+        let clock = Clock { start: frame.start, now: frame.now, zones: frame.zones };
+        delta.workloads.extend(workload::workload(object, &clock, listers));
+    }
+}
+
+/// Kinds that only have a line in a list. Leases change without anyone's doing.
+fn is_other(kind: Kind) -> bool {
+    let drawn = matches!(kind, Kind::Node | Kind::Pod | Kind::Event | Kind::Lease);
+    !drawn && !workload::is_workload(kind)
+}
+
+fn others(listers: &Listers<'_>) -> Vec<ObjectName> {
+    let kinds = Kind::ALL.iter().copied().filter(|it| is_other(*it));
+    kinds.flat_map(|kind| listers.0.list(kind)).map(|it| it.object_ref().to_view()).collect()
+}
+
+fn event_row(event: &Event, start: Timestamp) -> EventRow {
+    let text = |it: &Option<String>| it.clone().unwrap_or_default();
+    let about = &event.involved_object;
+    let seen = event.last_timestamp.as_ref().or(event.first_timestamp.as_ref());
+    let seen_ms = seen.map(|it| ms(start, it));
+    let exact_ms = event.event_time.as_ref().map(|it| api::time::ms_between(start, it.0));
+    let created = event.metadata.creation_timestamp.as_ref().map(|it| ms(start, it));
+    let source = event.source.as_ref().and_then(|it| it.component.clone());
+    EventRow {
+        key: text(&event.metadata.name),
+        at_ms: seen_ms.or(exact_ms).or(created).unwrap_or_default(),
+        level: text(&event.type_),
+        reason: text(&event.reason),
+        object: ObjectName {
+            kind: text(&about.kind),
+            namespace: text(&about.namespace),
+            name: text(&about.name),
+        },
+        message: text(&event.message),
+        source: source.unwrap_or_else(|| text(&event.reporting_component)),
+        count: event.count.unwrap_or(1),
+    }
+}

@@ -1,0 +1,194 @@
+//! What the user and the scenario do at a time of the run.
+
+use api::{Action, ComponentId, Kind, ObjectRef, Patch};
+use serde_json::json;
+use view::{CommandResult, LinkFile, Notice, TimedAction};
+
+use crate::client::StoreClient;
+use crate::history::Actor;
+use crate::moments::MomentKind;
+use crate::world::{Logs, Run, World};
+
+/// The simulated power switch of a node.
+const FAILED: &str = "sim.orrery.dev/failed";
+/// The kubelet reports `Ready=False` while this is set, and goes on working.
+const NOT_READY: &str = "sim.orrery.dev/not-ready";
+
+/// A step of a run.
+#[derive(Clone, Debug)]
+pub(crate) struct Step {
+    pub(crate) at_ms: i64,
+    pub(crate) by: Actor,
+    pub(crate) action: TimedAction,
+    /// A sentence for the time line instead of the command.
+    pub(crate) note: Option<String>,
+}
+
+impl Step {
+    pub(crate) fn of_user(action: TimedAction) -> Self {
+        Self { at_ms: action.at_ms.max(0), by: Actor::User, action, note: None }
+    }
+}
+
+/// A command line, understood.
+enum Command<'a> {
+    Kubectl(&'a str),
+    Switch { node: &'a str, annotation: &'static str, on: bool },
+    Stop(ComponentId),
+    Start(ComponentId),
+    Wrong(String),
+}
+
+fn parse(line: &str) -> Command<'_> {
+    let line = line.trim();
+    let words: Vec<&str> = line.split_whitespace().collect();
+    let switch = |node, annotation, on| Command::Switch { node, annotation, on };
+    match words.as_slice() {
+        ["kubectl" | "k", ..] => Command::Kubectl(line.split_once(char::is_whitespace).map_or("", |it| it.1)),
+        ["fail", "node", node] => switch(node, FAILED, true),
+        ["recover", "node", node] => switch(node, FAILED, false),
+        ["not-ready" | "notready", "node", node] => switch(node, NOT_READY, true),
+        ["ready", "node", node] => switch(node, NOT_READY, false),
+        ["stop", "controller", name] => component(name, Command::Stop),
+        ["start", "controller", name] => component(name, Command::Start),
+        ["stop", "scheduler"] => Command::Stop(ComponentId::Scheduler),
+        ["start", "scheduler"] => Command::Start(ComponentId::Scheduler),
+        [] => Command::Wrong("an empty command".to_owned()),
+        _ => Command::Kubectl(line),
+    }
+}
+
+fn component(name: &str, make: fn(ComponentId) -> Command<'static>) -> Command<'static> {
+    match ComponentId::ALL.iter().find(|it| it.name() == name) {
+        Some(id) => make(*id),
+        None => {
+            let names: Vec<_> = ComponentId::ALL.iter().map(|it| it.name()).collect();
+            Command::Wrong(format!("no controller \"{name}\"; there are: {}", names.join(", ")))
+        }
+    }
+}
+
+/// Verbs of kubectl that change nothing.
+const READING: &[&str] = &[
+    "get", "describe", "explain", "logs", "top", "version", "api-resources", "api-versions",
+    "cluster-info", "events", "diff", "help", "config", "auth", "options", "completion",
+];
+
+/// Whether an action only looks: it is no step of the run then.
+pub(crate) fn only_reads(action: &TimedAction) -> bool {
+    let Command::Kubectl(line) = parse(&action.command) else {
+        return matches!(parse(&action.command), Command::Wrong(_)) && action.yaml.is_empty();
+    };
+    let words: Vec<_> = line.split_whitespace().collect();
+    let mut verbs = verbs(&words);
+    match verbs.next() {
+        Some("rollout") => matches!(verbs.next(), Some("status" | "history")),
+        Some(verb) => READING.contains(&verb) || words.iter().any(|it| *it == "--help" || *it == "-h"),
+        None => true,
+    }
+}
+
+/// The words that are neither flags nor the values of the global flags that may come first.
+fn verbs<'a>(words: &'a [&'a str]) -> impl Iterator<Item = &'a str> {
+    let mut is_value = false;
+    words.iter().copied().filter(move |word| {
+        if std::mem::take(&mut is_value) {
+            return false;
+        }
+        is_value = matches!(*word, "-n" | "--namespace" | "--context" | "--kubeconfig" | "-s" | "--server" | "--user" | "--cluster" | "-v");
+        !word.starts_with('-')
+    })
+}
+
+/// Carries out a step in the present of a world.
+pub(crate) fn carry_out(
+    step: &Step,
+    files: &[LinkFile],
+    world: &mut World,
+    run: &Run,
+    logs: &mut Logs,
+) -> CommandResult {
+    let TimedAction { command, yaml, .. } = &step.action;
+    let words = match (command.trim(), &step.note) {
+        (_, Some(note)) => note.clone(),
+        ("", None) => "apply".to_owned(),
+        (line, None) => line.to_owned(),
+    };
+    world.record(step.by, "step", None, &words, run, logs);
+    world.note(MomentKind::Step, None, None, words.clone(), run, logs);
+    let result = if command.trim().is_empty() {
+        kubectl("apply -f -", yaml, step.by, files, world, run, logs)
+    } else {
+        match parse(command) {
+            Command::Kubectl(line) => kubectl(line, yaml, step.by, files, world, run, logs),
+            Command::Switch { node, annotation, on } => {
+                switch(node, annotation, on, step.by, world, run, logs)
+            }
+            Command::Stop(id) => said(world.stop(id), format!("controller {id} stopped"), "is not running"),
+            Command::Start(id) => {
+                said(world.restart(id, run), format!("controller {id} started"), "is running already")
+            }
+            Command::Wrong(why) => failure(format!("error: {why}")),
+        }
+    };
+    if result.exit_code != 0 && step.by == Actor::Scenario {
+        world.notice(Notice {
+            code: "step-failed".to_owned(),
+            message: format!("The step \"{words}\" failed: {}", result.output.trim_end()),
+            objects: vec![],
+        });
+    }
+    result
+}
+
+fn said(done: bool, text: String, otherwise: &str) -> CommandResult {
+    if done {
+        CommandResult { output: format!("{text}\n"), ..CommandResult::default() }
+    } else {
+        failure(format!("error: it {otherwise}"))
+    }
+}
+
+fn failure(text: String) -> CommandResult {
+    CommandResult { output: format!("{text}\n"), exit_code: 1, forked: None }
+}
+
+fn kubectl(
+    line: &str,
+    input: &str,
+    by: Actor,
+    files: &[LinkFile],
+    world: &mut World,
+    run: &Run,
+    logs: &mut Logs,
+) -> CommandResult {
+    let mut client = StoreClient { world, run, logs, by, files, input };
+    client.run_line(line)
+}
+
+fn switch(
+    node: &str,
+    annotation: &str,
+    on: bool,
+    by: Actor,
+    world: &mut World,
+    run: &Run,
+    logs: &mut Logs,
+) -> CommandResult {
+    let key = ObjectRef::new(Kind::Node, "", node);
+    let value = if on { json!("true") } else { json!(null) };
+    let patch = Patch::Merge(json!({"metadata": {"annotations": {annotation: value}}}));
+    let action = Action::Patch { key, subresource: "", patch };
+    match world.write(&action, by, run, logs) {
+        Ok(_) => {
+            let word = match (annotation, on) {
+                (FAILED, true) => "failed",
+                (FAILED, false) => "recovered",
+                (_, true) => "not ready",
+                (_, false) => "ready",
+            };
+            CommandResult { output: format!("node/{node} {word}\n"), ..CommandResult::default() }
+        }
+        Err(error) => failure(format!("Error from server ({}): {error}", error.reason)),
+    }
+}
