@@ -94,7 +94,7 @@ impl Options {
         while let Some(arg) = parser.next()? {
             match arg {
                 Long("until" | "at") => {
-                    self.until_ms = Some(parser.value()?.parse_with(|it| time(it))?);
+                    self.until_ms = Some(parser.value()?.parse_with(time)?);
                 }
                 Long("preset") => self.preset = Some(parser.value()?.string()?),
                 Long("seed") => self.seed = Some(parser.value()?.parse()?),

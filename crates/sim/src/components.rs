@@ -7,6 +7,7 @@ use crate::world::Run;
 /// All components, with empty memories.
 pub(crate) fn all(_run: &Run) -> Vec<Box<dyn Component>> {
     let mut all = controllers::all();
+    all.push(Box::new(kubelet::Kubelet::default()));
     all.sort_by_key(|it| it.id());
     all
 }

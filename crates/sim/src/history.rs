@@ -84,7 +84,7 @@ impl fmt::Display for Short<'_> {
 
 /// 64-bit FNV-1a, fed piece by piece.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Fnv(u64);
+pub(crate) struct Fnv(u64);
 
 impl Default for Fnv {
     fn default() -> Self {
@@ -94,14 +94,14 @@ impl Default for Fnv {
 
 impl Fnv {
     /// Adds bytes.
-    pub fn add(&mut self, bytes: &[u8]) {
+    pub(crate) fn add(&mut self, bytes: &[u8]) {
         for byte in bytes {
             self.0 = (self.0 ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3);
         }
     }
 
     /// Adds a record and an end mark.
-    pub fn add_record(&mut self, record: &Record) {
+    pub(crate) fn add_record(&mut self, record: &Record) {
         self.add(&record.at_ms.to_le_bytes());
         let actor = match record.actor {
             Actor::Scenario => "scenario",
@@ -124,7 +124,7 @@ impl Fnv {
 
     /// The hash so far.
     #[must_use]
-    pub fn value(self) -> u64 {
+    pub(crate) fn value(self) -> u64 {
         self.0
     }
 }

@@ -20,9 +20,9 @@ mod steps;
 mod words;
 mod world;
 
-pub use api::Kind;
+pub use api::{Kind, Zones};
 pub use api::scenario::Preset;
 pub use history::{Actor, Record};
-pub use script::Options;
+pub use script::{Options, zones_of};
 pub use simulation::{Progress, Simulation};
 pub use world::Budgets;

@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 
 /// The newest entries of a list.
 #[derive(Clone, Debug)]
-pub struct Log<T> {
+pub(crate) struct Log<T> {
     /// The number of the first entry that is kept.
     first: u64,
     items: VecDeque<T>,
@@ -18,25 +18,25 @@ pub struct Log<T> {
 impl<T> Log<T> {
     /// An empty list that keeps at least `capacity` entries.
     #[must_use]
-    pub fn new(capacity: usize) -> Self {
+    pub(crate) fn new(capacity: usize) -> Self {
         Self { first: 0, items: VecDeque::new(), capacity }
     }
 
     /// The number that the next new entry gets.
     #[must_use]
-    pub fn end(&self) -> u64 {
+    pub(crate) fn end(&self) -> u64 {
         self.first + len_u64(self.items.len())
     }
 
     /// How many entries were dropped from the front.
     #[must_use]
-    pub fn n_dropped(&self) -> u64 {
+    pub(crate) fn n_dropped(&self) -> u64 {
         self.first
     }
 
     /// Adds the entry with the number `at`, unless it is there already. A quarter of the entries
     /// goes when twice the capacity is reached, so that the cost is spread.
-    pub fn put(&mut self, at: u64, item: impl FnOnce() -> T) {
+    pub(crate) fn put(&mut self, at: u64, item: impl FnOnce() -> T) {
         if at != self.end() {
             return;
         }
@@ -49,7 +49,7 @@ impl<T> Log<T> {
     }
 
     /// Forgets the entries from the number `at` on.
-    pub fn truncate(&mut self, at: u64) {
+    pub(crate) fn truncate(&mut self, at: u64) {
         let keep = usize::try_from(at.saturating_sub(self.first)).unwrap_or(usize::MAX);
         self.items.truncate(keep);
         if at < self.first {
@@ -58,18 +58,18 @@ impl<T> Log<T> {
     }
 
     /// Forgets all entries and leaves a gap, so that every earlier number counts as dropped.
-    pub fn forget(&mut self) {
+    pub(crate) fn forget(&mut self) {
         self.first = self.end() + 1;
         self.items.clear();
     }
 
     /// The entries before the number `end`, oldest first.
-    pub fn until(&self, end: u64) -> impl DoubleEndedIterator<Item = &T> {
+    pub(crate) fn until(&self, end: u64) -> impl DoubleEndedIterator<Item = &T> {
         self.between(self.first, end)
     }
 
     /// The entries from the number `start` up to, not including, `end`.
-    pub fn between(&self, start: u64, end: u64) -> impl DoubleEndedIterator<Item = &T> {
+    pub(crate) fn between(&self, start: u64, end: u64) -> impl DoubleEndedIterator<Item = &T> {
         let at = |number: u64| {
             let it = usize::try_from(number.saturating_sub(self.first)).unwrap_or(usize::MAX);
             it.min(self.items.len())

@@ -1,16 +1,16 @@
 //! What in a change is worth a look: the stops of "next interesting event", the marks of the time
 //! line and the ends of the spans in the lanes.
 
-use std::sync::Arc;
-
-use api::k8s_openapi::api::batch::v1::{CronJob, Job};
+use api::k8s_openapi::api::batch::v1::Job;
 use api::k8s_openapi::api::core::v1::{ContainerStatus, Event, Node, Pod};
-use api::{Change, Kind, Listers, Object, ObjectRef, Resource};
+use api::{Change, Kind, Listers, Object, ObjectRef, Resource, pods};
 use view::MarkKind;
+
+use crate::picture::state_word;
 
 /// The kinds of moments. Some are marks, some begin or end a span, all are worth a stop.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum MomentKind {
+pub(crate) enum MomentKind {
     /// The user or the scenario did something.
     Step,
     /// An object of a kind without a closer word came, went or got another spec.
@@ -52,7 +52,7 @@ pub enum MomentKind {
 impl MomentKind {
     /// The mark on the time line, for the kinds that have one.
     #[must_use]
-    pub const fn mark(self) -> Option<MarkKind> {
+    pub(crate) const fn mark(self) -> Option<MarkKind> {
         match self {
             Self::Step => Some(MarkKind::Step),
             Self::Bound => Some(MarkKind::Bound),
@@ -69,7 +69,7 @@ impl MomentKind {
 
 /// Something that a reader of the run would want to see.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Moment {
+pub(crate) struct Moment {
     /// Milliseconds of the run.
     pub at_ms: i64,
     /// What kind.
@@ -88,12 +88,9 @@ pub(crate) fn moments_of(change: &Change, listers: &Listers<'_>) -> Vec<(MomentK
         Some(Kind::Pod) => pod_moments(pair(change)),
         Some(Kind::Job) => job_moments(pair(change), listers),
         Some(Kind::Node) => node_moments(pair(change)),
-        Some(Kind::CronJob) => spec_moments(change, |object| {
-            object.as_kind::<CronJob>().is_some_and(|it| it.spec.as_ref().is_some())
-        }),
         Some(Kind::Event) => event_moments(pair(change)),
         Some(Kind::Lease | Kind::EndpointSlice | Kind::ControllerRevision | Kind::Binding) => vec![],
-        Some(_) => spec_moments(change, |_| true),
+        Some(_) => spec_moments(change),
         None => vec![],
     }
 }
@@ -106,9 +103,9 @@ fn pair<T: Resource>(change: &Change) -> (Option<&T>, Option<&T>) {
     )
 }
 
-fn spec_moments(change: &Change, counts: impl Fn(&Object) -> bool) -> Vec<(MomentKind, String)> {
+fn spec_moments(change: &Change) -> Vec<(MomentKind, String)> {
     let words = match (&change.old, &change.new) {
-        (None, Some(new)) if counts(new) => "created",
+        (None, Some(_)) => "created",
         (Some(_), None) => "deleted",
         (Some(old), Some(new)) if old.meta().generation != new.meta().generation => "changed",
         _ => return vec![],
@@ -154,44 +151,28 @@ fn pod_moments((old, new): (Option<&Pod>, Option<&Pod>)) -> Vec<(MomentKind, Str
 
 /// The scheduler's message while it cannot place the pod.
 pub(crate) fn unschedulable(pod: &Pod) -> Option<&str> {
-    let condition = api_condition(pod, "PodScheduled")?;
+    let condition = pods::condition(pod, "PodScheduled")?;
     let is_pending = condition.status == "False";
     is_pending.then(|| condition.message.as_deref().unwrap_or_default())
 }
 
-fn api_condition<'a>(
-    pod: &'a Pod,
-    type_: &str,
-) -> Option<&'a api::k8s_openapi::api::core::v1::PodCondition> {
-    pod.status.as_ref()?.conditions.iter().flatten().find(|it| it.type_ == type_)
-}
-
 fn container_moments(old: &Pod, new: &Pod) -> Vec<(MomentKind, String)> {
     fn statuses(pod: &Pod) -> impl Iterator<Item = &ContainerStatus> {
-        let status = pod.status.as_ref();
-        let of = |it: Option<&'_ Vec<ContainerStatus>>| it.map_or(&[][..], |it| it.as_slice());
-        let init = of(status.and_then(|it| it.init_container_statuses.as_ref()));
-        init.iter().chain(of(status.and_then(|it| it.container_statuses.as_ref())))
-    }
-    fn word(status: &ContainerStatus) -> (&'static str, &str) {
-        let Some(state) = &status.state else { return ("waiting", "") };
-        if let Some(it) = &state.waiting {
-            ("waiting", it.reason.as_deref().unwrap_or_default())
-        } else if let Some(it) = &state.terminated {
-            ("terminated", it.reason.as_deref().unwrap_or_default())
-        } else {
-            ("running", "")
-        }
+        let status = pod.status.iter();
+        status.flat_map(|it| {
+            let init = it.init_container_statuses.iter().flatten();
+            init.chain(it.container_statuses.iter().flatten())
+        })
     }
     let mut moments = Vec::new();
     for status in statuses(new) {
         let before = statuses(old).find(|it| it.name == status.name);
-        if before.map(word) == Some(word(status)) {
+        if before.map(state_word) == Some(state_word(status)) {
             continue;
         }
-        match word(status) {
+        match state_word(status) {
             (_, "CrashLoopBackOff" | "Error" | "OOMKilled") => {
-                let text = format!("{}: {}", status.name, word(status).1);
+                let text = format!("{}: {}", status.name, state_word(status).1);
                 moments.push((MomentKind::Crashed, text));
             }
             (state, reason) => {
@@ -200,12 +181,11 @@ fn container_moments(old: &Pod, new: &Pod) -> Vec<(MomentKind, String)> {
             }
         }
     }
-    let ready = |pod| api_condition(pod, "Ready").is_some_and(|it| it.status == "True");
-    if ready(old) != ready(new) {
-        let text = if ready(new) { "ready" } else { "not ready" };
+    if pods::is_ready(old) != pods::is_ready(new) {
+        let text = if pods::is_ready(new) { "ready" } else { "not ready" };
         moments.push((MomentKind::PodChanged, text.to_owned()));
     }
-    if old.metadata.deletion_timestamp.is_none() && new.metadata.deletion_timestamp.is_some() {
+    if !pods::is_terminating(old) && pods::is_terminating(new) {
         moments.push((MomentKind::PodChanged, "terminating".to_owned()));
     }
     moments
@@ -321,14 +301,4 @@ pub(crate) fn owners_of(object: &Object, listers: &Listers<'_>) -> Vec<ObjectRef
 /// `CronJob/report`: the name of a colour.
 pub(crate) fn workload_name(object: &ObjectRef) -> String {
     format!("{}/{}", object.kind, object.name)
-}
-
-/// Shares the name of a key.
-pub(crate) fn key_of(object: &Object) -> ObjectRef {
-    let meta = object.meta();
-    ObjectRef {
-        kind: object.kind(),
-        namespace: Arc::from(meta.namespace.as_deref().unwrap_or_default()),
-        name: Arc::from(meta.name.as_deref().unwrap_or_default()),
-    }
 }

@@ -225,13 +225,9 @@ impl Script {
 
     /// The zones that CronJobs of the text name and the run does not have.
     pub(crate) fn missing_zones(&self, zones: &Zones) -> Vec<String> {
-        let mut names = BTreeSet::new();
-        for document in &self.documents {
-            let cron_job = document.object().and_then(Object::as_kind::<CronJob>);
-            let zone = cron_job.and_then(|it| it.spec.as_ref()?.time_zone.as_deref());
-            names.extend(zone.filter(|it| zones.get(it).is_none()).map(str::to_owned));
-        }
-        names.into_iter().collect()
+        let mut names = zones_in(&self.documents);
+        names.retain(|it| zones.get(it).is_none());
+        names
     }
 
     fn zone_notice(&self, zones: &Zones) -> Option<Notice> {
@@ -240,6 +236,19 @@ impl Script {
         let notice = Notice { code: "missing-zone".to_owned(), message, objects: vec![] };
         (!missing.is_empty()).then_some(notice)
     }
+}
+
+/// The time zones that CronJobs of a text name, each once, in alphabetical order.
+#[must_use]
+pub fn zones_of(text: &str) -> Vec<String> {
+    zones_in(&yaml::read(text).documents)
+}
+
+fn zones_in(documents: &[Document]) -> Vec<String> {
+    let objects = documents.iter().filter_map(Document::lenient_object);
+    let cron_jobs = objects.filter_map(Object::as_kind::<CronJob>);
+    let zones = cron_jobs.filter_map(|it| it.spec.time_zone.clone());
+    zones.collect::<BTreeSet<_>>().into_iter().collect()
 }
 
 fn create(

@@ -261,10 +261,7 @@ impl Simulation {
     pub fn act(&mut self, action: TimedAction) -> CommandResult {
         let now = self.now_ms();
         if steps::only_reads(&action) {
-            let mut copy = self.world.clone();
-            let step = Step::of_user(TimedAction { at_ms: now, ..action });
-            let mut logs = Logs::default();
-            return steps::carry_out(&step, &self.options.files, &mut copy, &self.run, &mut logs);
+            return self.try_out(action);
         }
         // A replay will find this step after everything that is due at its time.
         while self.advance(now) {}
@@ -274,6 +271,21 @@ impl Simulation {
         let result = self.run_step(index);
         self.moved();
         CommandResult { forked, ..result }
+    }
+
+    /// Carries out a command line that only reads, such as `kubectl get pods`. One that writes
+    /// answers as it would, but changes nothing.
+    #[must_use]
+    pub fn look(&self, line: &str) -> CommandResult {
+        self.try_out(TimedAction { command: line.to_owned(), ..TimedAction::default() })
+    }
+
+    /// Carries out an action on a copy of the world.
+    fn try_out(&self, action: TimedAction) -> CommandResult {
+        let mut copy = self.world.clone();
+        let step = Step::of_user(TimedAction { at_ms: self.now_ms(), ..action });
+        let mut logs = Logs::default();
+        steps::carry_out(&step, &self.options.files, &mut copy, &self.run, &mut logs)
     }
 
     /// Forgets what was simulated after the present and what the user did there.
@@ -426,6 +438,19 @@ impl Simulation {
     pub fn history(&self) -> (u64, impl DoubleEndedIterator<Item = &Record>) {
         let log = &self.logs.history;
         (log.n_dropped(), log.until(self.world.n_records))
+    }
+
+    /// The newest lines of the history up to now, oldest first; where older ones are no longer
+    /// kept, the first line says how many.
+    #[must_use]
+    pub fn history_text(&self, max_lines: usize) -> String {
+        let (n_dropped, records) = self.history();
+        let mut newest: Vec<String> = records.rev().take(max_lines).map(ToString::to_string).collect();
+        if n_dropped > 0 && newest.len() < max_lines {
+            newest.push(format!("... {n_dropped} earlier lines are no longer kept"));
+        }
+        newest.reverse();
+        newest.iter().flat_map(|line| [line, "\n"]).collect()
     }
 
     /// An object.

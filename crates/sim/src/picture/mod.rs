@@ -8,7 +8,7 @@ mod workload;
 
 pub(crate) use delta::{Frame, full, since};
 pub(crate) use lanes::lanes;
-pub(crate) use workload::next_runs;
+pub(crate) use pod::state_word;
 
 use api::k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use api::{Object, Timestamp, time};

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use api::k8s_openapi::api::core::v1::{ContainerState, ContainerStatus, Pod};
+use api::k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use api::{Listers, Object, Resource, Timestamp, pods, resources};
 use view::{ContainerTile, PodTile};
 
@@ -31,7 +32,7 @@ pub(super) fn pod_tile(
         name: pod.name().to_owned(),
         node: pods::node_name(pod).unwrap_or_default().to_owned(),
         phase: pods::phase(pod).to_owned(),
-        status: kubectl::pod_status(pod),
+        status: pods::phase(pod).to_owned(),
         ready: pods::is_ready(pod),
         terminating: pods::is_terminating(pod),
         workload: workload_name(&root),
@@ -47,8 +48,6 @@ pub(super) fn pod_tile(
         finished_ms: finished.filter(|_| pods::is_terminal(pod)).map(|it| ms(start, &it)),
     }
 }
-
-type Time = api::k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 fn states(status: &ContainerStatus) -> impl Iterator<Item = &ContainerState> {
     status.last_state.iter().chain(&status.state)

@@ -164,7 +164,7 @@ fn job(it: &Job, start: Timestamp) -> (&'static str, WorkloadDetail) {
 }
 
 fn cron_job(it: &CronJob, clock: &Clock<'_>) -> (&'static str, WorkloadDetail) {
-    let spec = it.spec.clone().unwrap_or_default();
+    let spec = &it.spec;
     let status = it.status.as_ref();
     let suspended = spec.suspend == Some(true);
     let active = status.and_then(|it| it.active.as_ref()).map_or(0, Vec::len);
@@ -195,9 +195,10 @@ pub(crate) fn next_runs(
     zones: &Zones,
     n_runs: usize,
 ) -> Vec<i64> {
-    let Some(spec) = cron_job.spec.as_ref().filter(|it| it.suspend != Some(true)) else {
+    let spec = &cron_job.spec;
+    if spec.suspend == Some(true) {
         return vec![];
-    };
+    }
     let text = match spec.time_zone.as_deref() {
         Some(zone) if !zone.is_empty() => format!("TZ={zone} {}", spec.schedule),
         _ => spec.schedule.clone(),
