@@ -68,9 +68,8 @@ pub(crate) fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Args, St
     let mut words: Vec<OsString> = args.into_iter().collect();
     // What follows `--` is kubectl's own.
     let tail = words.iter().position(|it| it == "--").map(|at| words.split_off(at));
-    let tail: Option<Vec<String>> = tail.map(|it| {
-        it.into_iter().skip(1).map(|word| word.to_string_lossy().into_owned()).collect()
-    });
+    let tail: Option<Vec<String>> = tail
+        .map(|it| it.into_iter().skip(1).map(|word| word.to_string_lossy().into_owned()).collect());
     let mut options = Options::default();
     options.read(words).map_err(|error| error.to_string())?;
     options.finish(tail)
@@ -132,7 +131,13 @@ impl Options {
                     return Err("open: needs one link".to_owned());
                 };
                 let link = link.to_string_lossy().into_owned();
-                return Ok(Args { task: Task::Open { link }, files: vec![], until_ms, preset, seed });
+                return Ok(Args {
+                    task: Task::Open { link },
+                    files: vec![],
+                    until_ms,
+                    preset,
+                    seed,
+                });
             }
             Some(other) => return Err(format!("unknown command `{other}`")),
         };

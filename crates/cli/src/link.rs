@@ -32,7 +32,12 @@ fn to_base64url(bytes: &[u8]) -> String {
         let bits = byte(0) << 16 | byte(1) << 8 | byte(2);
         for place in 0..=chunk.len() {
             let index = (bits >> (18 - 6 * place)) & 63;
-            text.extend(usize::try_from(index).ok().and_then(|it| ALPHABET.get(it)).map(|it| char::from(*it)));
+            text.extend(
+                usize::try_from(index)
+                    .ok()
+                    .and_then(|it| ALPHABET.get(it))
+                    .map(|it| char::from(*it)),
+            );
         }
     }
     text
@@ -63,7 +68,11 @@ mod tests {
     fn a_link_gives_back_what_went_in() {
         let state = LinkState {
             files: vec![LinkFile { name: "a".into(), text: "kind: Pod\n".repeat(50) }],
-            actions: vec![TimedAction { at_ms: 5, command: "fail node n1".into(), yaml: String::new() }],
+            actions: vec![TimedAction {
+                at_ms: 5,
+                command: "fail node n1".into(),
+                yaml: String::new(),
+            }],
             cursor_ms: 12_000,
             ..LinkState::default()
         };

@@ -24,8 +24,7 @@ impl StoreClient<'_> {
         if line.starts_with("apply -f -") || line.starts_with("create -f -") {
             for document in yaml::read(self.input).documents {
                 let Some(object) = document.object() else { continue };
-                let action =
-                    Action::Create { object: object.clone(), created: None, failed: None };
+                let action = Action::Create { object: object.clone(), created: None, failed: None };
                 match self.world.write(&action, self.by, self.run, self.logs) {
                     Ok(_) => output.push_str("created\n"),
                     Err(error) => {

@@ -20,8 +20,8 @@ mod steps;
 mod words;
 mod world;
 
-pub use api::{Kind, Zones};
 pub use api::scenario::Preset;
+pub use api::{Kind, Zones};
 pub use history::{Actor, Record};
 pub use script::{Options, zones_of};
 pub use simulation::{Progress, Simulation};

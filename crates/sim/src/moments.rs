@@ -89,7 +89,9 @@ pub(crate) fn moments_of(change: &Change, listers: &Listers<'_>) -> Vec<(MomentK
         Some(Kind::Job) => job_moments(pair(change), listers),
         Some(Kind::Node) => node_moments(pair(change)),
         Some(Kind::Event) => event_moments(pair(change)),
-        Some(Kind::Lease | Kind::EndpointSlice | Kind::ControllerRevision | Kind::Binding) => vec![],
+        Some(Kind::Lease | Kind::EndpointSlice | Kind::ControllerRevision | Kind::Binding) => {
+            vec![]
+        }
         Some(_) => spec_moments(change),
         None => vec![],
     }
@@ -97,10 +99,7 @@ pub(crate) fn moments_of(change: &Change, listers: &Listers<'_>) -> Vec<(MomentK
 
 /// Both sides of a change as a known type.
 fn pair<T: Resource>(change: &Change) -> (Option<&T>, Option<&T>) {
-    (
-        change.old.as_ref().and_then(Object::as_kind),
-        change.new.as_ref().and_then(Object::as_kind),
-    )
+    (change.old.as_ref().and_then(Object::as_kind), change.new.as_ref().and_then(Object::as_kind))
 }
 
 fn spec_moments(change: &Change) -> Vec<(MomentKind, String)> {
@@ -206,7 +205,8 @@ fn job_moments(
         }
         return moments;
     };
-    for (condition, kind) in [("Complete", MomentKind::JobDone), ("Failed", MomentKind::JobFailed)] {
+    for (condition, kind) in [("Complete", MomentKind::JobDone), ("Failed", MomentKind::JobFailed)]
+    {
         let met = |job: &Job| {
             let conditions = job.status.as_ref().and_then(|it| it.conditions.as_ref());
             let it = conditions.into_iter().flatten().find(|it| it.type_ == condition);

@@ -73,7 +73,12 @@ impl Script {
             if let Body::Scenario(it) = &document.body {
                 if scenario.is_some() {
                     let message = "a text has at most one Scenario; this one is not used";
-                    diagnostics.push(about(document, Severity::Warning, "second-scenario", message));
+                    diagnostics.push(about(
+                        document,
+                        Severity::Warning,
+                        "second-scenario",
+                        message,
+                    ));
                 } else {
                     scenario = Some(it.clone());
                 }
@@ -147,7 +152,8 @@ impl Script {
             let action = TimedAction { at_ms, command, yaml };
             Step { at_ms, by: Actor::Scenario, action, note: step.note.clone() }
         });
-        let mut steps: Vec<_> = scenario.chain(actions.iter().cloned().map(Step::of_user)).collect();
+        let mut steps: Vec<_> =
+            scenario.chain(actions.iter().cloned().map(Step::of_user)).collect();
         steps.sort_by_key(|it| it.at_ms);
         steps
     }
@@ -157,7 +163,11 @@ impl Script {
     ///
     /// # Errors
     /// All diagnostics, if an object is refused.
-    pub(crate) fn boot(mut self, run: &Run, logs: &mut Logs) -> Result<(World, Self), Vec<Diagnostic>> {
+    pub(crate) fn boot(
+        mut self,
+        run: &Run,
+        logs: &mut Logs,
+    ) -> Result<(World, Self), Vec<Diagnostic>> {
         let mut world = World::new(run, time::after_ms(run.start, -BOOT_MS));
         let mut boot_logs = Logs::default();
         self.create(true, |object| create(&mut world, object, run, &mut boot_logs));
@@ -197,21 +207,37 @@ impl Script {
     }
 
     /// Creates the infrastructure (the preset and the nodes of the text) or the rest.
-    fn create(&mut self, nodes: bool, mut create: impl FnMut(Object) -> (Result<(), ApiError>, Vec<String>)) {
+    fn create(
+        &mut self,
+        nodes: bool,
+        mut create: impl FnMut(Object) -> (Result<(), ApiError>, Vec<String>),
+    ) {
         if nodes {
-            let own: BTreeSet<ObjectRef> =
-                self.documents.iter().filter_map(Document::object).map(Object::object_ref).collect();
+            let own: BTreeSet<ObjectRef> = self
+                .documents
+                .iter()
+                .filter_map(Document::object)
+                .map(Object::object_ref)
+                .collect();
             for document in yaml::read(preset_text(self.preset)).documents {
-                if let Some(object) = document.object().filter(|it| !own.contains(&it.object_ref())) {
+                if let Some(object) = document.object().filter(|it| !own.contains(&it.object_ref()))
+                {
                     let (result, _) = create(object.clone());
                     if let Err(error) = result {
-                        self.diagnostics.push(about(&document, Severity::Error, "preset", &error.message));
+                        self.diagnostics.push(about(
+                            &document,
+                            Severity::Error,
+                            "preset",
+                            &error.message,
+                        ));
                     }
                 }
             }
         }
         for document in &self.documents {
-            let Some(object) = document.object().filter(|it| is_node(it) == nodes) else { continue };
+            let Some(object) = document.object().filter(|it| is_node(it) == nodes) else {
+                continue;
+            };
             let (result, warnings) = create(object.clone());
             if let Err(error) = result {
                 self.diagnostics.extend(refusals(document, &error));
@@ -292,7 +318,11 @@ fn refusals(document: &Document, error: &ApiError) -> Vec<Diagnostic> {
     if error.causes.is_empty() {
         let path = if document.name.is_empty() { "kind" } else { "metadata.name" };
         let span = document.span_of(path);
-        return vec![Diagnostic { path: path.to_owned(), span, ..about(document, Severity::Error, &code, &error.message) }];
+        return vec![Diagnostic {
+            path: path.to_owned(),
+            span,
+            ..about(document, Severity::Error, &code, &error.message)
+        }];
     }
     let cause = |it: &api::FieldCause| Diagnostic {
         path: it.field.clone(),

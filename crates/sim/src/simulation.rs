@@ -445,7 +445,8 @@ impl Simulation {
     #[must_use]
     pub fn history_text(&self, max_lines: usize) -> String {
         let (n_dropped, records) = self.history();
-        let mut newest: Vec<String> = records.rev().take(max_lines).map(ToString::to_string).collect();
+        let mut newest: Vec<String> =
+            records.rev().take(max_lines).map(ToString::to_string).collect();
         if n_dropped > 0 && newest.len() < max_lines {
             newest.push(format!("... {n_dropped} earlier lines are no longer kept"));
         }

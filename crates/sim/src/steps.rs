@@ -44,7 +44,9 @@ fn parse(line: &str) -> Command<'_> {
     let words: Vec<&str> = line.split_whitespace().collect();
     let switch = |node, annotation, on| Command::Switch { node, annotation, on };
     match words.as_slice() {
-        ["kubectl" | "k", ..] => Command::Kubectl(line.split_once(char::is_whitespace).map_or("", |it| it.1)),
+        ["kubectl" | "k", ..] => {
+            Command::Kubectl(line.split_once(char::is_whitespace).map_or("", |it| it.1))
+        }
         ["fail", "node", node] => switch(node, FAILED, true),
         ["recover", "node", node] => switch(node, FAILED, false),
         ["not-ready" | "notready", "node", node] => switch(node, NOT_READY, true),
@@ -70,8 +72,22 @@ fn component(name: &str, make: fn(ComponentId) -> Command<'static>) -> Command<'
 
 /// Verbs of kubectl that change nothing.
 const READING: &[&str] = &[
-    "get", "describe", "explain", "logs", "top", "version", "api-resources", "api-versions",
-    "cluster-info", "events", "diff", "help", "config", "auth", "options", "completion",
+    "get",
+    "describe",
+    "explain",
+    "logs",
+    "top",
+    "version",
+    "api-resources",
+    "api-versions",
+    "cluster-info",
+    "events",
+    "diff",
+    "help",
+    "config",
+    "auth",
+    "options",
+    "completion",
 ];
 
 /// Whether an action only looks: it is no step of the run then.
@@ -83,7 +99,9 @@ pub(crate) fn only_reads(action: &TimedAction) -> bool {
     let mut verbs = verbs(&words);
     match verbs.next() {
         Some("rollout") => matches!(verbs.next(), Some("status" | "history")),
-        Some(verb) => READING.contains(&verb) || words.iter().any(|it| *it == "--help" || *it == "-h"),
+        Some(verb) => {
+            READING.contains(&verb) || words.iter().any(|it| *it == "--help" || *it == "-h")
+        }
         None => true,
     }
 }
@@ -95,7 +113,17 @@ fn verbs<'a>(words: &'a [&'a str]) -> impl Iterator<Item = &'a str> {
         if std::mem::take(&mut is_value) {
             return false;
         }
-        is_value = matches!(*word, "-n" | "--namespace" | "--context" | "--kubeconfig" | "-s" | "--server" | "--user" | "--cluster" | "-v");
+        is_value = matches!(
+            *word,
+            "-n" | "--namespace"
+                | "--context"
+                | "--kubeconfig"
+                | "-s"
+                | "--server"
+                | "--user"
+                | "--cluster"
+                | "-v"
+        );
         !word.starts_with('-')
     })
 }
@@ -124,10 +152,14 @@ pub(crate) fn carry_out(
             Command::Switch { node, annotation, on } => {
                 switch(node, annotation, on, step.by, world, run, logs)
             }
-            Command::Stop(id) => said(world.stop(id), format!("controller {id} stopped"), "is not running"),
-            Command::Start(id) => {
-                said(world.restart(id, run), format!("controller {id} started"), "is running already")
+            Command::Stop(id) => {
+                said(world.stop(id), format!("controller {id} stopped"), "is not running")
             }
+            Command::Start(id) => said(
+                world.restart(id, run),
+                format!("controller {id} started"),
+                "is running already",
+            ),
             Command::Wrong(why) => failure(format!("error: {why}")),
         }
     };

@@ -65,7 +65,11 @@ pub(crate) fn of_change(
         (_, None) => "delete",
         (Some(old), Some(new)) => {
             let terminating = |it: &Object| it.meta().deletion_timestamp.is_some();
-            if !terminating(old) && terminating(new) && verb != "evict" { "terminate" } else { verb }
+            if !terminating(old) && terminating(new) && verb != "evict" {
+                "terminate"
+            } else {
+                verb
+            }
         }
     };
     let mut detail = String::new();

@@ -330,7 +330,10 @@ impl World {
         if self.store.objects().len() > run.budgets.objects && self.halted.is_none() {
             self.halted = Some(Notice {
                 code: "budget".to_owned(),
-                message: format!("The run stopped: it has more than {} objects.", run.budgets.objects),
+                message: format!(
+                    "The run stopped: it has more than {} objects.",
+                    run.budgets.objects
+                ),
                 objects: change.key().map(|it| it.to_view()).into_iter().collect(),
             });
         }
@@ -346,8 +349,7 @@ impl World {
         run: &Run,
         logs: &mut Logs,
     ) {
-        let record =
-            Record { at_ms: run.ms(self.now), actor, verb, object, detail: detail.into() };
+        let record = Record { at_ms: run.ms(self.now), actor, verb, object, detail: detail.into() };
         self.hash.add_record(&record);
         logs.history.put(self.n_records, || record);
         self.n_records += 1;
@@ -364,7 +366,13 @@ impl World {
         logs: &mut Logs,
     ) {
         let at_ms = run.ms(self.now);
-        logs.moments.put(self.n_moments, || Moment { at_ms, kind, object, root, text: text.into() });
+        logs.moments.put(self.n_moments, || Moment {
+            at_ms,
+            kind,
+            object,
+            root,
+            text: text.into(),
+        });
         self.n_moments += 1;
     }
 

@@ -148,9 +148,10 @@ fn job(it: &Job, start: Timestamp) -> (&'static str, WorkloadDetail) {
     } else {
         "Running"
     };
-    let ended = status.completion_time.as_ref().or_else(|| {
-        complete.or(failed).and_then(|it| it.last_transition_time.as_ref())
-    });
+    let ended = status
+        .completion_time
+        .as_ref()
+        .or_else(|| complete.or(failed).and_then(|it| it.last_transition_time.as_ref()));
     let detail = WorkloadDetail::Job {
         completions: spec.and_then(|it| it.completions),
         parallelism: spec.and_then(|it| it.parallelism).unwrap_or(1),
@@ -178,9 +179,7 @@ fn cron_job(it: &CronJob, clock: &Clock<'_>) -> (&'static str, WorkloadDetail) {
         time_zone: spec.time_zone.clone().unwrap_or_default(),
         suspended,
         active: i32::try_from(active).unwrap_or(i32::MAX),
-        last_ms: status
-            .and_then(|it| it.last_schedule_time.as_ref())
-            .map(|it| ms(clock.start, it)),
+        last_ms: status.and_then(|it| it.last_schedule_time.as_ref()).map(|it| ms(clock.start, it)),
         next_ms: next_runs(it, clock.start, clock.now, clock.zones, N_NEXT),
     };
     (word, detail)
