@@ -1,0 +1,40 @@
+//! What kubectl needs of a cluster. A simulation gives it in a few lines over its store.
+
+use api::{Action, ApiError, Object, Objects, Timestamp};
+
+/// Whether a write is carried out.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum DryRun {
+    /// It is.
+    #[default]
+    None,
+    /// The server checks and answers, but stores nothing (`--dry-run=server`).
+    Server,
+}
+
+/// A cluster as kubectl sees it.
+pub trait Client {
+    /// The present, for ages and deadlines.
+    fn now(&self) -> Timestamp;
+
+    /// All objects. Reads see the last write.
+    fn objects(&self) -> &Objects;
+
+    /// Sends a write. `scale` goes through [`Action::Patch`] of the subresource `scale`.
+    ///
+    /// # Errors
+    /// The server's refusal.
+    fn write(&mut self, action: &Action, dry_run: DryRun) -> Result<Option<Object>, ApiError>;
+
+    /// The server's warnings since the last call, without the word `Warning: `.
+    fn take_warnings(&mut self) -> Vec<String>;
+
+    /// The text of a file that `-f` names; `-` is the standard input.
+    fn file(&self, name: &str) -> Option<String>;
+
+    /// The log of a container, or nothing where the container has not started.
+    fn logs(&self, namespace: &str, pod: &str, container: &str, previous: bool) -> Option<String> {
+        let _ = (namespace, pod, container, previous);
+        None
+    }
+}
