@@ -12,6 +12,7 @@
 //! - `document`, `read`, `kinds`, `policy`: from trees to objects;
 //! - `emit`: objects to YAML.
 
+mod callouts;
 mod decode;
 mod document;
 mod emit;

@@ -5,6 +5,7 @@
 
 use view::{Diagnostic, Severity, Span};
 
+use super::callouts;
 use super::decode::Problem;
 use super::document::{self, Body, Document, Refusal};
 use super::kinds::{self, Meaning};
@@ -161,6 +162,14 @@ impl Reader {
             self.stop(span, "separator", message, &kubectl, Some(hint));
         }
         let offset = lines.char_at_byte(start);
+        let (blanked, marks) = callouts::blank(text);
+        let text = &*blanked;
+        for callouts::Callout { index, mark } in marks {
+            let span = lines.span(offset + index, offset + index + 1);
+            let message = format!("{mark} is a mark of a printed listing; it is read as a comment");
+            let hint = Some("kubectl would refuse the text: remove the mark".to_owned());
+            self.push(Severity::Warning, "callout", String::new(), span, message, hint, None);
+        }
         match Builder::new(text, lines, offset, self.n_nodes).build() {
             Ok((Tree { root, duplicates }, n_nodes)) => {
                 self.n_nodes = n_nodes;
