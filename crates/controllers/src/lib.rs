@@ -10,6 +10,7 @@ pub mod deployment;
 mod history;
 pub mod job;
 pub mod replicaset;
+pub mod statefulset;
 pub mod ttlafterfinished;
 
 use api::Component;
@@ -20,6 +21,7 @@ pub fn all() -> Vec<Box<dyn Component>> {
     vec![
         Box::new(replicaset::ReplicaSetController),
         Box::new(deployment::DeploymentController),
+        Box::new(statefulset::StatefulSetController),
         Box::new(daemon::DaemonSetsController::default()),
         Box::new(job::JobController::default()),
         Box::new(cronjob::CronJobController::default()),

@@ -1,0 +1,180 @@
+//! Creates, updates and deletes the pods of a StatefulSet with their claims, and tells of it.
+//!
+//! Upstream: `pkg/controller/statefulset/stateful_pod_control.go`, v1.36.
+
+use api::{Action, DeleteOptions, EventSpec, Plan, Resource, View};
+use k8s_openapi::api::apps::v1::StatefulSet;
+use k8s_openapi::api::core::v1::{PersistentVolumeClaim, Pod};
+
+use super::stateful_set_utils as util;
+use crate::controller_utils as utils;
+
+/// `source.component` of its events.
+const COMPONENT: &str = "statefulset-controller";
+
+/// What was done, as events tell it.
+#[derive(Clone, Copy)]
+enum Verb {
+    Create,
+    Update,
+    Delete,
+}
+
+impl Verb {
+    fn text(self) -> &'static str {
+        match self {
+            Self::Create => "Create",
+            Self::Update => "Update",
+            Self::Delete => "Delete",
+        }
+    }
+}
+
+/// One StatefulSet and the plan for it.
+pub(super) struct PodControl<'a> {
+    pub(super) set: &'a StatefulSet,
+    pub(super) view: View<'a>,
+    pub(super) plan: Plan,
+}
+
+impl<'a> PodControl<'a> {
+    /// Creates a pod and the claims that it lacks. Returns whether a claim stands in the way.
+    /// Upstream: `CreateStatefulPod`.
+    pub(super) fn create(&mut self, pod: &Pod) -> bool {
+        if let Some(error) = self.create_claims(pod) {
+            let event = self.pod_event(Verb::Create, pod, Some(&error));
+            self.plan.record(event);
+            return true;
+        }
+        // A namesake of another owner makes creation fail without a word, until it is gone.
+        let taken = self.view.listers.get::<Pod>(pod.namespace(), pod.name()).is_some();
+        let failed = self.pod_event(Verb::Create, pod, Some("{error}"));
+        let created = self.pod_event(Verb::Create, pod, None);
+        self.plan.push(Action::Create {
+            object: pod.clone().into_object(),
+            created: Some(Box::new(created)),
+            failed: (!taken).then(|| Box::new(failed)),
+        });
+        self.update_claims_for_retention(pod);
+        false
+    }
+
+    /// Puts the labels, volumes and claims of a pod right. Upstream: `UpdateStatefulPod`.
+    pub(super) fn update(&mut self, pod: &Pod) {
+        let mut changed = pod.clone();
+        if !util::identity_matches(self.set, pod) {
+            util::update_identity(&mut changed);
+        }
+        if !util::storage_matches(self.set, pod) {
+            util::update_storage(self.set, &mut changed);
+            self.create_claims(pod);
+        }
+        self.update_claims_for_retention(pod);
+        self.plan.push(utils::update(changed));
+        let event = self.pod_event(Verb::Update, pod, None);
+        self.plan.record(event);
+    }
+
+    /// Upstream: `DeleteStatefulPod`.
+    pub(super) fn delete(&mut self, pod: &Pod) {
+        let options = DeleteOptions::default();
+        self.plan.push(Action::Delete { key: pod.object_ref(), options });
+        let event = self.pod_event(Verb::Delete, pod, None);
+        self.plan.record(event);
+    }
+
+    /// Upstream: `createMissingPersistentVolumeClaims`. Returns whether a claim stands in the way.
+    pub(super) fn create_missing_claims(&mut self, pod: &Pod) -> bool {
+        let failed = self.create_claims(pod).is_some();
+        if !failed {
+            self.update_claims_for_retention(pod);
+        }
+        failed
+    }
+
+    /// Creates the claims that do not exist. The error is that one of them is being deleted.
+    /// Upstream: `createPersistentVolumeClaims`.
+    fn create_claims(&mut self, pod: &Pod) -> Option<String> {
+        let mut error = None;
+        for (_, claim) in util::claims(self.set, pod) {
+            match self.claim(&claim) {
+                Some(old) if old.metadata.deletion_timestamp.is_some() => {
+                    error = Some(format!("pvc {} is being deleted", claim.name()));
+                }
+                Some(_) => {}
+                None => {
+                    let about = format!("Pod {} in StatefulSet {}", pod.name(), self.set.name());
+                    let name = claim.name().to_owned();
+                    let created = format!("Create Claim {name} {about} success");
+                    let failed = format!("Create Claim {name} for {about} failed error: {{error}}");
+                    let created = utils::normal(COMPONENT, self.set, "SuccessfulCreate", created);
+                    let failed = utils::warning(COMPONENT, self.set, "FailedCreate", failed);
+                    self.plan.push(Action::Create {
+                        object: claim.into_object(),
+                        created: Some(Box::new(created)),
+                        failed: Some(Box::new(failed)),
+                    });
+                }
+            }
+        }
+        error
+    }
+
+    fn claim(&self, claim: &PersistentVolumeClaim) -> Option<&'a PersistentVolumeClaim> {
+        self.view.listers.get::<PersistentVolumeClaim>(claim.namespace(), claim.name())
+    }
+
+    /// The claims of a pod that exist.
+    fn existing_claims(&self, pod: &Pod) -> Vec<&'a PersistentVolumeClaim> {
+        let claims = util::claims(self.set, pod);
+        claims.iter().filter_map(|(_, claim)| self.claim(claim)).collect()
+    }
+
+    /// Upstream: `ClaimsMatchRetentionPolicy`.
+    pub(super) fn claims_match_retention(&self, pod: &Pod) -> bool {
+        let mut claims = self.existing_claims(pod).into_iter();
+        claims.all(|it| util::is_claim_owner_up_to_date(it, self.set, pod))
+    }
+
+    /// Whether a claim still belongs to an earlier pod of the same name, with which it will be
+    /// collected. Upstream: `PodClaimIsStale`.
+    pub(super) fn claim_is_stale(&self, pod: &Pod) -> bool {
+        util::Retention::of(self.set).delete_when_scaled
+            && self.existing_claims(pod).into_iter().any(|it| util::has_stale_owner(it, pod))
+    }
+
+    /// Upstream: `UpdatePodClaimForRetentionPolicy`.
+    pub(super) fn update_claims_for_retention(&mut self, pod: &Pod) {
+        for claim in self.existing_claims(pod) {
+            if util::has_unexpected_controller(claim, self.set, pod) {
+                let name = claim.name();
+                let message = format!(
+                    "PersistentVolumeClaim {name} has a conflicting OwnerReference that acts as a manging controller, the retention policy is ignored for this claim"
+                );
+                let event = utils::warning(COMPONENT, self.set, "ConflictingController", message);
+                self.plan.record(event);
+            }
+            if !util::is_claim_owner_up_to_date(claim, self.set, pod) {
+                let mut changed = claim.clone();
+                util::update_claim_owners(&mut changed, self.set, pod);
+                self.plan.push(utils::update(changed));
+            }
+        }
+    }
+
+    /// Upstream: `recordPodEvent`.
+    fn pod_event(&self, verb: Verb, pod: &Pod, error: Option<&str>) -> EventSpec {
+        let (verb, pod, set) = (verb.text(), pod.name(), self.set.name());
+        match error {
+            None => {
+                let message = format!("{verb} Pod {pod} in StatefulSet {set} successful");
+                utils::normal(COMPONENT, self.set, &format!("Successful{verb}"), message)
+            }
+            Some(error) => {
+                let message =
+                    format!("{verb} Pod {pod} in StatefulSet {set} failed error: {error}");
+                utils::warning(COMPONENT, self.set, &format!("Failed{verb}"), message)
+            }
+        }
+    }
+}
