@@ -1,3 +1,6 @@
 //! Conformance runner and scenario suite.
 
+pub mod conformance;
+pub mod cron;
 pub mod suite;
+pub mod zones;

@@ -1,0 +1,34 @@
+//! `conformance AREA [--case NAME] [PATH...]`: prints each failing case with its first difference,
+//! and ends with `N passed, M failed`.
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command line program")]
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let mut arguments = std::env::args().skip(1);
+    let Some(area) = arguments.next() else {
+        eprintln!("usage: conformance AREA [--case NAME] [PATH...]");
+        return ExitCode::from(2);
+    };
+    let (mut case, mut paths) = (None, vec![]);
+    while let Some(argument) = arguments.next() {
+        match argument.as_str() {
+            "--case" => case = arguments.next(),
+            _ => paths.push(PathBuf::from(argument)),
+        }
+    }
+    match tests::conformance::run(&area, case.as_deref(), &paths) {
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::from(2)
+        }
+        Ok((passed, failures)) => {
+            for failure in &failures {
+                println!("{failure}");
+            }
+            println!("{passed} passed, {} failed", failures.len());
+            if failures.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+        }
+    }
+}
