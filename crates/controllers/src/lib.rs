@@ -7,8 +7,11 @@ mod controller_utils;
 pub mod cronjob;
 pub mod daemon;
 pub mod deployment;
+pub mod garbagecollector;
 mod history;
 pub mod job;
+pub mod namespace;
+pub mod persistentvolume;
 pub mod replicaset;
 pub mod statefulset;
 pub mod ttlafterfinished;
@@ -26,5 +29,8 @@ pub fn all() -> Vec<Box<dyn Component>> {
         Box::new(job::JobController::default()),
         Box::new(cronjob::CronJobController::default()),
         Box::new(ttlafterfinished::TtlAfterFinishedController),
+        Box::new(garbagecollector::GarbageCollector),
+        Box::new(namespace::NamespaceController),
+        Box::new(persistentvolume::PersistentVolumeController::default()),
     ]
 }
