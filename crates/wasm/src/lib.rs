@@ -6,6 +6,7 @@
 
 mod panic;
 mod types;
+mod zones;
 
 use serde::Serialize;
 use sim::{Kind, Options};
@@ -34,6 +35,22 @@ pub fn last_panic() -> Option<String> {
 #[must_use]
 pub fn version() -> String {
     env!("CARGO_PKG_VERSION").to_owned()
+}
+
+/// The time zones that CronJobs of a text name, as a JSON list of names: fetch and add them before
+/// the text is run.
+#[wasm_bindgen(js_name = zonesOf, unchecked_return_type = "Json<string[]>")]
+#[must_use]
+pub fn zones_of(text: &str) -> String {
+    json(&sim::zones_of(text))
+}
+
+/// Adds a time zone from TZif data for all runs that are set up from now on. Returns whether the
+/// data could be read.
+#[wasm_bindgen(js_name = addZone)]
+#[must_use]
+pub fn add_zone(name: &str, data: &[u8]) -> bool {
+    zones::add(name, data)
 }
 
 /// A run: a cluster, its clock and its history. `free()` it when it is no longer needed.
@@ -229,12 +246,13 @@ impl Simulation {
 }
 
 fn parse_options(text: Option<&str>) -> Result<Options, JsError> {
-    match text {
-        None | Some("") => Ok(Options::default()),
+    let options = match text {
+        None | Some("") => Options::default(),
         Some(text) => {
-            serde_json::from_str(text).map_err(|it| JsError::new(&format!("options: {it}")))
+            serde_json::from_str(text).map_err(|it| JsError::new(&format!("options: {it}")))?
         }
-    }
+    };
+    Ok(Options { zones: zones::all(), ..options })
 }
 
 /// A value as JSON. The types of `view` have no value that JSON cannot hold.
