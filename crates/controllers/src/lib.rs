@@ -7,6 +7,7 @@ mod controller_utils;
 pub mod cronjob;
 pub mod daemon;
 pub mod deployment;
+pub mod endpointslice;
 pub mod garbagecollector;
 mod history;
 pub mod job;
@@ -26,6 +27,7 @@ pub fn all() -> Vec<Box<dyn Component>> {
         Box::new(deployment::DeploymentController),
         Box::new(statefulset::StatefulSetController),
         Box::new(daemon::DaemonSetsController::default()),
+        Box::new(endpointslice::EndpointSliceController::default()),
         Box::new(job::JobController::default()),
         Box::new(cronjob::CronJobController::default()),
         Box::new(ttlafterfinished::TtlAfterFinishedController),

@@ -1,0 +1,154 @@
+//! Keeps EndpointSlices of the pods that a Service selects.
+//!
+//! Upstream: `pkg/controller/endpointslice/endpointslice_controller.go` and
+//! `staging/src/k8s.io/endpointslice/{reconciler,utils}.go`, v1.36.
+//! Differs from upstream: slices carry no topology hints and no trigger time, because no traffic
+//! flows here; an edit of a slice by hand stays until its Service or pods change.
+
+mod reconciler;
+mod utils;
+
+use std::collections::BTreeMap;
+
+use api::time::{after_ms, after_secs};
+use api::{
+    Change, Component, ComponentId, Kind, Object, ObjectRef, Plan, Resource, View, WorkQueue, pods,
+};
+use k8s_openapi::api::core::v1::{Pod, Service};
+use k8s_openapi::api::discovery::v1::EndpointSlice;
+
+use crate::controller_utils::{enqueue, enqueue_all, warning};
+
+/// `source.component` of its events.
+const COMPONENT: &str = "endpoint-slice-controller";
+/// The value of the label that tells who manages a slice.
+const CONTROLLER_NAME: &str = "endpointslice-controller.k8s.io";
+/// The label with the name of a slice's Service.
+const SERVICE_NAME_LABEL: &str = "kubernetes.io/service-name";
+/// The label that tells who manages a slice.
+const MANAGED_BY_LABEL: &str = "endpointslice.kubernetes.io/managed-by";
+/// From the end of a slice to the look at its Service. Upstream: `endpointSliceChangeMinSyncDelay`.
+const SLICE_CHANGE_DELAY_MS: i64 = 1_000;
+/// How often a failed sync is repeated. Upstream: `maxRetries`.
+const MAX_RETRIES: u32 = 15;
+
+/// The controller.
+#[derive(Clone, Debug, Default)]
+pub struct EndpointSliceController {
+    /// How often the sync of a Service has failed in a row.
+    retries: BTreeMap<ObjectRef, u32>,
+}
+
+impl Component for EndpointSliceController {
+    fn id(&self) -> ComponentId {
+        ComponentId::EndpointSlice
+    }
+
+    fn start(&mut self, view: &View<'_>, queue: &mut WorkQueue) {
+        enqueue_all::<Service>(queue, view);
+    }
+
+    fn react(&mut self, change: &Change, view: &View<'_>, queue: &mut WorkQueue) {
+        let Some(object) = change.object() else { return };
+        match object.kind() {
+            Kind::Service => enqueue(queue, view, object.object_ref()),
+            Kind::Pod => pod_changed(change, view, queue),
+            Kind::EndpointSlice => slice_changed(change, view, queue),
+            _ => {}
+        }
+    }
+
+    fn decide(&mut self, key: &ObjectRef, view: &View<'_>) -> Plan {
+        let mut plan = Plan::default();
+        let Some(service) = view.listers.by_ref::<Service>(key) else {
+            self.retries.remove(key);
+            return plan;
+        };
+        let errors = sync(&mut plan, service, view);
+        if errors.is_empty() {
+            self.retries.remove(key);
+            return plan;
+        }
+        let message = format!(
+            "Error updating Endpoint Slices for Service {}: {}",
+            key.namespaced_name(),
+            utils::aggregate(&errors)
+        );
+        plan.record(warning(COMPONENT, service, "FailedToUpdateEndpointSlices", message));
+        let n = self.retries.entry(key.clone()).or_default();
+        if *n < MAX_RETRIES {
+            plan.requeue(after_secs(view.now, (1_i64 << *n).min(1_000)));
+            *n += 1;
+        } else {
+            *n = 0;
+        }
+        plan
+    }
+
+    fn boxed_clone(&self) -> Box<dyn Component> {
+        Box::new(self.clone())
+    }
+}
+
+/// Queues the Services that select a pod, if anything changed that a slice shows. Upstream:
+/// `GetPodUpdateProjectionKey` and `GetServicesToUpdate`.
+fn pod_changed(change: &Change, view: &View<'_>, queue: &mut WorkQueue) {
+    if view.listers.0.count(Kind::Service) == 0 {
+        return;
+    }
+    let old = change.old.as_ref().and_then(Object::as_kind::<Pod>);
+    let new = change.new.as_ref().and_then(Object::as_kind::<Pod>);
+    let Some(namespace) = change.object().map(Object::namespace) else { return };
+    let (mut pod_changed, mut labels_changed) = (true, false);
+    if let (Some(old), Some(new)) = (old, new) {
+        let domain =
+            |it: &Pod| it.spec.as_ref().map(|it| (it.hostname.clone(), it.subdomain.clone()));
+        labels_changed = old.metadata.labels != new.metadata.labels || domain(old) != domain(new);
+        pod_changed = old.metadata.deletion_timestamp != new.metadata.deletion_timestamp
+            || pods::is_ready(old) != pods::is_ready(new)
+            || utils::pod_ips(old) != utils::pod_ips(new);
+    }
+    if !pod_changed && !labels_changed {
+        return;
+    }
+    for service in view.listers.list_in::<Service>(namespace) {
+        let selected = |it: Option<&Pod>| it.is_some_and(|it| utils::selects(service, it));
+        let (before, after) = (selected(old), selected(new));
+        if if pod_changed { before || after } else { before != after } {
+            enqueue(queue, view, service.object_ref());
+        }
+    }
+}
+
+/// A slice that somebody deleted, or gave to another Service, is made again. Upstream:
+/// `onEndpointSliceDelete`.
+fn slice_changed(change: &Change, view: &View<'_>, queue: &mut WorkQueue) {
+    let Some(old) = &change.old else { return };
+    let ours = utils::label(old.meta(), MANAGED_BY_LABEL) == CONTROLLER_NAME;
+    let relabelled = change.new.as_ref().is_none_or(|new| old.meta().labels != new.meta().labels);
+    if !ours || !relabelled {
+        return;
+    }
+    let service = utils::label(old.meta(), SERVICE_NAME_LABEL);
+    let key = ObjectRef::new(Kind::Service, old.namespace(), service);
+    queue.add_at(key, after_ms(view.now, SLICE_CHANGE_DELAY_MS));
+}
+
+/// Upstream: `syncService`.
+fn sync(plan: &mut Plan, service: &Service, view: &View<'_>) -> Vec<String> {
+    let Some(spec) = &service.spec else { return Vec::new() };
+    if spec.type_.as_deref() == Some("ExternalName") || spec.selector.is_none() {
+        return Vec::new();
+    }
+    let pods = view.listers.list_in::<Pod>(service.namespace());
+    let pods: Vec<&Pod> = pods.filter(|it| utils::selects(service, it)).collect();
+    let slices = view.listers.list_in::<EndpointSlice>(service.namespace());
+    let slices: Vec<&EndpointSlice> = slices
+        .filter(|it| {
+            utils::label(&it.metadata, SERVICE_NAME_LABEL) == service.name()
+                && utils::label(&it.metadata, MANAGED_BY_LABEL) == CONTROLLER_NAME
+                && it.metadata.deletion_timestamp.is_none()
+        })
+        .collect();
+    reconciler::reconcile(plan, service, spec, &pods, &slices, view)
+}
