@@ -7,9 +7,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use api::k8s_openapi::api::core::v1::{Event, Pod};
 use api::{
-    Action, ApiError, Change, Component, ComponentId, Kind, Listers, Object, ObjectRef, Plan,
-    Settings, Timestamp, View, WorkQueue, Zones, time,
+    Action, ApiError, Change, Component, ComponentId, DeleteOptions, Kind, Listers, Object,
+    ObjectRef, Plan, Settings, Timestamp, View, WorkQueue, Zones, time,
 };
 use apiserver::Store;
 use serde::Deserialize;
@@ -17,9 +18,11 @@ use view::Notice;
 
 use crate::attempts::Attempts;
 use crate::components;
+use crate::expiry::{Expiry, is_over};
 use crate::history::{Actor, Fnv, Record};
 use crate::log::Log;
 use crate::moments::{Moment, MomentKind, moments_of, root_of};
+use crate::notices;
 use crate::queue::{EventQueue, RateLimiter, Task};
 use crate::words;
 
@@ -107,6 +110,9 @@ struct Instant {
     busy: BTreeMap<Task, u32>,
 }
 
+/// How many notices a run collects.
+const MAX_NOTICES: usize = 100;
+
 /// So many events before the budget ends, the tasks are counted to name the loop.
 const LOOP_SAMPLE: u64 = 1_000;
 
@@ -127,6 +133,9 @@ pub(crate) struct World {
     instant: Instant,
     pub(crate) halted: Option<Notice>,
     pub(crate) notices: Arc<Vec<Notice>>,
+    /// The workloads whose pods have been looked at for notices.
+    noticed: Arc<BTreeSet<ObjectRef>>,
+    expiry: Expiry,
 }
 
 impl Clone for World {
@@ -140,6 +149,8 @@ impl Clone for World {
             instant: self.instant.clone(),
             halted: self.halted.clone(),
             notices: self.notices.clone(),
+            noticed: self.noticed.clone(),
+            expiry: self.expiry.clone(),
             ..*self
         }
     }
@@ -163,6 +174,8 @@ impl World {
             instant: Instant::default(),
             halted: None,
             notices: Arc::default(),
+            noticed: Arc::default(),
+            expiry: Expiry::default(),
         };
         world.store.bootstrap(now);
         world.store.take_changes();
@@ -189,11 +202,20 @@ impl World {
 
     /// When the earliest task is due.
     pub(crate) fn next_at(&self) -> Option<Timestamp> {
-        self.queue.next_at().map(|it| it.max(self.now))
+        let times = [self.queue.next_at(), self.expiry.next_at()];
+        times.into_iter().flatten().min().map(|it| it.max(self.now))
     }
 
     /// Runs the earliest task.
     pub(crate) fn run_task(&mut self, run: &Run, logs: &mut Logs) {
+        if let Some(at) = self.expiry.next_at()
+            && self.queue.next_at().is_none_or(|it| at < it)
+        {
+            self.now = self.now.max(at);
+            self.n_events += 1;
+            self.expire(logs);
+            return;
+        }
         let Some((at, task)) = self.queue.pop() else { return };
         self.now = self.now.max(at);
         self.n_events += 1;
@@ -229,6 +251,20 @@ impl World {
             self.requeue(task, requeue_at);
         }
         self.requeue(task, follow_up_at);
+    }
+
+    /// Removes the events whose hour is over. Nobody reacts to that, and the history does not
+    /// tell it.
+    fn expire(&mut self, logs: &mut Logs) {
+        for key in self.expiry.take(self.now) {
+            let event = self.store.listers().by_ref::<Event>(&key);
+            if event.is_some_and(|it| is_over(it, self.now)) {
+                // Events have no finalizers, so nothing can keep one.
+                let _ = self.store.delete(&key, &DeleteOptions::default(), self.now);
+                logs.touch(key);
+            }
+        }
+        self.store.take_changes();
     }
 
     fn requeue(&mut self, task: &Task, at: Option<Timestamp>) {
@@ -303,8 +339,16 @@ impl World {
         let moments = moments_of(change, &self.store.listers());
         let line = words::of_change(change, verb, &moments);
         self.record(actor, line.verb, Some(line.object), &line.detail, run, logs);
+        if key.kind == Kind::Event && change.new.is_some() {
+            self.expiry.written(key.clone(), self.now);
+        }
         if !moments.is_empty() {
             let root = root_of(object, &self.store.listers());
+            if change.old.is_none()
+                && let Some(pod) = object.as_kind::<Pod>()
+            {
+                self.look_at_pod(pod, root.as_ref().unwrap_or(&key), run);
+            }
             for (kind, text) in moments {
                 self.note(kind, Some(key.clone()), root.clone(), text, run, logs);
             }
@@ -380,6 +424,17 @@ impl World {
     pub(crate) fn notice(&mut self, notice: Notice) {
         if !self.notices.contains(&notice) {
             Arc::make_mut(&mut self.notices).push(notice);
+        }
+    }
+
+    /// Looks once at the pods of each workload for what their reader must know.
+    fn look_at_pod(&mut self, pod: &Pod, root: &ObjectRef, run: &Run) {
+        if self.notices.len() >= MAX_NOTICES || self.noticed.contains(root) {
+            return;
+        }
+        Arc::make_mut(&mut self.noticed).insert(root.clone());
+        for notice in notices::of_pod(pod, root, run) {
+            self.notice(notice);
         }
     }
 
