@@ -82,7 +82,7 @@ impl Outcome {
 }
 
 /// A command that waits for the cluster.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Pending {
     /// What it has printed so far.
     pub output: Output,

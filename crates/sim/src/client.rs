@@ -1,7 +1,7 @@
 //! kubectl's view of the store: every write is a change that all components hear of.
 
-use api::{Action, yaml};
-use view::{CommandResult, LinkFile};
+use api::{Action, ApiError, Object, Objects, Timestamp};
+use kubectl::{Client, DryRun};
 
 use crate::history::Actor;
 use crate::world::{Logs, Run, World};
@@ -12,32 +12,43 @@ pub(crate) struct StoreClient<'a> {
     pub(crate) run: &'a Run,
     pub(crate) logs: &'a mut Logs,
     pub(crate) by: Actor,
-    pub(crate) files: &'a [LinkFile],
     pub(crate) input: &'a str,
 }
 
-impl StoreClient<'_> {
-    /// Runs a command line without the word `kubectl`.
-    pub(crate) fn run_line(&mut self, line: &str) -> CommandResult {
-        let mut output = String::new();
-        let mut exit_code = 0;
-        if line.starts_with("apply -f -") || line.starts_with("create -f -") {
-            for document in yaml::read(self.input).documents {
-                let Some(object) = document.object() else { continue };
-                let action = Action::Create { object: object.clone(), created: None, failed: None };
-                match self.world.write(&action, self.by, self.run, self.logs) {
-                    Ok(_) => output.push_str("created\n"),
-                    Err(error) => {
-                        output.push_str(&format!("{error}\n"));
-                        exit_code = 1;
-                    }
-                }
+impl Client for StoreClient<'_> {
+    fn now(&self) -> Timestamp {
+        self.world.now
+    }
+
+    fn objects(&self) -> &Objects {
+        self.world.store.objects()
+    }
+
+    fn write(&mut self, action: &Action, dry_run: DryRun) -> Result<Option<Object>, ApiError> {
+        match dry_run {
+            DryRun::None => self.world.write(action, self.by, self.run, self.logs),
+            DryRun::Server => {
+                let mut copy = self.world.store.clone();
+                let result = copy.apply_action(action, self.world.now);
+                self.world.dry_run_warnings.extend(copy.take_warnings());
+                result
             }
-        } else {
-            let _ = self.files;
-            exit_code = 1;
-            output.push_str("kubectl is not there yet\n");
         }
-        CommandResult { output, exit_code, forked: None }
+    }
+
+    fn take_warnings(&mut self) -> Vec<String> {
+        let mut warnings = std::mem::take(&mut self.world.dry_run_warnings);
+        warnings.extend(self.world.store.take_warnings());
+        warnings
+    }
+
+    fn file(&self, name: &str) -> Option<String> {
+        if name == "-" {
+            return Some(self.input.to_owned());
+        }
+        let base = |path: &str| path.rsplit('/').next().unwrap_or(path).to_owned();
+        let exact = self.run.files.iter().find(|it| it.name == name);
+        let file = exact.or_else(|| self.run.files.iter().find(|it| base(&it.name) == base(name)));
+        file.map(|it| it.text.clone())
     }
 }

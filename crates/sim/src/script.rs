@@ -112,6 +112,7 @@ impl Script {
             settings: self.settings(),
             zones: options.zones.clone(),
             budgets: options.budgets,
+            files: options.files.clone(),
             scheduler_configurations: configurations.collect(),
         }
     }

@@ -3,20 +3,27 @@
 use std::collections::BTreeMap;
 
 use api::{Kind, Object, ObjectRef, Timestamp};
+use kubectl::{Outcome, Output};
 use view::{
     CommandResult, Delta, Diagnosis, Diagnostic, Fork, Lane, Mark, ObjectName, RunState,
     TimedAction,
 };
 
 use crate::checkpoints::Checkpoints;
+use crate::client::StoreClient;
 use crate::history::{Actor, Record};
 use crate::picture::{self, Frame};
 use crate::script::{Options, Script};
-use crate::steps::{self, Step};
+use crate::steps::{self, Came, Step};
 use crate::world::{Logs, Run, World};
 
 /// The most marks that are handed out.
 const MAX_MARKS: usize = 20_000;
+
+/// How long a command may wait for the cluster.
+const MAX_WAIT_MS: i64 = 3_600_000;
+/// How many events may pass while a command waits.
+const MAX_WAIT_EVENTS: u64 = 200_000;
 
 /// What comes next.
 enum Next {
@@ -152,12 +159,10 @@ impl Simulation {
         true
     }
 
-    fn run_step(&mut self, index: usize) -> CommandResult {
-        let Some(step) = self.steps.get(index) else { return CommandResult::default() };
+    fn run_step(&mut self, index: usize) -> Option<CommandResult> {
+        let step = self.steps.get(index)?;
         self.world.next_step = index + 1;
-        self.world.n_events += 1;
-        self.world.halted = None;
-        steps::carry_out(step, &self.options.files, &mut self.world, &self.run, &mut self.logs)
+        self.world.run_step(index, step, &self.run, &mut self.logs)
     }
 
     fn moved(&mut self) {
@@ -261,7 +266,7 @@ impl Simulation {
     pub fn act(&mut self, action: TimedAction) -> CommandResult {
         let now = self.now_ms();
         if steps::only_reads(&action) {
-            return self.try_out(action);
+            return self.read(action);
         }
         // A replay will find this step after everything that is due at its time.
         while self.advance(now) {}
@@ -270,22 +275,81 @@ impl Simulation {
         self.steps.insert(index, Step::of_user(TimedAction { at_ms: now, ..action }));
         let result = self.run_step(index);
         self.moved();
+        let result = result.unwrap_or_else(|| self.wait_for(index));
         CommandResult { forked, ..result }
     }
 
+    /// Lets time go on until the command of a step has ended.
+    fn wait_for(&mut self, step: usize) -> CommandResult {
+        let until = self.now_ms().saturating_add(MAX_WAIT_MS);
+        for _ in 0..MAX_WAIT_EVENTS {
+            if let Some((_, result)) = self.world.ended.take_if(|it| it.0 == step) {
+                return result;
+            }
+            if !self.advance(until) {
+                break;
+            }
+        }
+        let wait = self.world.waits.iter().find(|it| it.step == step);
+        wait.map(|it| given_up(&it.pending.output)).unwrap_or_default()
+    }
+
+    /// Carries out a command that changes nothing; while it waits, time goes on.
+    fn read(&mut self, action: TimedAction) -> CommandResult {
+        let mut came = self.try_out(action);
+        let until = self.now_ms().saturating_add(MAX_WAIT_MS);
+        for _ in 0..MAX_WAIT_EVENTS {
+            let pending = match came {
+                Came::Done(result) => return result,
+                Came::Waits(pending) => pending,
+            };
+            let n_records = self.world.n_records;
+            let deadline = pending.deadline.map_or(i64::MAX, |it| self.run.ms(it));
+            if !self.advance(until.min(deadline)) {
+                self.run_until(until.min(deadline), 1);
+                let output = pending.output.clone();
+                let last = pending.poll(&mut self.client());
+                return match last {
+                    Outcome::Done(output) => steps::result_of(&output),
+                    Outcome::Pending(_) => given_up(&output),
+                };
+            }
+            came = if self.world.n_records == n_records {
+                Came::Waits(pending)
+            } else {
+                match pending.poll(&mut self.client()) {
+                    Outcome::Done(output) => Came::Done(steps::result_of(&output)),
+                    Outcome::Pending(pending) => Came::Waits(pending),
+                }
+            };
+        }
+        match came {
+            Came::Done(result) => result,
+            Came::Waits(pending) => given_up(&pending.output),
+        }
+    }
+
+    fn client(&mut self) -> StoreClient<'_> {
+        let Self { world, run, logs, .. } = self;
+        StoreClient { world, run, logs, by: Actor::User, input: "" }
+    }
+
     /// Carries out a command line that only reads, such as `kubectl get pods`. One that writes
-    /// answers as it would, but changes nothing.
+    /// answers as it would, but changes nothing; one that waits does not.
     #[must_use]
     pub fn look(&self, line: &str) -> CommandResult {
-        self.try_out(TimedAction { command: line.to_owned(), ..TimedAction::default() })
+        let action = TimedAction { command: line.to_owned(), ..TimedAction::default() };
+        match self.try_out(action) {
+            Came::Done(result) => result,
+            Came::Waits(pending) => steps::result_of(&pending.output),
+        }
     }
 
     /// Carries out an action on a copy of the world.
-    fn try_out(&self, action: TimedAction) -> CommandResult {
+    fn try_out(&self, action: TimedAction) -> Came {
         let mut copy = self.world.clone();
         let step = Step::of_user(TimedAction { at_ms: self.now_ms(), ..action });
-        let mut logs = Logs::default();
-        steps::carry_out(&step, &self.options.files, &mut copy, &self.run, &mut logs)
+        steps::carry_out(&step, &mut copy, &self.run, &mut Logs::default())
     }
 
     /// Forgets what was simulated after the present and what the user did there.
@@ -505,6 +569,13 @@ impl Simulation {
     pub fn names(&self, kind: Kind) -> Vec<ObjectName> {
         self.world.listers().0.list(kind).map(|it| it.object_ref().to_view()).collect()
     }
+}
+
+/// What a command prints that waited as long as one may.
+fn given_up(output: &Output) -> CommandResult {
+    let result = steps::result_of(output);
+    let note = "(given up: an hour of simulated time, or very many events, went by)";
+    CommandResult { output: format!("{}{note}\n", result.output), exit_code: 1, ..result }
 }
 
 /// Tells the page about every object that is not the same in two worlds.

@@ -1,12 +1,12 @@
 //! What the user and the scenario do at a time of the run.
 
 use api::{Action, ComponentId, Kind, ObjectRef, Patch};
+use kubectl::{Outcome, Output, Pending};
 use serde_json::json;
-use view::{CommandResult, LinkFile, Notice, TimedAction};
+use view::{CommandResult, TimedAction};
 
 use crate::client::StoreClient;
 use crate::history::Actor;
-use crate::moments::MomentKind;
 use crate::world::{Logs, Run, World};
 
 /// The simulated power switch of a node.
@@ -128,60 +128,68 @@ fn verbs<'a>(words: &'a [&'a str]) -> impl Iterator<Item = &'a str> {
     })
 }
 
+/// A command that waits for the cluster.
+#[derive(Clone, Debug)]
+pub(crate) struct Wait {
+    /// The number of its step.
+    pub(crate) step: usize,
+    pub(crate) by: Actor,
+    pub(crate) line: String,
+    pub(crate) pending: Pending,
+}
+
+/// What a step came to.
+pub(crate) enum Came {
+    Done(CommandResult),
+    Waits(Pending),
+}
+
 /// Carries out a step in the present of a world.
-pub(crate) fn carry_out(
-    step: &Step,
-    files: &[LinkFile],
-    world: &mut World,
-    run: &Run,
-    logs: &mut Logs,
-) -> CommandResult {
+pub(crate) fn carry_out(step: &Step, world: &mut World, run: &Run, logs: &mut Logs) -> Came {
     let TimedAction { command, yaml, .. } = &step.action;
-    let words = match (command.trim(), &step.note) {
+    let by = step.by;
+    if command.trim().is_empty() {
+        return kubectl("apply -f -", yaml, by, world, run, logs);
+    }
+    Came::Done(match parse(command) {
+        Command::Kubectl(line) => return kubectl(line, yaml, by, world, run, logs),
+        Command::Switch { node, annotation, on } => {
+            switch(node, annotation, on, by, world, run, logs)
+        }
+        Command::Stop(id) => {
+            said(world.stop(id), format!("controller {id} stopped"), "it is not running")
+        }
+        Command::Start(id) => {
+            let done = world.restart(id, run);
+            said(done, format!("controller {id} started"), "it is running already")
+        }
+        Command::Wrong(why) => failure(&format!("error: {why}")),
+    })
+}
+
+/// The step in a few words.
+pub(crate) fn words(step: &Step) -> String {
+    match (step.action.command.trim(), &step.note) {
         (_, Some(note)) => note.clone(),
         ("", None) => "apply".to_owned(),
         (line, None) => line.to_owned(),
-    };
-    world.record(step.by, "step", None, &words, run, logs);
-    world.note(MomentKind::Step, None, None, words.clone(), run, logs);
-    let result = if command.trim().is_empty() {
-        kubectl("apply -f -", yaml, step.by, files, world, run, logs)
-    } else {
-        match parse(command) {
-            Command::Kubectl(line) => kubectl(line, yaml, step.by, files, world, run, logs),
-            Command::Switch { node, annotation, on } => {
-                switch(node, annotation, on, step.by, world, run, logs)
-            }
-            Command::Stop(id) => {
-                said(world.stop(id), format!("controller {id} stopped"), "is not running")
-            }
-            Command::Start(id) => said(
-                world.restart(id, run),
-                format!("controller {id} started"),
-                "is running already",
-            ),
-            Command::Wrong(why) => failure(format!("error: {why}")),
-        }
-    };
-    if result.exit_code != 0 && step.by == Actor::Scenario {
-        world.notice(Notice {
-            code: "step-failed".to_owned(),
-            message: format!("The step \"{words}\" failed: {}", result.output.trim_end()),
-            objects: vec![],
-        });
     }
-    result
+}
+
+/// What kubectl printed, as the page gets it.
+pub(crate) fn result_of(output: &Output) -> CommandResult {
+    CommandResult { output: output.both(), exit_code: output.exit_code, forked: None }
 }
 
 fn said(done: bool, text: String, otherwise: &str) -> CommandResult {
     if done {
         CommandResult { output: format!("{text}\n"), ..CommandResult::default() }
     } else {
-        failure(format!("error: it {otherwise}"))
+        failure(&format!("error: {otherwise}"))
     }
 }
 
-fn failure(text: String) -> CommandResult {
+fn failure(text: &str) -> CommandResult {
     CommandResult { output: format!("{text}\n"), exit_code: 1, forked: None }
 }
 
@@ -189,13 +197,15 @@ fn kubectl(
     line: &str,
     input: &str,
     by: Actor,
-    files: &[LinkFile],
     world: &mut World,
     run: &Run,
     logs: &mut Logs,
-) -> CommandResult {
-    let mut client = StoreClient { world, run, logs, by, files, input };
-    client.run_line(line)
+) -> Came {
+    let mut client = StoreClient { world, run, logs, by, input };
+    match kubectl::run_line(line, &mut client) {
+        Outcome::Done(output) => Came::Done(result_of(&output)),
+        Outcome::Pending(pending) => Came::Waits(pending),
+    }
 }
 
 fn switch(
@@ -221,6 +231,37 @@ fn switch(
             };
             CommandResult { output: format!("node/{node} {word}\n"), ..CommandResult::default() }
         }
-        Err(error) => failure(format!("Error from server ({}): {error}", error.reason)),
+        Err(error) => failure(&format!("Error from server ({}): {error}", error.reason)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use view::TimedAction;
+
+    use super::only_reads;
+
+    #[test]
+    fn commands_that_only_look_are_no_steps() {
+        for (line, reads) in [
+            ("kubectl get pods", true),
+            ("kubectl -n shop get pods -o wide", true),
+            ("k describe node n1", true),
+            ("kubectl rollout status deployment/web", true),
+            ("kubectl rollout restart deployment/web", false),
+            ("kubectl wait --for=condition=complete job/a", true),
+            ("kubectl delete pod get", false),
+            ("kubectl drain n1", false),
+            ("get pods", true),
+            ("fail node n1", false),
+            ("stop controller job", false),
+            ("stop controller jib", true),
+            ("kubectl", true),
+        ] {
+            let action = TimedAction { command: line.to_owned(), ..TimedAction::default() };
+            assert_eq!(only_reads(&action), reads, "{line}");
+        }
+        let apply = TimedAction { yaml: "kind: Pod".to_owned(), ..TimedAction::default() };
+        assert!(!only_reads(&apply));
     }
 }

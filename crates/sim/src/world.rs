@@ -13,10 +13,12 @@ use api::{
     ObjectRef, Plan, Settings, Timestamp, View, WorkQueue, Zones, time,
 };
 use apiserver::Store;
+use kubectl::Outcome;
 use serde::Deserialize;
-use view::Notice;
+use view::{CommandResult, LinkFile, Notice};
 
 use crate::attempts::Attempts;
+use crate::client::StoreClient;
 use crate::components;
 use crate::expiry::{Expiry, is_over};
 use crate::history::{Actor, Fnv, Record};
@@ -24,6 +26,7 @@ use crate::log::Log;
 use crate::moments::{Moment, MomentKind, moments_of, root_of};
 use crate::notices;
 use crate::queue::{EventQueue, RateLimiter, Task};
+use crate::steps::{self, Came, Step, Wait};
 use crate::words;
 
 /// What a run is a function of, together with its steps.
@@ -35,6 +38,8 @@ pub(crate) struct Run {
     pub(crate) settings: Settings,
     pub(crate) zones: Zones,
     pub(crate) budgets: Budgets,
+    /// Texts that `kubectl -f NAME` finds.
+    pub(crate) files: Vec<LinkFile>,
     /// The `KubeSchedulerConfiguration` documents of the text.
     pub(crate) scheduler_configurations: Vec<serde_json::Value>,
 }
@@ -136,6 +141,11 @@ pub(crate) struct World {
     /// The workloads whose pods have been looked at for notices.
     noticed: Arc<BTreeSet<ObjectRef>>,
     expiry: Expiry,
+    pub(crate) dry_run_warnings: Vec<String>,
+    /// Commands that wait for the cluster.
+    pub(crate) waits: Vec<Wait>,
+    /// What the last of them to end had printed, with the number of its step.
+    pub(crate) ended: Option<(usize, CommandResult)>,
 }
 
 impl Clone for World {
@@ -151,6 +161,9 @@ impl Clone for World {
             notices: self.notices.clone(),
             noticed: self.noticed.clone(),
             expiry: self.expiry.clone(),
+            dry_run_warnings: self.dry_run_warnings.clone(),
+            waits: self.waits.clone(),
+            ended: self.ended.clone(),
             ..*self
         }
     }
@@ -176,6 +189,9 @@ impl World {
             notices: Arc::default(),
             noticed: Arc::default(),
             expiry: Expiry::default(),
+            dry_run_warnings: Vec::new(),
+            waits: Vec::new(),
+            ended: None,
         };
         world.store.bootstrap(now);
         world.store.take_changes();
@@ -202,12 +218,85 @@ impl World {
 
     /// When the earliest task is due.
     pub(crate) fn next_at(&self) -> Option<Timestamp> {
-        let times = [self.queue.next_at(), self.expiry.next_at()];
+        let deadline = self.waits.iter().filter_map(|it| it.pending.deadline).min();
+        let times = [self.queue.next_at(), self.expiry.next_at(), deadline.map(whole_ms)];
         times.into_iter().flatten().min().map(|it| it.max(self.now))
     }
 
-    /// Runs the earliest task.
+    /// Runs the earliest task, and asks waiting commands whether their time has come.
     pub(crate) fn run_task(&mut self, run: &Run, logs: &mut Logs) {
+        let n_records = self.n_records;
+        let deadline = self.waits.iter().filter_map(|it| it.pending.deadline).min().map(whole_ms);
+        match deadline.filter(|_| self.next_at() == deadline.map(|it| it.max(self.now))) {
+            Some(at) => {
+                self.now = self.now.max(at);
+                self.n_events += 1;
+                self.poll(run, logs);
+            }
+            None => {
+                self.run_earliest(run, logs);
+                if !self.waits.is_empty() && self.n_records > n_records {
+                    self.poll(run, logs);
+                }
+            }
+        }
+    }
+
+    fn poll(&mut self, run: &Run, logs: &mut Logs) {
+        for wait in std::mem::take(&mut self.waits) {
+            let Wait { step, by, line, pending } = wait;
+            let mut client = StoreClient { world: self, run, logs, by, input: "" };
+            match pending.poll(&mut client) {
+                Outcome::Pending(pending) => self.waits.push(Wait { step, by, line, pending }),
+                Outcome::Done(output) => {
+                    let result = steps::result_of(&output);
+                    self.record(by, "ended", None, &line, run, logs);
+                    self.note(MomentKind::Step, None, None, format!("{line} ended"), run, logs);
+                    self.notice_failure(by, &line, &result);
+                    self.ended = Some((step, result));
+                }
+            }
+        }
+    }
+
+    /// Carries out a step. Nothing comes back from one that goes on waiting.
+    pub(crate) fn run_step(
+        &mut self,
+        number: usize,
+        step: &Step,
+        run: &Run,
+        logs: &mut Logs,
+    ) -> Option<CommandResult> {
+        let line = steps::words(step);
+        self.n_events += 1;
+        self.halted = None;
+        self.record(step.by, "step", None, &line, run, logs);
+        self.note(MomentKind::Step, None, None, line.clone(), run, logs);
+        match steps::carry_out(step, self, run, logs) {
+            Came::Done(result) => {
+                self.notice_failure(step.by, &line, &result);
+                Some(result)
+            }
+            Came::Waits(pending) => {
+                self.waits.push(Wait { step: number, by: step.by, line, pending });
+                None
+            }
+        }
+    }
+
+    /// A step of the scenario that fails is told; the user sees the output at once.
+    fn notice_failure(&mut self, by: Actor, line: &str, result: &CommandResult) {
+        if result.exit_code != 0 && by == Actor::Scenario {
+            let output = result.output.trim_end();
+            self.notice(Notice {
+                code: "step-failed".to_owned(),
+                message: format!("The step \"{line}\" failed: {output}"),
+                objects: vec![],
+            });
+        }
+    }
+
+    fn run_earliest(&mut self, run: &Run, logs: &mut Logs) {
         if let Some(at) = self.expiry.next_at()
             && self.queue.next_at().is_none_or(|it| at < it)
         {

@@ -3,7 +3,7 @@
 use crate::{Client, Outcome, Output, Pending, shell};
 
 /// What a command waits for.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) enum Waiting {}
 
 /// Runs a command line given as one text, with or without the word `kubectl`.
