@@ -116,6 +116,12 @@ impl Simulation {
         self.world.hash.value()
     }
 
+    /// The changes since the last call, each with its time in milliseconds of the run, as a watch
+    /// would report them. The first call begins the watch.
+    pub fn take_changes(&mut self) -> Vec<(i64, api::Change)> {
+        self.logs.changes.replace(Vec::new()).unwrap_or_default()
+    }
+
     /// The objects as they are now.
     #[must_use]
     pub fn listers(&self) -> api::Listers<'_> {

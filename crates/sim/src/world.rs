@@ -80,6 +80,8 @@ pub(crate) struct Logs {
     pub(crate) attempts: Attempts,
     /// The keys of changed objects; its end is the revision of the page's picture.
     pub(crate) touched: Log<ObjectRef>,
+    /// Every change with its time, if somebody asked for them.
+    pub(crate) changes: Option<Vec<(i64, Change)>>,
 }
 
 /// How many lines of history are kept at least.
@@ -96,6 +98,7 @@ impl Default for Logs {
             moments: Log::new(MOMENTS_CAPACITY),
             attempts: Attempts::default(),
             touched: Log::new(TOUCHED_CAPACITY),
+            changes: None,
         }
     }
 }
@@ -424,6 +427,9 @@ impl World {
         logs: &mut Logs,
     ) {
         let Some(object) = change.object() else { return };
+        if let Some(changes) = &mut logs.changes {
+            changes.push((run.ms(self.now), change.clone()));
+        }
         let key = object.object_ref();
         let moments = moments_of(change, &self.store.listers());
         let line = words::of_change(change, verb, &moments);

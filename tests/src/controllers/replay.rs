@@ -1,0 +1,302 @@
+//! Carries out a transcript in the engine and watches what happens.
+
+use std::collections::BTreeMap;
+
+use api::k8s_openapi::api::core::v1::Event;
+use api::{Change, Kind, Object, Resource, Timestamp, Zones, yaml};
+use serde_json::json;
+use sim::{Options, Simulation};
+use view::TimedAction;
+
+use super::project::{Fields, KINDS, project};
+use super::transcript::{NONE, Step, Transcript, Words};
+
+/// No scenario needs as many events.
+const MAX_EVENTS: u64 = 200_000;
+
+/// A change in the words of the transcripts, names normalised.
+#[derive(Clone, Debug)]
+pub(super) struct SeenChange {
+    pub(super) t: f64,
+    pub(super) object: String,
+    pub(super) words: Words,
+}
+
+/// An event, each time that it is counted.
+#[derive(Clone, Debug)]
+pub(super) struct SeenEvent {
+    pub(super) t: f64,
+    pub(super) object: String,
+    pub(super) type_: String,
+    pub(super) reason: String,
+    pub(super) message: String,
+    pub(super) source: String,
+    pub(super) count: i64,
+}
+
+/// All that was seen.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Seen {
+    pub(super) changes: Vec<SeenChange>,
+    pub(super) events: Vec<SeenEvent>,
+}
+
+/// Generated parts of names and what the transcripts call them.
+#[derive(Default)]
+struct Tokens {
+    names: BTreeMap<String, String>,
+    n_pods: usize,
+    n_hashes: usize,
+    n_slices: usize,
+    first_minute: Option<i64>,
+}
+
+impl Tokens {
+    /// Learns the names that a new object brings.
+    fn learn(&mut self, object: &Object) {
+        let meta = object.meta();
+        let labels =
+            ["pod-template-hash", "controller-revision-hash", "controller.kubernetes.io/hash"];
+        for label in labels {
+            if let Some(value) = meta.labels.as_ref().and_then(|it| it.get(label)) {
+                // StatefulSets put the whole name of the revision into the label.
+                let hash = value.rsplit('-').next().unwrap_or_default().to_owned();
+                if !self.names.contains_key(&hash) {
+                    self.n_hashes += 1;
+                    self.names.insert(hash, format!("<h{}>", self.n_hashes));
+                }
+            }
+        }
+        if let Some(prefix) = meta.generate_name.as_deref()
+            && let Some(suffix) = object.name().strip_prefix(prefix)
+        {
+            let token = match object.kind() {
+                Kind::Pod => {
+                    self.n_pods += 1;
+                    format!("<r{}>", self.n_pods)
+                }
+                _ => {
+                    self.n_slices += 1;
+                    format!("<s{}>", self.n_slices)
+                }
+            };
+            self.names.entry(suffix.to_owned()).or_insert(token);
+        }
+        if object.controller().is_some_and(|it| it.kind == "CronJob") {
+            let suffix = object.name().rsplit('-').next().unwrap_or_default();
+            if let Ok(minute) = suffix.parse::<i64>() {
+                let first = *self.first_minute.get_or_insert(minute);
+                self.names.insert(suffix.to_owned(), format!("<m{}>", minute - first + 1));
+            }
+        }
+    }
+
+    /// Replaces generated parts by what the transcripts call them.
+    fn normalise(&self, text: &str) -> String {
+        let mut result = String::new();
+        let mut word = String::new();
+        for c in text.chars().chain(['\0']) {
+            if c.is_ascii_alphanumeric() {
+                word.push(c);
+                continue;
+            }
+            match self.names.get(&word) {
+                Some(token) => result.push_str(token),
+                None => result.push_str(&word),
+            }
+            word.clear();
+            if c != '\0' {
+                result.push(c);
+            }
+        }
+        result
+    }
+
+    /// Puts real names in the place of what the transcripts call them.
+    fn concrete(&self, text: &str) -> String {
+        self.names.iter().fold(text.to_owned(), |text, (name, token)| text.replace(token, name))
+    }
+}
+
+struct Watch {
+    namespace: String,
+    start: Timestamp,
+    tokens: Tokens,
+    raw: Vec<(f64, Change)>,
+}
+
+impl Watch {
+    fn take(&mut self, simulation: &mut Simulation) {
+        for (ms, change) in simulation.take_changes() {
+            let Some(object) = change.object() else { continue };
+            if object.kind() != Kind::Node && object.namespace() != self.namespace {
+                continue;
+            }
+            if let (None, Some(new)) = (&change.old, &change.new)
+                && KINDS.contains(&new.kind())
+            {
+                self.tokens.learn(new);
+            }
+            #[expect(clippy::cast_precision_loss, reason = "a few minutes")]
+            let t = ms as f64 / 1_000.0;
+            self.raw.push((t, change));
+        }
+    }
+
+    fn seen(self) -> Seen {
+        let mut seen = Seen::default();
+        for (t, change) in &self.raw {
+            let Some(object) = change.object() else { continue };
+            if let Some(event) = change.new.as_ref().and_then(Object::as_kind::<Event>) {
+                seen.events.push(self.event(*t, event));
+            } else if KINDS.contains(&object.kind())
+                && let Some(words) = self.words(change)
+            {
+                let name = format!("{}/{}", object.kind(), object.name());
+                let object = self.tokens.normalise(&name);
+                seen.changes.push(SeenChange { t: *t, object, words });
+            }
+        }
+        seen
+    }
+
+    fn words(&self, change: &Change) -> Option<Words> {
+        let fields = |object: &Option<Object>| {
+            object.as_ref().map(|it| project(it, self.start)).unwrap_or_default()
+        };
+        let all = |fields: Fields| {
+            let pairs = fields
+                .into_iter()
+                .map(|(path, value)| (self.tokens.normalise(&path), self.tokens.normalise(&value)));
+            pairs.collect::<Vec<_>>()
+        };
+        match (&change.old, &change.new) {
+            (_, None) => Some(Words::Deleted),
+            (None, Some(_)) => Some(Words::Created(all(fields(&change.new)))),
+            (Some(_), Some(_)) => {
+                let (old, new) = (fields(&change.old), fields(&change.new));
+                let mut changed = Fields::new();
+                for path in old.keys().chain(new.keys()) {
+                    if old.get(path) != new.get(path) {
+                        let value = new.get(path).cloned().unwrap_or_else(|| NONE.to_owned());
+                        changed.insert(path.clone(), value);
+                    }
+                }
+                (!changed.is_empty()).then(|| Words::Changed(all(changed)))
+            }
+        }
+    }
+
+    fn event(&self, t: f64, event: &Event) -> SeenEvent {
+        let about = &event.involved_object;
+        let text = |it: &Option<String>| it.clone().unwrap_or_default();
+        let object = format!("{}/{}", text(&about.kind), text(&about.name));
+        let source = event.source.as_ref();
+        SeenEvent {
+            t,
+            object: self.tokens.normalise(&object),
+            type_: text(&event.type_),
+            reason: text(&event.reason),
+            message: self.tokens.normalise(&text(&event.message)),
+            source: source.map(|it| text(&it.component)).unwrap_or_default(),
+            count: i64::from(event.count.unwrap_or(1)),
+        }
+    }
+}
+
+/// Runs a transcript's steps.
+pub(super) fn replay(transcript: &Transcript, seed: u64, zones: &Zones) -> Result<Seen, String> {
+    let start = match &transcript.start_clock {
+        Some(text) => text.parse().map_err(|error| format!("startClock: {error}"))?,
+        None => Timestamp::constant(1_767_225_600, 0),
+    };
+    let options = Options {
+        seed: Some(seed),
+        start: Some(start),
+        zones: zones.clone(),
+        preset: Some(sim::Preset::Empty),
+        ..Options::default()
+    };
+    let mut simulation = Simulation::load(&cluster(transcript), options).map_err(|errors| {
+        let texts: Vec<String> = errors.into_iter().map(|it| it.message).collect();
+        format!("the cluster cannot be loaded: {}", texts.join("; "))
+    })?;
+    simulation.take_changes();
+    let namespace = transcript.namespace.clone();
+    let mut watch = Watch { namespace, start, tokens: Tokens::default(), raw: vec![] };
+    for step in &transcript.steps {
+        run_to(&mut simulation, step.at_seconds)?;
+        watch.take(&mut simulation);
+        carry_out(&mut simulation, step, &watch)?;
+    }
+    run_to(&mut simulation, transcript.seconds)?;
+    watch.take(&mut simulation);
+    Ok(watch.seen())
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "a few minutes")]
+fn run_to(simulation: &mut Simulation, seconds: f64) -> Result<(), String> {
+    let ms = (seconds * 1_000.0).round() as i64;
+    if simulation.run_until(ms, MAX_EVENTS).reached {
+        return Ok(());
+    }
+    let notices = simulation.state().notices;
+    let texts: Vec<String> = notices.into_iter().map(|it| it.message).collect();
+    Err(format!("the run does not come to {seconds} s: {}", texts.join("; ")))
+}
+
+/// The nodes, and the namespace.
+fn cluster(transcript: &Transcript) -> String {
+    let mut documents = vec![];
+    for node in &transcript.nodes {
+        documents.push(node.to_string());
+    }
+    let meta = json!({ "name": transcript.namespace });
+    documents
+        .push(json!({ "apiVersion": "v1", "kind": "Namespace", "metadata": meta }).to_string());
+    documents.join("\n---\n")
+}
+
+fn carry_out(simulation: &mut Simulation, step: &Step, watch: &Watch) -> Result<(), String> {
+    let mut action = TimedAction::default();
+    let at = step.at_seconds;
+    if let Some(text) = &step.apply {
+        action.yaml = in_namespace(&watch.tokens.concrete(text), &watch.namespace)?;
+    } else if let Some(line) = &step.kubectl {
+        let line = watch.tokens.concrete(line);
+        let rest = line.strip_prefix("kubectl ").unwrap_or(&line);
+        action.command = format!("kubectl -n {} {rest}", watch.namespace);
+        action.yaml = step.stdin.as_deref().map(|it| watch.tokens.concrete(it)).unwrap_or_default();
+    } else if let Some(node) = &step.node_fail {
+        action.command = format!("fail node {node}");
+    } else if let Some(node) = &step.node_recover {
+        action.command = format!("recover node {node}");
+    } else if let Some(node) = &step.node_notready {
+        action.command = format!("not-ready node {node}");
+    }
+    let what = if action.command.is_empty() { "apply" } else { &action.command }.to_owned();
+    let result = simulation.act(action);
+    let refused = step.apply.is_some() && result.exit_code != 0;
+    if refused != step.error.is_some() {
+        return Err(format!("step at {at} s ({what}): {}", result.output.trim_end()));
+    }
+    if step.apply.is_none() && result.exit_code != 0 && result.output.contains("not there yet") {
+        return Err(format!("step at {at} s ({what}): {}", result.output.trim_end()));
+    }
+    Ok(())
+}
+
+/// The objects of a text as JSON documents, in the scenario's namespace.
+fn in_namespace(text: &str, namespace: &str) -> Result<String, String> {
+    let reading = yaml::read(text);
+    let mut documents = vec![];
+    for document in &reading.documents {
+        let Some(object) = document.lenient_object() else { continue };
+        let mut object = object.clone();
+        if object.kind().namespaced() && object.meta().namespace.is_none() {
+            object.meta_mut().namespace = Some(namespace.to_owned());
+        }
+        documents.push(serde_json::to_string(&object).map_err(|error| error.to_string())?);
+    }
+    Ok(documents.join("\n---\n"))
+}
