@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use api::k8s_openapi::api::core::v1::Event;
-use api::{Change, Kind, Object, Resource, Timestamp, Zones, yaml};
+use api::{Change, Kind, Object, Timestamp, Zones, yaml};
 use serde_json::json;
 use sim::{Options, Simulation};
 use view::TimedAction;

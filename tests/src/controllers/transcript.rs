@@ -1,7 +1,5 @@
 //! The file format of transcripts, and the words in which their changes are written.
 
-use std::collections::BTreeMap;
-
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -18,8 +16,6 @@ pub(super) struct Transcript {
     pub(super) steps: Vec<Step>,
     pub(super) timeline: Vec<Entry>,
     pub(super) events: Vec<EventEntry>,
-    #[serde(rename = "final")]
-    pub(super) last: BTreeMap<String, Value>,
 }
 
 /// What was done.
