@@ -84,6 +84,7 @@ const READING: &[&str] = &[
     "events",
     "diff",
     "help",
+    "wait",
     "config",
     "auth",
     "options",
