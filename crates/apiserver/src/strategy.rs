@@ -194,6 +194,11 @@ const JOB_NAME: [&str; 2] = ["batch.kubernetes.io/job-name", "job-name"];
 
 fn prepare_job(job: &mut Job) {
     generate_selector_if_needed(job);
+    // Upstream's defaulting does this when it reads the stored object.
+    if job.metadata.labels.as_ref().is_none_or(BTreeMap::is_empty) {
+        let template = job.spec.as_ref().and_then(|it| it.template.metadata.as_ref());
+        job.metadata.labels = template.and_then(|it| it.labels.clone());
+    }
     job.metadata.generation = Some(1);
     job.status = Some(Default::default());
 }
