@@ -2,6 +2,8 @@
 
 mod daemon_controller;
 mod daemonset_util;
+#[cfg(test)]
+mod tests;
 mod update;
 
 pub use daemon_controller::DaemonSetsController;

@@ -6,5 +6,7 @@ mod progress;
 mod recreate;
 mod rolling;
 mod sync;
+#[cfg(test)]
+mod tests;
 
 pub use deployment_controller::DeploymentController;

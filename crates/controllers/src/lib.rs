@@ -15,6 +15,8 @@ pub mod namespace;
 pub mod persistentvolume;
 pub mod replicaset;
 pub mod statefulset;
+#[cfg(test)]
+mod testing;
 pub mod ttlafterfinished;
 
 use api::Component;

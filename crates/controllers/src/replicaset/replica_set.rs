@@ -248,3 +248,153 @@ fn update_status(plan: &mut Plan, rs: &ReplicaSet, status: ReplicaSetStatus) {
         plan.push(utils::update_status(ReplicaSet { status: Some(status), ..rs.clone() }));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use api::ApiReason;
+    use k8s_openapi::api::core::v1::Namespace;
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::testing::{PodSketch, World, deleted, lines, owner, status_of, template, time};
+
+    fn replica_set(name: &str, replicas: usize) -> Value {
+        json!({
+            "metadata": { "name": name, "generation": 1 },
+            "spec": {
+                "replicas": replicas,
+                "selector": { "matchLabels": { "app": "a" } },
+                "template": template("x"),
+            },
+        })
+    }
+
+    fn decide(world: &World) -> Plan {
+        world.decide::<ReplicaSet>(&mut ReplicaSetController, "rs")
+    }
+
+    #[test]
+    fn the_difference_is_created_or_deleted() {
+        for (want, have, creates, deletes) in
+            [(3, 0, 3, 0), (3, 3, 0, 0), (1, 3, 0, 2), (600, 0, 500, 0), (0, 600, 0, 500)]
+        {
+            let mut world = World::default();
+            world.put::<ReplicaSet>(replica_set("rs", want));
+            for i in 0..have {
+                let pod = PodSketch::default();
+                world.put_pod(&owner("ReplicaSet", "rs"), &format!("rs-{i}"), pod);
+            }
+            let lines = lines(&decide(&world));
+            let n = |verb: &str| lines.iter().filter(|it| it.starts_with(verb)).count();
+            assert_eq!((n("create"), n("delete")), (creates, deletes), "want {want}, have {have}");
+        }
+    }
+
+    #[test]
+    fn the_pod_that_is_missed_least_goes_first() {
+        let keep = PodSketch { ready: Some(0), created: 0, ..PodSketch::default() };
+        for lost in [
+            PodSketch { node: "", ..keep },
+            PodSketch { phase: "Pending", ..keep },
+            PodSketch { ready: None, ..keep },
+            PodSketch { cost: "-1", ..keep },
+            PodSketch { ready: Some(80), ..keep },
+            PodSketch { created: 80, ..keep },
+        ] {
+            let mut world = World::at_ms(100_000);
+            world.put::<ReplicaSet>(replica_set("rs", 1));
+            world.put_pod(&owner("ReplicaSet", "rs"), "keep", keep);
+            world.put_pod(&owner("ReplicaSet", "rs"), "lost", lost);
+            assert_eq!(deleted(&decide(&world)), ["lost"]);
+        }
+    }
+
+    #[test]
+    fn ready_ages_in_the_same_power_of_two_are_the_same_and_uids_decide() {
+        let mut world = World::at_ms(100_000);
+        world.put::<ReplicaSet>(replica_set("rs", 1));
+        for (name, ready) in [("a", 1), ("b", 25)] {
+            let pod = PodSketch { ready: Some(ready), ..PodSketch::default() };
+            world.put_pod(&owner("ReplicaSet", "rs"), name, pod);
+        }
+        assert_eq!(deleted(&decide(&world)), ["a"]);
+    }
+
+    #[test]
+    fn only_the_replica_set_of_a_deployment_leaves_crowded_nodes() {
+        for (of_deployment, lost) in [(true, "z"), (false, "a")] {
+            let mut world = World::at_ms(100_000);
+            for (name, replicas) in [("rs", 1), ("sibling", 1)] {
+                let mut rs = replica_set(name, replicas);
+                if of_deployment {
+                    rs["metadata"]["ownerReferences"] = json!([owner("Deployment", "d")]);
+                }
+                world.put::<ReplicaSet>(rs);
+            }
+            let pod = |node| PodSketch { node, ready: Some(10), ..PodSketch::default() };
+            world.put_pod(&owner("ReplicaSet", "rs"), "a", pod("roomy"));
+            world.put_pod(&owner("ReplicaSet", "rs"), "z", pod("crowded"));
+            world.put_pod(&owner("ReplicaSet", "sibling"), "other", pod("crowded"));
+            assert_eq!(deleted(&decide(&world)), [lost]);
+        }
+    }
+
+    #[test]
+    fn orphans_are_adopted_and_strangers_released() {
+        let mut world = World::default();
+        world.put::<ReplicaSet>(replica_set("rs", 1));
+        world.put_pod(&Value::Null, "orphan", PodSketch::default());
+        let stranger = PodSketch { labels: &[("app", "b")], ..PodSketch::default() };
+        world.put_pod(&owner("ReplicaSet", "rs"), "stranger", stranger);
+        assert_eq!(lines(&decide(&world)), ["patch Pod stranger", "patch Pod orphan"]);
+    }
+
+    #[test]
+    fn nothing_is_created_where_everything_is_being_deleted() {
+        let mut world = World::default();
+        let mut rs = replica_set("rs", 1);
+        world.put::<ReplicaSet>(rs.clone());
+        world.put::<Namespace>(
+            json!({ "metadata": { "name": "default", "deletionTimestamp": time(0) } }),
+        );
+        assert_eq!(lines(&decide(&world)), Vec::<String>::new());
+
+        let mut world = World::default();
+        rs["metadata"]["deletionTimestamp"] = time(0);
+        world.put::<ReplicaSet>(rs);
+        assert_eq!(lines(&decide(&world)), Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_refused_pod_shows_in_a_condition_until_a_round_goes_without() {
+        let mut world = World::default();
+        world.put::<ReplicaSet>(replica_set("rs", 1));
+        let key = ObjectRef::new(Kind::ReplicaSet, "default", "rs");
+        let refused = Err(ApiError::new(ApiReason::Forbidden, "no room"));
+        let plan = ReplicaSetController.applied(&key, &[refused], &world.view());
+        let conditions = |plan: &Plan| {
+            let status = status_of::<ReplicaSet>(plan).unwrap().status.unwrap();
+            status.conditions.unwrap_or_default()
+        };
+        let condition = conditions(&plan).remove(0);
+        assert_eq!(condition.reason.as_deref(), Some("FailedCreate"));
+        assert_eq!(condition.message.as_deref(), Some("no room"));
+        world.apply(&plan);
+        world.put_pod(&owner("ReplicaSet", "rs"), "p", PodSketch::default());
+        assert_eq!(conditions(&decide(&world)), []);
+    }
+
+    #[test]
+    fn a_ready_pod_is_looked_at_again_when_it_becomes_available() {
+        let mut world = World::at_ms(12_345);
+        let mut rs = replica_set("rs", 1);
+        rs["spec"]["minReadySeconds"] = json!(10);
+        world.put::<ReplicaSet>(rs);
+        let pod = PodSketch { ready: Some(12), ..PodSketch::default() };
+        world.put_pod(&owner("ReplicaSet", "rs"), "p", pod);
+        let plan = decide(&world);
+        assert_eq!(plan.requeue_at, Some(crate::testing::at_ms(22_000)));
+        let status = status_of::<ReplicaSet>(&plan).unwrap().status.unwrap();
+        assert_eq!((status.ready_replicas, status.available_replicas), (Some(1), None));
+    }
+}
