@@ -1,0 +1,219 @@
+//! The text: opening it, running it, applying it, and the console.
+
+use view::TimedAction;
+
+use super::{App, Opened};
+use crate::examples;
+use crate::link::Fragment;
+use crate::msg::Msg;
+use crate::outline;
+use crate::protocol::{OpenOptions, Op};
+use crate::shared::Shared;
+use crate::ui::{Menu, Pane, Said, Toast};
+
+/// What a page without link and memory begins with.
+const FIRST_EXAMPLE: &str = "stranded";
+/// The link is packed so long after the last change.
+const LINK_DELAY_MS: u32 = 600;
+
+impl App {
+    /// Opens what the address asks for.
+    pub(super) fn open_fragment(&mut self, fragment: &str) {
+        match Fragment::parse(fragment) {
+            Fragment::Empty if !self.options.text.is_empty() => {
+                let text = self.options.text.clone();
+                self.open_text(Opened { text, ..Opened::default() }, 0);
+            }
+            Fragment::Empty => self.open_first(),
+            Fragment::Example(id) => match examples::find(&id) {
+                Some(example) => self.open_example(example.id),
+                None => {
+                    self.ui.refused = Some(format!("There is no example \"{id}\"."));
+                    self.open_first();
+                }
+            },
+            Fragment::Packed(payload) => self.host.decode(&payload),
+            Fragment::Unknown(why) => {
+                self.ui.refused = Some(why);
+                self.open_first();
+            }
+        }
+    }
+
+    pub(super) fn open_first(&mut self) {
+        self.open_example(FIRST_EXAMPLE);
+    }
+
+    pub(super) fn open_example(&mut self, id: &str) {
+        let Some(example) = examples::find(id) else { return };
+        self.ui.menu = None;
+        self.ui.select(None);
+        self.select_pending = true;
+        if !self.options.fragment.is_empty() || self.state.epoch > 0 {
+            self.host.set_fragment(&format!("example/{id}"));
+        }
+        let opened = Opened {
+            text: example.text.to_owned(),
+            example: Some(example.id),
+            ..Opened::default()
+        };
+        self.open_text(opened, example.at_ms);
+    }
+
+    /// Shows a text and runs it up to a time.
+    pub(super) fn open_text(&mut self, opened: Opened, at: i64) {
+        self.host.set_text(&opened.text);
+        self.set_text(opened.text.clone());
+        self.opened = opened;
+        self.ui.n_notices_read = 0;
+        self.flight.trail.clear();
+        self.reopen(at);
+    }
+
+    fn set_text(&mut self, text: String) {
+        self.outline = Shared::new(outline::documents(&text));
+        self.text = text;
+    }
+
+    /// Runs the opened scenario anew.
+    pub(super) fn reopen(&mut self, at: i64) {
+        self.ui.playing = false;
+        let Opened { text, seed, preset, actions, .. } = self.opened.clone();
+        self.ask(Op::Open { text, options: OpenOptions { seed, preset, actions }, at }, true);
+    }
+
+    /// The user typed, and paused.
+    pub(super) fn typed(&mut self, text: String) {
+        self.set_text(text);
+        self.host.save_draft(&self.text);
+        if self.ui.auto_run {
+            self.opened.text.clone_from(&self.text);
+            self.opened.example = None;
+            self.reopen(self.state.now_ms);
+        } else {
+            self.ask(Op::Diagnostics { text: self.text.clone() }, false);
+        }
+        self.changed();
+    }
+
+    /// The link no longer says what the page shows.
+    pub(super) fn changed(&mut self) {
+        self.host.later(LINK_DELAY_MS, "link");
+    }
+
+    pub(super) fn run_from_start(&mut self) {
+        self.opened.text.clone_from(&self.text);
+        self.opened.actions.clear();
+        self.flight.trail.clear();
+        self.ui.pane = Pane::Cluster;
+        self.reopen(0);
+        self.send.emit(Msg::Play(true));
+        self.changed();
+    }
+
+    pub(super) fn apply_now(&mut self) {
+        let action = TimedAction {
+            at_ms: self.state.now_ms,
+            yaml: self.text.clone(),
+            ..TimedAction::default()
+        };
+        self.ui.pane = Pane::Cluster;
+        self.record(action);
+        self.flight.command_id = self.ask(Op::Apply { text: self.text.clone() }, true);
+    }
+
+    /// Notes what the user did; what was done later than now in an earlier run is void.
+    fn record(&mut self, action: TimedAction) {
+        self.opened.actions.retain(|it| it.at_ms <= action.at_ms);
+        self.opened.actions.push(action);
+        self.opened.example = None;
+        self.changed();
+    }
+
+    pub(super) fn command(&mut self, line: String) {
+        let line = line.trim().to_owned();
+        if line.is_empty() {
+            return;
+        }
+        self.ui.console = true;
+        let mut said = self.said.to_vec();
+        said.push(Said { line: line.clone(), output: None, failed: false });
+        self.said = Shared::new(said);
+        if changes_something(&line) {
+            self.record(TimedAction {
+                at_ms: self.state.now_ms,
+                command: line.clone(),
+                ..TimedAction::default()
+            });
+        }
+        self.flight.command_id = self.ask(Op::Command { line }, true);
+    }
+
+    /// The engine's answer to a command or an apply.
+    pub(super) fn answered(&mut self, id: u32, result: view::CommandResult) {
+        if result.forked.is_some() {
+            self.ui.toast =
+                Some(Toast { text: "The future of the run was discarded.".to_owned(), undo: result.forked });
+        }
+        self.say(id, result.output, result.exit_code != 0);
+    }
+
+    /// Prints the answer of the console line that waits for it.
+    pub(super) fn say(&mut self, id: u32, output: String, failed: bool) {
+        if id != self.flight.command_id {
+            return;
+        }
+        let mut said = self.said.to_vec();
+        match said.last_mut() {
+            Some(last) if last.output.is_none() => {
+                last.output = Some(output);
+                last.failed = failed;
+            }
+            _ => {
+                let line = "kubectl apply -f -".to_owned();
+                said.push(Said { line, output: Some(output), failed });
+            }
+        }
+        self.said = Shared::new(said);
+        self.ui.console |= failed;
+    }
+
+    pub(super) fn undo(&mut self) {
+        let Some(fork) = self.ui.toast.take().and_then(|it| it.undo) else { return };
+        self.opened.actions = fork.actions;
+        self.reopen(fork.horizon_ms);
+        self.flight.seek_next = Some(fork.at_ms);
+        self.changed();
+    }
+
+    pub(super) fn reveal(&mut self, from: u32, to: u32) {
+        self.ui.pane = Pane::Edit;
+        self.host.reveal(from, to);
+    }
+
+    pub(super) fn open_menu(&mut self, menu: Menu) {
+        self.ui.menu = Some(menu);
+    }
+}
+
+/// Is the command one that a replay needs? Questions are not.
+fn changes_something(line: &str) -> bool {
+    let mut words = line.split_whitespace().skip_while(|it| *it == "kubectl");
+    !matches!(
+        words.next(),
+        Some("get" | "describe" | "explain" | "top" | "logs" | "version" | "help" | "api-resources" | "events")
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn questions_are_not_replayed() {
+        assert!(!changes_something("kubectl get pods"));
+        assert!(!changes_something("describe pod a"));
+        assert!(changes_something("kubectl delete pod a"));
+        assert!(changes_something("fail node n1"));
+    }
+}

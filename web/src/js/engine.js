@@ -1,0 +1,70 @@
+// The main thread's end of the engine: a replaceable worker behind numbered requests.
+import workerUrl from './worker.js?worker&url';
+
+/** After so long without an answer the page offers to stop. */
+const PATIENCE_MS = 2000;
+
+/** A frame with an opaque origin may not load a worker by address, only from a blob. */
+function spawn() {
+  const url = new URL(workerUrl, import.meta.url).href;
+  try {
+    return new Worker(url, { type: 'module', name: 'orrery' });
+  } catch {
+    const blob = new Blob([`import ${JSON.stringify(url)};`], { type: 'text/javascript' });
+    return new Worker(URL.createObjectURL(blob), { type: 'module', name: 'orrery' });
+  }
+}
+
+/** Requests and replies are JSON texts with an `id`; `emit` gets reply, slow and crashed. */
+export function createEngine(emit) {
+  let worker = null;
+  let watchdog = 0;
+  const waiting = new Set();
+
+  function watch() {
+    clearTimeout(watchdog);
+    if (waiting.size > 0) watchdog = setTimeout(() => emit('slow'), PATIENCE_MS);
+  }
+
+  function stop() {
+    worker?.terminate();
+    worker = null;
+    waiting.clear();
+    clearTimeout(watchdog);
+  }
+
+  function start() {
+    const mine = spawn();
+    mine.onmessage = ({ data }) => {
+      if (mine !== worker) return;
+      if (data.crashed) {
+        stop();
+        emit('crashed', data.crashed);
+        return;
+      }
+      waiting.delete(data.id);
+      watch();
+      emit('reply', data.reply);
+    };
+    mine.onerror = (event) => {
+      if (mine !== worker) return;
+      stop();
+      emit('crashed', event.message || 'the engine could not be loaded');
+    };
+    worker = mine;
+  }
+
+  return {
+    ask(request) {
+      if (!worker) start();
+      const { id } = JSON.parse(request);
+      waiting.add(id);
+      watch();
+      worker.postMessage({ id, request });
+    },
+    restart() {
+      stop();
+    },
+    patience: watch,
+  };
+}

@@ -1,0 +1,99 @@
+//! What the page says to the engine's worker and what comes back, as JSON.
+
+use serde::{Deserialize, Serialize};
+use view::{CommandResult, Delta, Diagnosis, Diagnostic, Lane, Mark, RunState, TimedAction};
+
+/// One request. Replies carry its `id`.
+#[derive(Debug, Serialize)]
+pub struct Request {
+    /// Counted from 1.
+    pub id: u32,
+    /// Marks and lanes are wanted too.
+    pub extras: bool,
+    /// What to do.
+    pub body: Op,
+}
+
+/// How a scenario is opened.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct OpenOptions {
+    /// The seed, where the page chose one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub seed: Option<u64>,
+    /// The cluster preset, where the page chose one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub preset: Option<String>,
+    /// What the user did in the run so far.
+    pub actions: Vec<TimedAction>,
+}
+
+/// What the engine can be asked.
+#[derive(Debug, Serialize)]
+#[serde(tag = "op", rename_all = "camelCase")]
+pub enum Op {
+    /// A new run of a text, if the text has no errors, up to a time.
+    Open { text: String, options: OpenOptions, at: i64 },
+    /// One event.
+    Step,
+    /// Up to the next interesting event.
+    Interesting,
+    /// Up to a time, at most so many events.
+    #[serde(rename_all = "camelCase")]
+    Advance { to: i64, max_events: u32 },
+    /// To any time, back or forth.
+    Seek { to: i64 },
+    /// A command line, now.
+    Command { line: String },
+    /// A manifest, now.
+    Apply { text: String },
+    /// The problems of a text, nothing else.
+    Diagnostics { text: String },
+    /// YAML of an object; for a pod also its last scheduling attempt.
+    Inspect { kind: String, namespace: String, name: String },
+}
+
+/// What came back: the parts that the request has.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct Reply {
+    /// Of the request.
+    pub id: u32,
+    /// The request's `op`.
+    pub op: String,
+    /// Why it was not done.
+    pub error: Option<String>,
+    /// Where the run stands.
+    pub state: Option<RunState>,
+    /// What changed since the last reply with a delta.
+    pub delta: Option<Delta>,
+    /// Interesting moments.
+    pub marks: Option<Vec<Mark>>,
+    /// Rows of the time line.
+    pub lanes: Option<Vec<Lane>>,
+    /// Problems of the text.
+    pub diagnostics: Option<Vec<Diagnostic>>,
+    /// What a command printed.
+    pub command: Option<CommandResult>,
+    /// Live YAML of an object.
+    pub yaml: Option<String>,
+    /// Last scheduling attempt of a pod.
+    pub diagnosis: Option<Diagnosis>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn requests_have_the_form_that_the_worker_reads() {
+        let request = Request { id: 3, extras: true, body: Op::Advance { to: 5, max_events: 9 } };
+        let json = serde_json::to_string(&request).unwrap();
+        assert_eq!(json, r#"{"id":3,"extras":true,"body":{"op":"advance","to":5,"maxEvents":9}}"#);
+    }
+
+    #[test]
+    fn a_reply_may_have_any_part() {
+        let reply: Reply = serde_json::from_str(r#"{"id":3,"op":"inspect","diagnosis":null,"yaml":"a: b"}"#).unwrap();
+        assert!(reply.diagnosis.is_none() && reply.yaml.as_deref() == Some("a: b"));
+    }
+}
