@@ -78,8 +78,6 @@ struct Flight {
     inspect_id: u32,
     /// The console line that waits for its answer.
     command_id: u32,
-    /// The times of the steps so far, for the way back.
-    trail: Vec<i64>,
     /// When the last frame was, for the pace of playing.
     last_frame_ms: f64,
     /// Frames since marks and lanes were asked for.

@@ -99,8 +99,7 @@ impl Cluster {
         if surplus == 0 {
             return;
         }
-        let mut ages: Vec<_> =
-            self.events.values().map(|it| (it.at_ms, it.key.clone())).collect();
+        let mut ages: Vec<_> = self.events.values().map(|it| (it.at_ms, it.key.clone())).collect();
         ages.sort();
         for (_, key) in ages.into_iter().take(surplus + MAX_EVENTS) {
             self.events.remove(&key);
@@ -139,7 +138,12 @@ impl Cluster {
             .workloads
             .values()
             .map(|it| (it.created_ms, &it.workload))
-            .chain(self.pods.values().filter(|it| !it.is_static).map(|it| (it.created_ms, &it.workload)))
+            .chain(
+                self.pods
+                    .values()
+                    .filter(|it| !it.is_static)
+                    .map(|it| (it.created_ms, &it.workload)),
+            )
             .filter(|(_, workload)| !self.colors.contains_key(*workload))
             .collect();
         if new.is_empty() {

@@ -78,11 +78,19 @@ fn segment(label: &'static str, pressed: bool, send: &Send, msg: Msg) -> Html {
     }
 }
 
-/// One tab.
-fn tab(label: Html, selected: bool, controls: &'static str, send: &Send, msg: Msg) -> Html {
+/// One tab; `id` is what tests find it by.
+fn tab(
+    id: &'static str,
+    label: Html,
+    selected: bool,
+    controls: &'static str,
+    send: &Send,
+    msg: Msg,
+) -> Html {
     html! {
         <button
             role="tab"
+            data-testid={id}
             aria-selected={selected.to_string()}
             aria-controls={controls}
             onclick={on(send, msg)}

@@ -58,8 +58,7 @@ pub fn find(id: &str) -> Option<Example> {
 }
 
 fn parse(id: &'static str, text: &'static str) -> Example {
-    let mut example =
-        Example { id, text, title: "", chapter: "", lesson: "", hint: "", at_ms: 0 };
+    let mut example = Example { id, text, title: "", chapter: "", lesson: "", hint: "", at_ms: 0 };
     for line in text.lines().map_while(|it| it.strip_prefix("# ")) {
         match line.split_once(": ") {
             Some(("chapter", it)) => example.chapter = it,

@@ -204,7 +204,10 @@ mod tests {
             (2 * DAY + 4 * HOUR, "2d 04:00:00", "2d 4h", "2d4h"),
         ];
         for (ms, clock_text, short, age) in rows {
-            assert_eq!((clock(ms).as_str(), short_time(ms).as_str(), duration(ms).as_str()), (clock_text, short, age));
+            assert_eq!(
+                (clock(ms).as_str(), short_time(ms).as_str(), duration(ms).as_str()),
+                (clock_text, short, age)
+            );
         }
         assert_eq!(clock_fraction(1350), ".350");
         assert_eq!(clock_fraction(2000), "");

@@ -10,7 +10,10 @@
 //! `pod-tile` (with `data-pod`, `data-phase`), `cluster-table`, `workloads-table`, `events-table`,
 //! `inspector`, `matrix`, `object-yaml`, `examples`, `example` (with `data-example`), `share`,
 //! `theme`, `help`, `console`, `console-log`, `toast`, `banner`, `legend`, `open-in-playground`.
-#![expect(unreachable_pub, reason = "modules are private, their items are named pub for each other")]
+#![expect(
+    unreachable_pub,
+    reason = "modules are private, their items are named pub for each other"
+)]
 
 mod app;
 mod cluster;

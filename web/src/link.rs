@@ -74,7 +74,10 @@ mod tests {
             ("", Fragment::Empty),
             ("example/spread", Fragment::Example("spread".to_owned())),
             ("1z.q1Yq", Fragment::Packed("q1Yq".to_owned())),
-            ("3z.q1Yq", Fragment::Unknown("This link needs format 3; this page reads format 1.".to_owned())),
+            (
+                "3z.q1Yq",
+                Fragment::Unknown("This link needs format 3; this page reads format 1.".to_owned()),
+            ),
             ("foo", Fragment::Unknown("This link is not one that Orrery made.".to_owned())),
         ];
         for (fragment, expected) in rows {

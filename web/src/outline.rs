@@ -62,8 +62,10 @@ mod tests {
     fn every_document_has_its_kind_name_and_place() {
         let text = "kind: Pod\nmetadata:\n  name: a # it\n---\napiVersion: v1\nkind: \"Job\"\nmetadata:\n  generateName: b-\nspec:\n  name: no\n";
         let found = documents(text);
-        let short: Vec<_> =
-            found.iter().map(|it| (it.kind.as_str(), it.name.as_str(), it.line, it.offset)).collect();
+        let short: Vec<_> = found
+            .iter()
+            .map(|it| (it.kind.as_str(), it.name.as_str(), it.line, it.offset))
+            .collect();
         assert_eq!(short, [("Pod", "a", 1, 0), ("Job", "b-", 5, 41)]);
     }
 

@@ -56,7 +56,13 @@ const MAX_FRAME_MS: i64 = 250;
 
 /// Where the next frame of a playing run goes to. `next_ms` is when the next event is due.
 #[must_use]
-pub fn target(now_ms: i64, elapsed_ms: i64, speed: Speed, skip_idle: bool, next_ms: Option<i64>) -> i64 {
+pub fn target(
+    now_ms: i64,
+    elapsed_ms: i64,
+    speed: Speed,
+    skip_idle: bool,
+    next_ms: Option<i64>,
+) -> i64 {
     let by_clock = now_ms + elapsed_ms.clamp(1, MAX_FRAME_MS) * speed.factor();
     match next_ms {
         Some(next) if skip_idle && next - now_ms > IDLE_REAL_MS * speed.factor() => next,

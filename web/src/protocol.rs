@@ -35,8 +35,14 @@ pub enum Op {
     Open { text: String, options: OpenOptions, at: i64 },
     /// One event.
     Step,
+    /// Back by one event.
+    StepBack,
     /// Up to the next interesting event.
     Interesting,
+    /// Back to the interesting moment before.
+    Previous,
+    /// Brings a discarded future back, and goes to a time.
+    Undo { actions: Vec<TimedAction>, horizon: i64, to: i64 },
     /// Up to a time, at most so many events.
     #[serde(rename_all = "camelCase")]
     Advance { to: i64, max_events: u32 },
@@ -47,7 +53,7 @@ pub enum Op {
     /// A manifest, now.
     Apply { text: String },
     /// The problems of a text, nothing else.
-    Diagnostics { text: String },
+    Diagnostics { text: String, options: OpenOptions },
     /// YAML of an object; for a pod also its last scheduling attempt.
     Inspect { kind: String, namespace: String, name: String },
 }
@@ -72,6 +78,8 @@ pub struct Reply {
     pub lanes: Option<Vec<Lane>>,
     /// Problems of the text.
     pub diagnostics: Option<Vec<Diagnostic>>,
+    /// What the user did in this run so far.
+    pub actions: Option<Vec<TimedAction>>,
     /// What a command printed.
     pub command: Option<CommandResult>,
     /// Live YAML of an object.
@@ -93,7 +101,9 @@ mod tests {
 
     #[test]
     fn a_reply_may_have_any_part() {
-        let reply: Reply = serde_json::from_str(r#"{"id":3,"op":"inspect","diagnosis":null,"yaml":"a: b"}"#).unwrap();
+        let reply: Reply =
+            serde_json::from_str(r#"{"id":3,"op":"inspect","diagnosis":null,"yaml":"a: b"}"#)
+                .unwrap();
         assert!(reply.diagnosis.is_none() && reply.yaml.as_deref() == Some("a: b"));
     }
 }

@@ -24,7 +24,9 @@ pub fn pieces(message: &str) -> Vec<Piece> {
     };
     let (clauses, tail) = match rest.find(". ") {
         Some(at) => rest.split_at(at),
-        None => (rest.strip_suffix('.').unwrap_or(rest), if rest.ends_with('.') { "." } else { "" }),
+        None => {
+            (rest.strip_suffix('.').unwrap_or(rest), if rest.ends_with('.') { "." } else { "" })
+        }
     };
     let mut pieces = vec![Piece::Text(format!("{head} nodes are available: "))];
     for (index, clause) in split_clauses(clauses).into_iter().enumerate() {
@@ -32,8 +34,9 @@ pub fn pieces(message: &str) -> Vec<Piece> {
             pieces.push(text(", "));
         }
         match clause.split_once(' ') {
-            Some((count, reason)) if count.parse::<usize>().is_ok() => pieces
-                .push(Piece::Clause { text: clause.to_owned(), reason: reason.to_owned() }),
+            Some((count, reason)) if count.parse::<usize>().is_ok() => {
+                pieces.push(Piece::Clause { text: clause.to_owned(), reason: reason.to_owned() })
+            }
             _ => pieces.push(text(clause)),
         }
     }
@@ -81,7 +84,8 @@ mod tests {
                 Piece::Text(", ".to_owned()),
                 clause("3 Insufficient cpu", "Insufficient cpu"),
                 Piece::Text(
-                    ". preemption: 0/4 nodes are available: 4 Preemption is not helpful.".to_owned()
+                    ". preemption: 0/4 nodes are available: 4 Preemption is not helpful."
+                        .to_owned()
                 ),
             ]
         );

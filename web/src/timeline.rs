@@ -9,9 +9,28 @@ const DAY: i64 = 24 * HOUR;
 
 /// Lengths at which an axis is pleasant to read.
 const STEPS: [i64; 22] = [
-    SECOND, 5 * SECOND, 10 * SECOND, 15 * SECOND, 30 * SECOND, MINUTE, 2 * MINUTE, 5 * MINUTE,
-    10 * MINUTE, 15 * MINUTE, 30 * MINUTE, HOUR, 2 * HOUR, 3 * HOUR, 6 * HOUR, 12 * HOUR, DAY,
-    2 * DAY, 7 * DAY, 14 * DAY, 30 * DAY, 90 * DAY,
+    SECOND,
+    5 * SECOND,
+    10 * SECOND,
+    15 * SECOND,
+    30 * SECOND,
+    MINUTE,
+    2 * MINUTE,
+    5 * MINUTE,
+    10 * MINUTE,
+    15 * MINUTE,
+    30 * MINUTE,
+    HOUR,
+    2 * HOUR,
+    3 * HOUR,
+    6 * HOUR,
+    12 * HOUR,
+    DAY,
+    2 * DAY,
+    7 * DAY,
+    14 * DAY,
+    30 * DAY,
+    90 * DAY,
 ];
 /// A lane shows so many runs above each other; more share the last row.
 const MAX_ROWS: usize = 4;
@@ -31,7 +50,8 @@ pub fn window(reached_ms: i64) -> i64 {
 /// The times to print along an axis.
 #[must_use]
 pub fn ticks(window_ms: i64) -> Vec<i64> {
-    let step = STEPS.iter().copied().find(|it| window_ms / it <= 10).unwrap_or(window_ms.max(1) / 5);
+    let step =
+        STEPS.iter().copied().find(|it| window_ms / it <= 10).unwrap_or(window_ms.max(1) / 5);
     (0..=window_ms / step.max(1)).map(|it| it * step).filter(|it| *it < window_ms).collect()
 }
 

@@ -1,15 +1,15 @@
 //! The text: opening it, running it, applying it, and the console.
 
-use view::TimedAction;
+use view::{Fork, TimedAction};
 
 use super::{App, Opened};
 use crate::examples;
 use crate::link::Fragment;
 use crate::msg::Msg;
 use crate::outline;
-use crate::protocol::{OpenOptions, Op};
+use crate::protocol::{Op, OpenOptions};
 use crate::shared::Shared;
-use crate::ui::{Menu, Pane, Said, Toast};
+use crate::ui::{Pane, Said, Toast};
 
 /// What a page without link and memory begins with.
 const FIRST_EXAMPLE: &str = "stranded";
@@ -66,7 +66,6 @@ impl App {
         self.set_text(opened.text.clone());
         self.opened = opened;
         self.ui.n_notices_read = 0;
-        self.flight.trail.clear();
         self.reopen(at);
     }
 
@@ -78,8 +77,22 @@ impl App {
     /// Runs the opened scenario anew.
     pub(super) fn reopen(&mut self, at: i64) {
         self.ui.playing = false;
-        let Opened { text, seed, preset, actions, .. } = self.opened.clone();
-        self.ask(Op::Open { text, options: OpenOptions { seed, preset, actions }, at }, true);
+        let (text, options) = (self.opened.text.clone(), self.options_of_run());
+        self.ask(Op::Open { text, options, at }, true);
+    }
+
+    fn options_of_run(&self) -> OpenOptions {
+        let Opened { seed, preset, actions, .. } = self.opened.clone();
+        OpenOptions { seed, preset, actions }
+    }
+
+    /// The engine says what the user did so far: a replay needs it.
+    pub(super) fn acted(&mut self, actions: Vec<TimedAction>) {
+        if self.opened.actions != actions {
+            self.opened.actions = actions;
+            self.opened.example = None;
+            self.changed();
+        }
     }
 
     /// The user typed, and paused.
@@ -91,7 +104,8 @@ impl App {
             self.opened.example = None;
             self.reopen(self.state.now_ms);
         } else {
-            self.ask(Op::Diagnostics { text: self.text.clone() }, false);
+            let options = self.options_of_run();
+            self.ask(Op::Diagnostics { text: self.text.clone(), options }, false);
         }
         self.changed();
     }
@@ -104,7 +118,6 @@ impl App {
     pub(super) fn run_from_start(&mut self) {
         self.opened.text.clone_from(&self.text);
         self.opened.actions.clear();
-        self.flight.trail.clear();
         self.ui.pane = Pane::Cluster;
         self.reopen(0);
         self.send.emit(Msg::Play(true));
@@ -112,22 +125,8 @@ impl App {
     }
 
     pub(super) fn apply_now(&mut self) {
-        let action = TimedAction {
-            at_ms: self.state.now_ms,
-            yaml: self.text.clone(),
-            ..TimedAction::default()
-        };
         self.ui.pane = Pane::Cluster;
-        self.record(action);
         self.flight.command_id = self.ask(Op::Apply { text: self.text.clone() }, true);
-    }
-
-    /// Notes what the user did; what was done later than now in an earlier run is void.
-    fn record(&mut self, action: TimedAction) {
-        self.opened.actions.retain(|it| it.at_ms <= action.at_ms);
-        self.opened.actions.push(action);
-        self.opened.example = None;
-        self.changed();
     }
 
     pub(super) fn command(&mut self, line: String) {
@@ -139,21 +138,16 @@ impl App {
         let mut said = self.said.to_vec();
         said.push(Said { line: line.clone(), output: None, failed: false });
         self.said = Shared::new(said);
-        if changes_something(&line) {
-            self.record(TimedAction {
-                at_ms: self.state.now_ms,
-                command: line.clone(),
-                ..TimedAction::default()
-            });
-        }
         self.flight.command_id = self.ask(Op::Command { line }, true);
     }
 
     /// The engine's answer to a command or an apply.
     pub(super) fn answered(&mut self, id: u32, result: view::CommandResult) {
         if result.forked.is_some() {
-            self.ui.toast =
-                Some(Toast { text: "The future of the run was discarded.".to_owned(), undo: result.forked });
+            self.ui.toast = Some(Toast {
+                text: "The future of the run was discarded.".to_owned(),
+                undo: result.forked,
+            });
         }
         self.say(id, result.output, result.exit_code != 0);
     }
@@ -180,40 +174,12 @@ impl App {
 
     pub(super) fn undo(&mut self) {
         let Some(fork) = self.ui.toast.take().and_then(|it| it.undo) else { return };
-        self.opened.actions = fork.actions;
-        self.reopen(fork.horizon_ms);
-        self.flight.seek_next = Some(fork.at_ms);
-        self.changed();
+        let Fork { actions, horizon_ms: horizon, at_ms: to, .. } = fork;
+        self.ask(Op::Undo { actions, horizon, to }, true);
     }
 
     pub(super) fn reveal(&mut self, from: u32, to: u32) {
         self.ui.pane = Pane::Edit;
         self.host.reveal(from, to);
-    }
-
-    pub(super) fn open_menu(&mut self, menu: Menu) {
-        self.ui.menu = Some(menu);
-    }
-}
-
-/// Is the command one that a replay needs? Questions are not.
-fn changes_something(line: &str) -> bool {
-    let mut words = line.split_whitespace().skip_while(|it| *it == "kubectl");
-    !matches!(
-        words.next(),
-        Some("get" | "describe" | "explain" | "top" | "logs" | "version" | "help" | "api-resources" | "events")
-    )
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn questions_are_not_replayed() {
-        assert!(!changes_something("kubectl get pods"));
-        assert!(!changes_something("describe pod a"));
-        assert!(changes_something("kubectl delete pod a"));
-        assert!(changes_something("fail node n1"));
     }
 }

@@ -35,7 +35,9 @@ impl App {
             "decoded" => self.unpacked(&payload),
             "undecodable" => self.refuse_link(&payload),
             "copied" => self.copied(&payload),
-            "uncopied" => self.ui.refused = Some(format!("The browser does not allow copying. {payload}")),
+            "uncopied" => {
+                self.ui.refused = Some(format!("The browser does not allow copying. {payload}"))
+            }
             "later" => return self.later(&payload),
             "slow" => self.ui.health = Health::Slow,
             "crashed" => self.crashed(payload),
@@ -89,6 +91,9 @@ impl App {
             self.inspected(reply);
             return true;
         }
+        if let Some(actions) = reply.actions.take() {
+            self.acted(actions);
+        }
         if let Some(result) = reply.command.take() {
             self.answered(reply.id, result);
         }
@@ -121,7 +126,8 @@ impl App {
             self.host.set_title(&format!("{title}: Orrery"));
         }
         let Some(delta) = reply.delta else { return };
-        let touched = delta.full || self.ui.selected.as_ref().is_some_and(|it| concerns(&delta, it));
+        let touched =
+            delta.full || self.ui.selected.as_ref().is_some_and(|it| concerns(&delta, it));
         self.cluster = Shared::new(self.cluster.after(delta));
         if std::mem::take(&mut self.select_pending) {
             let first = self.cluster.pending.first().map(|it| pod_object(it));
@@ -179,7 +185,8 @@ impl App {
         let first = self.ui.health == Health::Well && self.state.epoch > 0;
         self.forget_flight();
         if first {
-            self.ui.health = Health::Restarted(format!("The simulator crashed and was started again: {why}"));
+            self.ui.health =
+                Health::Restarted(format!("The simulator crashed and was started again: {why}"));
             self.reopen(at);
         } else {
             self.ui.health = Health::Crashed(why);

@@ -38,7 +38,8 @@ impl App {
         #[expect(clippy::cast_possible_truncation, reason = "frames last milliseconds")]
         let elapsed_ms = if last > 0.0 { (now_ms - last) as i64 } else { 16 };
         let state = &self.state;
-        let to = play::target(state.now_ms, elapsed_ms, self.ui.speed, self.ui.skip_idle, state.next_ms);
+        let to =
+            play::target(state.now_ms, elapsed_ms, self.ui.speed, self.ui.skip_idle, state.next_ms);
         self.flight.frames = (self.flight.frames + 1) % FRAMES_A_REFRESH;
         let extras = self.flight.frames == 0;
         self.ask(Op::Advance { to, max_events: EVENTS_A_FRAME }, extras);
@@ -52,48 +53,26 @@ impl App {
 
     pub(super) fn step(&mut self) {
         self.ui.playing = false;
-        self.flight.trail.push(self.state.now_ms);
         self.ask(Op::Step, true);
     }
 
     pub(super) fn interesting(&mut self) {
         self.ui.playing = false;
-        self.flight.trail.push(self.state.now_ms);
         self.ask(Op::Interesting, true);
     }
 
-    /// Back to where the last step began, else to the mark before.
     pub(super) fn step_back(&mut self) {
-        let now = self.state.now_ms;
-        while let Some(to) = self.flight.trail.pop() {
-            if to < now {
-                return self.seek_to(to);
-            }
-        }
-        self.previous_mark();
+        self.ui.playing = false;
+        self.ask(Op::StepBack, true);
     }
 
     pub(super) fn previous_mark(&mut self) {
-        let now = self.state.now_ms;
-        let before = self.marks.iter().map(|it| it.at_ms).filter(|it| *it < now).max();
-        self.seek_to(before.unwrap_or(0));
+        self.ui.playing = false;
+        self.ask(Op::Previous, true);
     }
 
-    pub(super) fn next_mark(&mut self) {
-        let now = self.state.now_ms;
-        match self.marks.iter().map(|it| it.at_ms).filter(|it| *it > now).min() {
-            Some(to) => self.seek_to(to),
-            None => self.interesting(),
-        }
-    }
-
-    /// A jump by hand: the way back starts here.
+    /// Goes to a time; while the engine is busy only the latest wish is kept.
     pub(super) fn seek(&mut self, to: i64) {
-        self.flight.trail.clear();
-        self.seek_to(to);
-    }
-
-    fn seek_to(&mut self, to: i64) {
         self.ui.playing = false;
         let to = to.max(0);
         if self.flight.n_moving > 0 {

@@ -25,7 +25,11 @@ pub fn Console(props: &Props) -> Html {
             event.prevent_default();
             let Some(form) = event.target_dyn_into::<web_sys::Element>() else { return };
             let input = form.query_selector("input").ok().flatten();
-            let Some(input) = input.and_then(|it| wasm_bindgen::JsCast::dyn_into::<HtmlInputElement>(it).ok()) else { return };
+            let Some(input) =
+                input.and_then(|it| wasm_bindgen::JsCast::dyn_into::<HtmlInputElement>(it).ok())
+            else {
+                return;
+            };
             send.emit(Msg::Command(input.value()));
             input.set_value("");
             at.set(None);

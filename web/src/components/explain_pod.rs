@@ -115,7 +115,9 @@ fn attempt(pod: &PodTile, diagnosis: &Rc<Diagnosis>, props: &Props) -> Html {
 fn sentence(pod: &PodTile, diagnosis: &Diagnosis, n_fit: usize, props: &Props) -> Html {
     if let Some(message) = diagnosis.message.as_deref().filter(|_| pod.node.is_empty()) {
         let piece = |it: Piece| match it {
-            Piece::Text(text) => html! { <span class={text.starts_with(". ").then_some("muted")}>{ text }</span> },
+            Piece::Text(text) => {
+                html! { <span class={text.starts_with(". ").then_some("muted")}>{ text }</span> }
+            }
             Piece::Clause { text, reason } => {
                 let lit = props.reason.as_ref() == Some(&reason);
                 let class = reason.starts_with("Insufficient").then_some("r");
@@ -126,7 +128,8 @@ fn sentence(pod: &PodTile, diagnosis: &Diagnosis, n_fit: usize, props: &Props) -
         return html! { <p class="sentence">{ for pieces(message).into_iter().map(piece) }</p> };
     }
     let Some(chosen) = &diagnosis.chosen else {
-        let why = diagnosis.rejected_by.as_ref().map(|it| it.reasons.join(", ")).unwrap_or_default();
+        let why =
+            diagnosis.rejected_by.as_ref().map(|it| it.reasons.join(", ")).unwrap_or_default();
         return html! { <p class="sentence">{ why }</p> };
     };
     let others = diagnosis.ties.iter().filter(|it| *it != chosen).cloned().collect::<Vec<_>>();

@@ -40,15 +40,24 @@ fn facts(rows: &[(&'static str, String)]) -> Html {
 
 fn job(it: &Workload, state: &RunState) -> Html {
     let WorkloadDetail::Job {
-        completions, parallelism, active, succeeded, failed, completed_indexes, finished_ms,
+        completions,
+        parallelism,
+        active,
+        succeeded,
+        failed,
+        completed_indexes,
+        finished_ms,
     } = &it.detail
     else {
         return Html::default();
     };
-    let wanted = completions.map_or_else(|| "work queue: until one succeeds".to_owned(), |it| it.to_string());
+    let wanted = completions
+        .map_or_else(|| "work queue: until one succeeds".to_owned(), |it| it.to_string());
     let took = finished_ms.unwrap_or(state.now_ms) - it.created_ms;
     let end = finished_ms.map_or_else(|| "not yet".to_owned(), format::clock);
-    let boxes = completions.filter(|_| !completed_indexes.is_empty()).map(|n| indexes(n, completed_indexes));
+    let boxes = completions
+        .filter(|_| !completed_indexes.is_empty())
+        .map(|n| indexes(n, completed_indexes));
     html! {
         <>
             { facts(&[
@@ -89,7 +98,9 @@ fn contains(list: &str, index: i32) -> bool {
 }
 
 fn cron_job(detail: &WorkloadDetail, state: &RunState) -> Html {
-    let WorkloadDetail::CronJob { schedule, time_zone, suspended, active, last_ms, next_ms } = detail else {
+    let WorkloadDetail::CronJob { schedule, time_zone, suspended, active, last_ms, next_ms } =
+        detail
+    else {
         return Html::default();
     };
     let zone = if time_zone.is_empty() { "UTC" } else { time_zone };

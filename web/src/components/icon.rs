@@ -23,7 +23,6 @@ pub enum Icon {
     Warning,
     Info,
     Close,
-    Star,
     Open,
 }
 
@@ -42,14 +41,16 @@ impl Icon {
             Self::Dot => ("M7 8h2", true),
             Self::Down => ("M3 6l5 5 5-5", true),
             Self::Right => ("M6 3l5 5-5 5", true),
-            Self::Theme => ("M8 2a6 6 0 1 0 0 12A6 6 0 0 0 8 2zm0 1.400v9.200a4.600 4.600 0 0 1 0-9.200z", false),
+            Self::Theme => (
+                "M8 2a6 6 0 1 0 0 12A6 6 0 0 0 8 2zm0 1.400v9.200a4.600 4.600 0 0 1 0-9.200z",
+                false,
+            ),
             Self::Taint => ("M8 2a6 6 0 1 0 0 12A6 6 0 0 0 8 2zM4.500 8h7", true),
             Self::Lock => ("M5 7V5a3 3 0 0 1 6 0v2M4 7h8v6H4z", true),
             Self::Off => ("M8 2v6M4.500 4.500a5 5 0 1 0 7 0", true),
             Self::Warning => ("M8 2.500L14 13.500H2zM8 6.500v3M8 11.300v.600", true),
             Self::Info => ("M8 2a6 6 0 1 0 0 12A6 6 0 0 0 8 2zM8 7.200v4M8 4.600v.600", true),
             Self::Close => ("M4 4l8 8M12 4l-8 8", true),
-            Self::Star => ("M8 2l1.800 3.900 4.200.500-3.100 2.900.800 4.200L8 11.400l-3.700 2.100.800-4.200L2 6.400l4.200-.500z", false),
             Self::Open => ("M6 3H3v10h10v-3M9 3h4v4M13 3L7 9", true),
         }
     }

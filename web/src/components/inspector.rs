@@ -43,15 +43,17 @@ pub fn Inspector(props: &Props) -> Html {
     };
     let send = &props.send;
     let events = props.cluster.events_of(Some(object));
-    let item = |html: Html, it: Tab| tab(html, props.tab == it, "inspector-body", send, Msg::Tab(it));
+    let item = |id: &'static str, html: Html, it: Tab| {
+        tab(id, html, props.tab == it, "inspector-body", send, Msg::Tab(it))
+    };
     let explain = if object.kind == "Pod" { "Explain" } else { "Overview" };
     html! {
         <section class="pane inspector" aria-label="Inspector" data-testid="inspector" data-keys="" tabindex="-1">
             { head(object, props) }
             <div class="tabs" role="tablist" aria-label="Inspector">
-                { item(html! { { explain } }, Tab::Explain) }
-                { item(html! { "YAML" }, Tab::Yaml) }
-                { item(html! { <>{ "Events " }<small>{ events.len() }</small></> }, Tab::Events) }
+                { item("tab-explain", html! { { explain } }, Tab::Explain) }
+                { item("tab-yaml", html! { "YAML" }, Tab::Yaml) }
+                { item("tab-object-events", html! { <>{ "Events " }<small>{ events.len() }</small></> }, Tab::Events) }
             </div>
             <div class="ibody" id="inspector-body" tabindex="0" role="tabpanel" aria-label="Inspector">
                 { match props.tab {

@@ -68,7 +68,8 @@ fn tick(ms: i64, window: i64) -> Html {
 /// One small tick for each interesting moment; bad ones reach higher and are red.
 fn marks(marks: &[Mark], window: i64) -> Vec<Html> {
     let every = marks.len() / MAX_MARKS + 1;
-    let bad = |kind| matches!(kind, MarkKind::Unschedulable | MarkKind::JobFailed | MarkKind::PodFailed);
+    let bad =
+        |kind| matches!(kind, MarkKind::Unschedulable | MarkKind::JobFailed | MarkKind::PodFailed);
     marks
         .iter()
         .enumerate()
@@ -92,7 +93,8 @@ fn lane(lane: &Lane, ticks: &[i64], window: i64, props: &Props) -> Html {
     let (bars, n_rows) = timeline::bars(lane, state.now_ms, state.horizon_ms, window);
     let select = on(&props.send, Msg::Select(Some(lane.object.clone())));
     let n_runs = lane.spans.len();
-    let spoken = format!("{} {}: {}", lane.object.kind, lane.object.name, format::count(n_runs, "run"));
+    let spoken =
+        format!("{} {}: {}", lane.object.kind, lane.object.name, format::count(n_runs, "run"));
     html! {
         <div class={classes!("lane", color_class(color))} role="listitem" key={format!("{}/{}/{}", lane.object.kind, lane.object.namespace, lane.object.name)}>
             <button class="plain" onclick={select} title={spoken.clone()}>
@@ -141,11 +143,17 @@ fn bar(it: &BarShape, n_rows: usize, lane: &Lane, send: &Send) -> Html {
         Outcome::Deleted => "deleted",
     };
     let title = match it.n_runs {
-        1 => format!("{} {}: {word}, from {}", it.object.kind, it.object.name, format::clock(it.start_ms)),
+        1 => format!(
+            "{} {}: {word}, from {}",
+            it.object.kind,
+            it.object.name,
+            format::clock(it.start_ms)
+        ),
         n => format!("{n} runs {word}, from {}", format::clock(it.start_ms)),
     };
     let select = on(send, Msg::Select(Some(it.object.clone())));
-    let text = (n_rows == 1 && it.width > 5.0 && fill == "var(--c)").then(|| tail(&it.object, lane));
+    let text =
+        (n_rows == 1 && it.width > 5.0 && fill == "var(--c)").then(|| tail(&it.object, lane));
     html! {
         <g key={format!("{}{}", it.object.name, it.start_ms)}>
             <rect

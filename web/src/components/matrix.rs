@@ -47,7 +47,8 @@ pub fn short(plugin: &str) -> &str {
 fn columns(diagnosis: &Diagnosis) -> Vec<(usize, &str)> {
     const ALWAYS: [&str; 5] =
         ["NodeUnschedulable", "TaintToleration", "NodeAffinity", "NodePorts", "NodeResourcesFit"];
-    let rejects = |plugin: &str| diagnosis.verdicts.iter().any(|it| it.plugin.as_deref() == Some(plugin));
+    let rejects =
+        |plugin: &str| diagnosis.verdicts.iter().any(|it| it.plugin.as_deref() == Some(plugin));
     let rare = |plugin: &str| matches!(plugin, "PodTopologySpread" | "InterPodAffinity");
     diagnosis
         .filters
@@ -63,9 +64,8 @@ fn columns(diagnosis: &Diagnosis) -> Vec<(usize, &str)> {
 pub fn Matrix(props: &Props) -> Html {
     let diagnosis = &props.diagnosis;
     let columns = columns(diagnosis);
-    let matches = |it: &&NodeVerdict| {
-        props.reason.as_ref().is_none_or(|reason| it.reasons.contains(reason))
-    };
+    let matches =
+        |it: &&NodeVerdict| props.reason.as_ref().is_none_or(|reason| it.reasons.contains(reason));
     let mut rows: Vec<_> = diagnosis.verdicts.iter().filter(matches).collect();
     rows.sort_by_key(|it| it.code != StatusCode::Success);
     let surplus = rows.len().saturating_sub(MAX_ROWS);
@@ -89,11 +89,18 @@ pub fn Matrix(props: &Props) -> Html {
 
 fn row(it: &NodeVerdict, columns: &[(usize, &str)], props: &Props) -> Html {
     let filters = &props.diagnosis.filters;
-    let failed_at = it.plugin.as_ref().and_then(|plugin| filters.iter().position(|it| it == plugin));
+    let failed_at =
+        it.plugin.as_ref().and_then(|plugin| filters.iter().position(|it| it == plugin));
     let cell = |(index, _): &(usize, &str)| match failed_at {
-        _ if it.code == StatusCode::Success => html! { <td class="y">{ meaning(Icon::Check, "passed") }</td> },
-        Some(failed) if *index < failed => html! { <td class="y">{ meaning(Icon::Check, "passed") }</td> },
-        Some(failed) if *index == failed => html! { <td class="x">{ meaning(Icon::Cross, "rejected") }</td> },
+        _ if it.code == StatusCode::Success => {
+            html! { <td class="y">{ meaning(Icon::Check, "passed") }</td> }
+        }
+        Some(failed) if *index < failed => {
+            html! { <td class="y">{ meaning(Icon::Check, "passed") }</td> }
+        }
+        Some(failed) if *index == failed => {
+            html! { <td class="x">{ meaning(Icon::Cross, "rejected") }</td> }
+        }
         _ => html! { <td class="skip">{ meaning(Icon::Dot, "not reached") }</td> },
     };
     let won = props.diagnosis.chosen.as_ref() == Some(&it.node);
@@ -114,8 +121,13 @@ fn terms(it: &NodeVerdict, span: usize) -> Html {
     if it.code == StatusCode::Success {
         return Html::default();
     }
-    let emphasised = |text: &str, short: &str| match text.split_once(short).filter(|_| !short.is_empty()) {
-        Some((before, after)) => html! { <div>{ before.to_owned() }<b>{ short.to_owned() }</b>{ after.to_owned() }</div> },
+    let emphasised = |text: &str, short: &str| match text
+        .split_once(short)
+        .filter(|_| !short.is_empty())
+    {
+        Some((before, after)) => {
+            html! { <div>{ before.to_owned() }<b>{ short.to_owned() }</b>{ after.to_owned() }</div> }
+        }
         None if short.is_empty() => html! { <div>{ text.to_owned() }</div> },
         None => html! { <div>{ text.to_owned() }{ ": " }<b>{ short.to_owned() }</b></div> },
     };

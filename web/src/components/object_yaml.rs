@@ -47,8 +47,16 @@ fn new_lines(before: &str, now: &str) -> Vec<bool> {
 }
 
 fn colored(line: &str) -> Html {
-    let Some((key, value)) = split(line) else { return html! { <span class="v">{ line.to_owned() }</span> } };
-    let class = if value.trim().parse::<f64>().is_ok() || matches!(value.trim(), "true" | "false" | "null") { "n" } else { "v" };
+    let Some((key, value)) = split(line) else {
+        return html! { <span class="v">{ line.to_owned() }</span> };
+    };
+    let class = if value.trim().parse::<f64>().is_ok()
+        || matches!(value.trim(), "true" | "false" | "null")
+    {
+        "n"
+    } else {
+        "v"
+    };
     html! { <><span class="k">{ key.to_owned() }</span>{ ":" }<span {class}>{ value.to_owned() }</span></> }
 }
 
@@ -65,7 +73,10 @@ mod tests {
 
     #[test]
     fn only_lines_that_were_not_there_before_are_new() {
-        assert_eq!(new_lines("a: 1\nb: 2\nb: 2", "a: 1\nb: 3\nb: 2\nb: 2"), [false, true, false, false]);
+        assert_eq!(
+            new_lines("a: 1\nb: 2\nb: 2", "a: 1\nb: 3\nb: 2\nb: 2"),
+            [false, true, false, false]
+        );
         assert_eq!(new_lines("", "a: 1"), [true]);
     }
 

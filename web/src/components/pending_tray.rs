@@ -60,8 +60,8 @@ fn line(pod: &PodTile, props: &Props) -> Html {
         message => short(message),
     };
     html! {
-        <li key={pod.name.clone()} class="pend" data-testid="pending-pod" data-pod={pod.name.clone()}>
-            <button {class} aria-pressed={selected.to_string()} onclick={select}>{ &pod.name }</button>
+        <li key={pod.name.clone()} class="pend">
+            <button {class} data-testid="pending-pod" data-pod={format!("{}/{}", pod.namespace, pod.name)} aria-pressed={selected.to_string()} onclick={select}>{ &pod.name }</button>
             <span class="why" title={pod.message.clone()}>{ why }</span>
         </li>
     }

@@ -13,7 +13,12 @@ use crate::msg::Msg;
 pub fn form(pod: &PodTile) -> &'static str {
     let broken = matches!(
         pod.status.as_str(),
-        "Error" | "CrashLoopBackOff" | "ImagePullBackOff" | "ErrImagePull" | "Evicted" | "OOMKilled"
+        "Error"
+            | "CrashLoopBackOff"
+            | "ImagePullBackOff"
+            | "ErrImagePull"
+            | "Evicted"
+            | "OOMKilled"
     );
     match pod.phase.as_str() {
         _ if pod.terminating => "leaving",
@@ -56,7 +61,14 @@ fn second_line(pod: &PodTile) -> String {
 }
 
 /// The tile. `share` is the dominant share of the node in per cent.
-pub fn tile(pod: &PodTile, color: usize, share: f64, selected: bool, dim: bool, send: &Send) -> Html {
+pub fn tile(
+    pod: &PodTile,
+    color: usize,
+    share: f64,
+    selected: bool,
+    dim: bool,
+    send: &Send,
+) -> Html {
     let (grow, basis) = ((share / 25.0).clamp(0.5, 4.0), (share * 1.5).clamp(52.0, 150.0));
     let class = classes!(
         "tile",
@@ -73,7 +85,7 @@ pub fn tile(pod: &PodTile, color: usize, share: f64, selected: bool, dim: bool, 
             {class}
             style={format!("flex:{grow:.2} 1 {basis:.0}px")}
             data-testid="pod-tile"
-            data-pod={pod.name.clone()}
+            data-pod={format!("{}/{}", pod.namespace, pod.name)}
             data-phase={pod.phase.clone()}
             aria-label={spoken.clone()}
             aria-pressed={selected.to_string()}

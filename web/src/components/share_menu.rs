@@ -18,8 +18,8 @@ pub struct Props {
 pub fn ShareMenu(props: &Props) -> Html {
     let send = &props.send;
     let toggle = on(send, Msg::Menu((!props.open).then_some(Menu::Share)));
-    let item = |share: Share, label: &'static str| {
-        html! { <button class="item" role="menuitem" onclick={on(send, Msg::Share(share))}>{ label }</button> }
+    let item = |share: Share, id: &'static str, label: &'static str| {
+        html! { <button class="item" role="menuitem" data-testid={id} onclick={on(send, Msg::Share(share))}>{ label }</button> }
     };
     html! {
         <div class="menu">
@@ -29,10 +29,10 @@ pub fn ShareMenu(props: &Props) -> Html {
             if props.open {
                 <div class="drop right">
                     <div role="menu" aria-label="Share">
-                        { item(Share::Link, "Copy link") }
-                        { item(Share::Markdown, "Copy as Markdown link") }
-                        { item(Share::Embed, "Copy embed code") }
-                        { item(Share::Yaml, "Download as YAML") }
+                        { item(Share::Link, "share-link", "Copy link") }
+                        { item(Share::Markdown, "share-markdown", "Copy as Markdown link") }
+                        { item(Share::Embed, "share-embed", "Copy embed code") }
+                        { item(Share::Yaml, "share-yaml", "Download as YAML") }
                     </div>
                     <p class="note">
                         { "The link holds the whole scenario and where its clock stands. Nothing leaves this browser." }

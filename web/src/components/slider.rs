@@ -33,7 +33,8 @@ pub fn Slider(props: &Props) -> Html {
             }
         })
     };
-    let spoken = format!("{}, {}", format::clock(now), format::count(props.n_pending, "pending pod"));
+    let spoken =
+        format!("{}, {}", format::clock(now), format::count(props.n_pending, "pending pod"));
     html! {
         <>
             <div class="slider">

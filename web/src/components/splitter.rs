@@ -28,7 +28,9 @@ pub fn Splitter(props: &Props) -> Html {
         let (line, width) = (line.clone(), width.clone());
         move |wanted: i32| {
             let panes = line.cast::<Element>().and_then(|it| it.parent_element());
-            let Some(panes) = panes.and_then(|it| it.dyn_into::<HtmlElement>().ok()) else { return };
+            let Some(panes) = panes.and_then(|it| it.dyn_into::<HtmlElement>().ok()) else {
+                return;
+            };
             let px = wanted.clamp(MIN_PX, (panes.client_width() / 2).max(MIN_PX));
             // A style property, set through the object model: no inline style for a CSP to refuse.
             let _ = panes.style().set_property(name, &format!("{px}px"));
@@ -39,7 +41,9 @@ pub fn Splitter(props: &Props) -> Html {
         let resize = resize.clone();
         Callback::from(move |event: PointerEvent| {
             let Some(line) = event.target_dyn_into::<Element>() else { return };
-            let Some(panes) = line.parent_element().filter(|_| event.buttons() == 1) else { return };
+            let Some(panes) = line.parent_element().filter(|_| event.buttons() == 1) else {
+                return;
+            };
             let bounds = panes.get_bounding_client_rect();
             let x = f64::from(event.client_x());
             let px = if from_right { bounds.right() - x } else { x - bounds.left() };

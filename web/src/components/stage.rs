@@ -80,7 +80,9 @@ fn head(props: &Props) -> Html {
         0 => html! { { word } },
         n => html! { <>{ word }{ " " }<small>{ n }</small></> },
     };
-    let item = |html: Html, stage: Stage| tab(html, props.stage == stage, "stage-body", send, Msg::Stage(stage));
+    let item = |id: &'static str, html: Html, stage: Stage| {
+        tab(id, html, props.stage == stage, "stage-body", send, Msg::Stage(stage))
+    };
     if let Some(href) = &props.playground {
         return html! {
             <div class="ptitle">
@@ -94,9 +96,9 @@ fn head(props: &Props) -> Html {
     html! {
         <div class="ptitle">
             <div class="tabs" role="tablist" aria-label="Stage">
-                { item(html! { "Cluster" }, Stage::Cluster) }
-                { item(label("Workloads", cluster.workloads.len()), Stage::Workloads) }
-                { item(label("Events", cluster.events.len()), Stage::Events) }
+                { item("tab-cluster", html! { "Cluster" }, Stage::Cluster) }
+                { item("tab-workloads", label("Workloads", cluster.workloads.len()), Stage::Workloads) }
+                { item("tab-events", label("Events", cluster.events.len()), Stage::Events) }
             </div>
             if props.stage == Stage::Cluster {
                 <span class="muted figures">

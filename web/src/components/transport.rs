@@ -42,7 +42,7 @@ pub fn Transport(props: &Props) -> Html {
                 <input data-testid="jump" aria-label="Jump to a time" placeholder="Jump to 15m" autocomplete="off" />
             </form>
             <span class="grow"></span>
-            <span class="hist" title={format!("History hash {}", state.hash)}>
+            <span class="hist" data-testid="run-hash" data-hash={state.hash.clone()} title={format!("History hash {}", state.hash)}>
                 { format!("seed {} \u{b7} {} events \u{b7} hash ", state.seed, state.n_events) }<code>{ hash.to_owned() }{ "\u{2026}" }</code>
             </span>
         </div>
@@ -74,7 +74,9 @@ fn jump(send: &Send) -> Callback<SubmitEvent> {
         event.prevent_default();
         let form = event.target_dyn_into::<web_sys::Element>();
         let input = form.and_then(|it| it.query_selector("input").ok().flatten());
-        if let Some(input) = input.and_then(|it| wasm_bindgen::JsCast::dyn_into::<HtmlInputElement>(it).ok()) {
+        if let Some(input) =
+            input.and_then(|it| wasm_bindgen::JsCast::dyn_into::<HtmlInputElement>(it).ok())
+        {
             send.emit(Msg::Jump(input.value()));
             input.set_value("");
         }

@@ -57,7 +57,7 @@ fn table(kind: &str, title: &'static str, rows: &[&Rc<Workload>], props: &Props)
     html! {
         <>
             <h2 id={id.clone()}>{ title }{ " " }<span class="muted">{ rows.len() }</span></h2>
-            <table class="list" aria-labelledby={id} data-kind={kind.to_owned()}>
+            <table class="list" aria-labelledby={id}>
                 <thead>
                     <tr>
                         <th scope="col">{ "name" }</th>
@@ -75,7 +75,7 @@ fn row(it: &Workload, props: &Props) -> Html {
     let color = color_class(props.cluster.color(&it.workload));
     let selected = props.selected.as_ref() == Some(&it.object);
     html! {
-        <tr key={format!("{}/{}", it.object.namespace, it.object.name)} aria-selected={selected.to_string()} data-name={it.object.name.clone()}>
+        <tr key={format!("{}/{}", it.object.namespace, it.object.name)} aria-selected={selected.to_string()} data-kind={it.object.kind.clone()} data-name={it.object.name.clone()}>
             <td class="name">
                 <span class="row"><i class={classes!("sw", color)}></i>{ object_link(&it.object, &it.object.name, &props.send) }</span>
             </td>
@@ -105,7 +105,15 @@ fn cells(it: &Workload, state: &RunState, color: &'static str) -> Html {
         WorkloadDetail::DaemonSet { desired, current, ready, updated, .. } => html! {
             <>{ number(desired.to_string()) }{ number(current.to_string()) }{ figure(*ready, *desired, color) }{ number(updated.to_string()) }</>
         },
-        WorkloadDetail::Job { completions, parallelism, active, succeeded, failed, finished_ms, .. } => {
+        WorkloadDetail::Job {
+            completions,
+            parallelism,
+            active,
+            succeeded,
+            failed,
+            finished_ms,
+            ..
+        } => {
             let took = finished_ms.unwrap_or(state.now_ms) - it.created_ms;
             let done = match completions {
                 Some(completions) => figure(*succeeded, *completions, color),

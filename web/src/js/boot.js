@@ -1,5 +1,5 @@
 // Loads the page's WebAssembly and hands it its host: everything that only JavaScript can do.
-import init, { start } from '../../pkg/ui/web.js';
+import init, { start } from '../../pkg/ui/ui.js';
 import { createHost } from './host.js';
 
 /** Puts a reason in the place of the page, with the text that explains it. */
