@@ -1,4 +1,7 @@
 // Bundles the page, the embed and their worker into ../dist with relative addresses.
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { join, relative } from 'node:path';
+
 import { defineConfig } from 'vite';
 import { fileURLToPath } from 'node:url';
 
@@ -16,12 +19,26 @@ const embedAtTop = {
   },
 };
 
+/** One small file for each time zone, written by `cargo xtask build`, fetched when a text names it. */
+const zones = {
+  name: 'zones',
+  generateBundle() {
+    const folder = at('pkg/zones');
+    for (const entry of existsSync(folder) ? readdirSync(folder, { recursive: true, withFileTypes: true }) : []) {
+      if (!entry.isFile()) continue;
+      const path = join(entry.parentPath ?? entry.path, entry.name);
+      const fileName = `zones/${relative(folder, path).replaceAll('\\', '/')}`;
+      this.emitFile({ type: 'asset', fileName, source: readFileSync(path) });
+    }
+  },
+};
+
 export default defineConfig({
   root: at('..'),
   base: './',
   publicDir: at('public'),
   cacheDir: at('node_modules/.vite'),
-  plugins: [embedAtTop],
+  plugins: [embedAtTop, zones],
   worker: { format: 'es' },
   build: {
     outDir: at('../dist'),

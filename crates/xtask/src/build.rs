@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use crate::shell::{Result, cargo, command, root, run};
-use crate::tools;
+use crate::{tools, zones};
 
 /// The two modules: crate, directory under `web/pkg`, wasm-opt level.
 const MODULES: [(&str, &str, &str); 2] = [("wasm", "engine", "-O3"), ("web", "ui", "-Oz")];
@@ -22,6 +22,7 @@ pub(crate) fn build() -> Result<()> {
     for (package, directory, level) in MODULES {
         bind(&bindgen, package, directory, level)?;
     }
+    zones::write()?;
     run("bundling with Vite", command("npm", &["run", "--silent", "build", "--prefix", "web"]))?;
     println!("   the site is in dist/");
     Ok(())

@@ -10,6 +10,7 @@ mod size;
 mod test;
 mod tidy;
 mod tools;
+mod zones;
 
 use std::process::ExitCode;
 
