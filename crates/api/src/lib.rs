@@ -22,6 +22,7 @@ pub mod scenario;
 pub mod selector;
 pub mod taints;
 pub mod time;
+pub mod wire;
 pub mod yaml;
 pub mod zones;
 

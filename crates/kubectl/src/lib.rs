@@ -4,10 +4,23 @@
 //! prints. Commands that wait (`wait`, `rollout status`, `drain`) answer [`Outcome::Pending`]: the
 //! owner of the clock lets time go on and asks again with [`Pending::poll`].
 
+mod args;
 mod client;
 mod commands;
+mod failure;
+mod gotemplate;
+mod human;
+mod jsonpath;
+mod last_applied;
+mod names;
 mod output;
+mod output_format;
+mod printers;
+mod resources;
 mod shell;
+mod sorter;
+mod table;
+mod tabwriter;
 
 pub use client::{Client, DryRun};
 pub use commands::{run, run_line};

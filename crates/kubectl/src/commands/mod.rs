@@ -1,10 +1,66 @@
 //! The commands, one module each, and what they share.
 
-use crate::{Client, Outcome, Output, Pending, shell};
+mod apply;
+mod create;
+mod delete;
+mod files;
+mod get;
+mod label;
+mod scale;
+mod taint;
+
+use api::{Action, Kind, Object, Timestamp};
+
+use crate::args::{Args, Flag};
+use crate::failure::Failure;
+use crate::output_format::{self, Format, PrintOptions};
+use crate::resources::{self, Asked, Query};
+use crate::{Client, DryRun, Outcome, Output, Pending, shell};
 
 /// What a command waits for.
 #[derive(Clone, Debug)]
 pub(crate) enum Waiting {}
+
+/// A command that is being carried out.
+pub(crate) struct Session<'a> {
+    pub(crate) client: &'a mut dyn Client,
+    pub(crate) output: Output,
+    pub(crate) args: Args,
+    /// `kubectl get`, `kubectl create deployment`: for the words of mistakes.
+    pub(crate) command: String,
+    pub(crate) namespace: String,
+}
+
+/// How a command goes on.
+pub(crate) enum Next {
+    Done,
+    Wait { deadline: Option<Timestamp>, waiting: Waiting },
+}
+
+type Run = fn(&mut Session<'_>) -> Result<Next, Failure>;
+
+/// A command: its name, its flags and what carries it out.
+struct Command {
+    name: &'static str,
+    flags: &'static [&'static [Flag]],
+    run: Run,
+}
+
+const fn command(name: &'static str, flags: &'static [&'static [Flag]], run: Run) -> Command {
+    Command { name, flags, run }
+}
+
+const COMMANDS: &[Command] = &[
+    command("annotate", &[label::FLAGS], label::annotate),
+    command("apply", &[create::FLAGS, apply::FLAGS], apply::run),
+    command("create", &[create::FLAGS], create::run),
+    command("delete", &[delete::FLAGS], delete::run),
+    command("get", &[get::FLAGS], get::run),
+    command("label", &[label::FLAGS], label::label),
+    command("replace", &[create::FLAGS, create::REPLACE_FLAGS], create::replace),
+    command("scale", &[scale::FLAGS], scale::run),
+    command("taint", &[taint::FLAGS], taint::run),
+];
 
 /// Runs a command line given as one text, with or without the word `kubectl`.
 pub fn run_line(line: &str, client: &mut dyn Client) -> Outcome {
@@ -25,14 +81,160 @@ pub fn run(words: &[String], client: &mut dyn Client) -> Outcome {
         Some("kubectl" | "k") => &words[1..],
         _ => words,
     };
-    let _ = client;
-    let mut output = Output::default();
-    let word = words.first().map(String::as_str).unwrap_or_default();
-    output.err(format!("error: unknown command {word:?} for \"kubectl\"\n"));
-    output.exit_code = 1;
-    Outcome::Done(output)
+    let mut session = Session {
+        client,
+        output: Output::default(),
+        args: Args::default(),
+        command: "kubectl".to_owned(),
+        namespace: "default".to_owned(),
+    };
+    let result = session.dispatch(words);
+    session.finish(result)
 }
 
 pub(crate) fn poll(pending: Pending, _: &mut dyn Client) -> Outcome {
     match pending.waiting {}
+}
+
+impl Session<'_> {
+    fn dispatch(&mut self, words: &[String]) -> Result<Next, Failure> {
+        let name = words.first().map(String::as_str).unwrap_or_default();
+        let Some(command) = COMMANDS.iter().find(|it| it.name == name) else {
+            return Err(Failure::Raw(format!(
+                "error: unknown command {} for \"kubectl\"\n",
+                api::fields::quote(name)
+            )));
+        };
+        self.command = format!("kubectl {name}");
+        self.args = Args::parse(&words[1..], command.flags).map_err(Failure::Flags)?;
+        if let Some(namespace) = self.args.get("namespace") {
+            self.namespace = namespace.to_owned();
+        }
+        (command.run)(self)
+    }
+
+    fn finish(mut self, result: Result<Next, Failure>) -> Outcome {
+        self.warnings();
+        match result {
+            Ok(Next::Done) => Outcome::Done(self.output),
+            Ok(Next::Wait { deadline, waiting }) => {
+                Outcome::Pending(Pending { output: self.output, deadline, waiting })
+            }
+            Err(failure) => {
+                let text = failure.print(&self.command);
+                self.output.err(text);
+                self.output.exit_code = 1;
+                Outcome::Done(self.output)
+            }
+        }
+    }
+
+    /// Prints what the server warned of since the last request.
+    fn warnings(&mut self) {
+        for warning in self.client.take_warnings() {
+            self.output.err(format!("Warning: {warning}\n"));
+        }
+    }
+
+    /// Sends a write and prints the server's warnings.
+    pub(crate) fn write(&mut self, action: &Action) -> Result<Option<Object>, Failure> {
+        let dry_run = match self.dry_run()? {
+            Some(DryRun::Server) => DryRun::Server,
+            _ => DryRun::None,
+        };
+        let result = self.client.write(action, dry_run);
+        self.warnings();
+        Ok(result?)
+    }
+
+    /// `None` without `--dry-run`; `Some(None)` for the client's.
+    pub(crate) fn dry_run(&self) -> Result<Option<DryRun>, Failure> {
+        match self.args.get("dry-run") {
+            None | Some("none") => Ok(None),
+            Some("client") => Ok(Some(DryRun::None)),
+            Some("server") => Ok(Some(DryRun::Server)),
+            Some(other) => Err(Failure::Text(format!(
+                "Invalid dry-run value ({other}). Must be \"none\", \"server\", or \"client\"."
+            ))),
+        }
+    }
+
+    /// ` (dry run)` or nothing, for messages.
+    fn dry_run_note(&self) -> Result<&'static str, Failure> {
+        Ok(match self.dry_run()? {
+            None => "",
+            Some(DryRun::None) => " (dry run)",
+            Some(DryRun::Server) => " (server dry run)",
+        })
+    }
+
+    pub(crate) fn output_options(&self) -> PrintOptions {
+        PrintOptions { no_headers: self.args.is_on("no-headers") }
+    }
+
+    /// Prints what was done to an object, or the object in the form of `-o`.
+    pub(crate) fn print(&mut self, object: &Object, done: &str) -> Result<(), Failure> {
+        let format = Format::parse(self.args.get("output"), self.args.get("template"))?;
+        let text = match format {
+            Format::Table { .. } => {
+                let name = display_name(object.kind(), object.name());
+                format!("{name} {done}{}\n", self.dry_run_note()?)
+            }
+            other => {
+                let objects = std::slice::from_ref(object);
+                output_format::print(&other, objects, true, &self.output_options())?
+            }
+        };
+        self.output.out(text);
+        Ok(())
+    }
+
+    /// `pod "web" deleted from default namespace`.
+    pub(crate) fn print_deleted(&mut self, object: &Object, forced: bool) -> Result<(), Failure> {
+        let kind = object.kind();
+        if self.args.get("output") == Some("name") {
+            self.output.out(format!("{}\n", display_name(kind, object.name())));
+            return Ok(());
+        }
+        let resource = match kind.group() {
+            "" => kind.name().to_lowercase(),
+            group => format!("{}.{group}", kind.name().to_lowercase()),
+        };
+        let place = match kind.namespaced() {
+            true => format!(" from {} namespace", object.namespace()),
+            false => String::new(),
+        };
+        let done = if forced { "force deleted" } else { "deleted" };
+        let note = self.dry_run_note()?;
+        self.output.out(format!("{resource} \"{}\" {done}{place}{note}\n", object.name()));
+        Ok(())
+    }
+
+    pub(crate) fn query(&self, lists: bool) -> Query<'_> {
+        Query {
+            namespace: &self.namespace,
+            all_namespaces: self.args.is_on("all-namespaces"),
+            selector: self.args.get("selector"),
+            field_selector: self.args.get("field-selector"),
+            all: self.args.is_on("all"),
+            lists,
+        }
+    }
+
+    pub(crate) fn find(
+        &self,
+        asked: &Asked,
+        lists: bool,
+    ) -> Result<(Vec<Object>, Vec<Failure>), Failure> {
+        resources::find(self.client.objects(), asked, &self.query(lists))
+    }
+}
+
+/// `pod/web-1`, `deployment.apps/shop`.
+pub(crate) fn display_name(kind: Kind, name: &str) -> String {
+    let lower = kind.name().to_lowercase();
+    match kind.group() {
+        "" => format!("{lower}/{name}"),
+        group => format!("{lower}.{group}/{name}"),
+    }
 }

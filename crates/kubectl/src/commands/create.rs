@@ -1,0 +1,131 @@
+//! `kubectl create -f`, `replace -f` and what their subcommands share.
+//!
+//! Upstream: `staging/src/k8s.io/kubectl/pkg/cmd/create/create.go`, `replace/replace.go`, v1.36.
+
+use api::{Action, Object, ObjectRef};
+
+use super::{Next, Session, files};
+use crate::args::{Flag, switch, value};
+use crate::failure::Failure;
+use crate::{DryRun, last_applied};
+
+pub(super) const FLAGS: &[Flag] = &[
+    value("filename").or('f'),
+    value("kustomize").or('k'),
+    switch("recursive").or('R'),
+    value("validate").optional("strict"),
+    value("output").or('o'),
+    value("dry-run").optional("unchanged"),
+    value("field-manager"),
+    value("selector").or('l'),
+    switch("save-config"),
+    switch("edit"),
+    switch("windows-line-endings"),
+    switch("show-managed-fields"),
+    switch("allow-missing-template-keys"),
+    value("template"),
+    value("raw"),
+];
+
+pub(super) const REPLACE_FLAGS: &[Flag] = &[
+    value("cascade").optional("background"),
+    switch("force"),
+    value("grace-period"),
+    value("timeout"),
+    switch("wait"),
+    value("subresource"),
+];
+
+pub(super) fn run(session: &mut Session<'_>) -> Result<Next, Failure> {
+    if !session.args.has("filename") {
+        return Err(no_files(session));
+    }
+    let words = session.args.positional.clone();
+    if !words.is_empty() {
+        return Err(Failure::Usage(format!("Unexpected args: [{}]", words.join(" "))));
+    }
+    let input = files::input(session)?;
+    let mut failures = vec![];
+    let mut n_tried = 0;
+    for item in &input.items {
+        n_tried += 1;
+        if let Err(failure) = create_one(session, item) {
+            failures.push(failure);
+        }
+    }
+    failures.extend(input.failures);
+    if n_tried == 0 && failures.is_empty() {
+        return Err(Failure::text("no objects passed to create"));
+    }
+    Failure::all(failures)?;
+    Ok(Next::Done)
+}
+
+fn create_one(session: &mut Session<'_>, item: &files::Item) -> Result<(), Failure> {
+    let mut read = item.object(session, "creating")?;
+    if session.args.is_on("save-config") {
+        last_applied::set(&mut read.object, &read.value);
+    }
+    let created = send(session, read.object).map_err(|it| it.when("creating", &read.source))?;
+    session.print(&created, "created")
+}
+
+/// Creates an object, unless the client only pretends to.
+pub(super) fn send(session: &mut Session<'_>, object: Object) -> Result<Object, Failure> {
+    if session.dry_run()? == Some(DryRun::None) {
+        return Ok(object);
+    }
+    let action = Action::Create { object: object.clone(), created: None, failed: None };
+    Ok(session.write(&action)?.unwrap_or(object))
+}
+
+/// The mistake of a command that needs files and has none.
+pub(super) fn no_files(session: &Session<'_>) -> Failure {
+    let words = &session.args.positional;
+    if words.is_empty() {
+        Failure::text("must specify one of -f and -k")
+    } else {
+        Failure::Usage(format!("Unexpected args: [{}]", words.join(" ")))
+    }
+}
+
+pub(super) fn replace(session: &mut Session<'_>) -> Result<Next, Failure> {
+    if !session.args.has("filename") {
+        return Err(Failure::text("must specify --filename to replace"));
+    }
+    let input = files::input(session)?;
+    let mut failures = vec![];
+    for item in &input.items {
+        if let Err(failure) = replace_one(session, item) {
+            failures.push(failure);
+        }
+    }
+    failures.extend(input.failures);
+    if input.items.is_empty() && failures.is_empty() {
+        return Err(Failure::text("no objects passed to replace"));
+    }
+    Failure::all(failures)?;
+    Ok(Next::Done)
+}
+
+fn replace_one(session: &mut Session<'_>, item: &files::Item) -> Result<(), Failure> {
+    let read = item.object(session, "replacing")?;
+    let key: ObjectRef = read.object.object_ref();
+    if session.args.is_on("force") {
+        let options = api::DeleteOptions { grace_period_seconds: Some(0), ..Default::default() };
+        match session.write(&Action::Delete { key, options }) {
+            Ok(_) => {}
+            Err(failure) if failure.is_not_found() => {}
+            Err(failure) => return Err(failure.when("replacing", &read.source)),
+        }
+        session.print_deleted(&read.object, true)?;
+        let object = send(session, read.object).map_err(|it| it.when("replacing", &read.source))?;
+        return session.print(&object, "replaced");
+    }
+    if session.dry_run()? == Some(DryRun::None) {
+        return session.print(&read.object, "replaced");
+    }
+    let result = session.write(&Action::Update(read.object.clone()));
+    let object = result.map_err(|it| it.when("replacing", &read.source))?;
+    session.print(&object.unwrap_or(read.object), "replaced")
+}

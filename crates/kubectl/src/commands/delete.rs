@@ -1,0 +1,137 @@
+//! `kubectl delete`.
+//!
+//! Upstream: `staging/src/k8s.io/kubectl/pkg/cmd/delete/delete.go`, v1.36.
+//! Differs from upstream: it returns at once also without `--wait=false`, because letting simulated
+//! time go on is the user's to decide.
+
+use api::{Action, DeleteOptions, Object, Propagation};
+
+use super::{Next, Session, files};
+use crate::DryRun;
+use crate::args::{Flag, switch, value};
+use crate::failure::Failure;
+use crate::resources;
+
+pub(super) const FLAGS: &[Flag] = &[
+    value("filename").or('f'),
+    value("kustomize").or('k'),
+    switch("recursive").or('R'),
+    value("selector").or('l'),
+    value("field-selector"),
+    switch("all"),
+    switch("all-namespaces").or('A'),
+    value("cascade").optional("background"),
+    switch("force"),
+    value("grace-period"),
+    switch("now"),
+    switch("wait"),
+    value("timeout"),
+    switch("ignore-not-found"),
+    switch("interactive").or('i'),
+    value("dry-run").optional("unchanged"),
+    value("output").or('o'),
+    value("raw"),
+];
+
+const IMMEDIATE: &str = "Warning: Immediate deletion does not wait for confirmation that the running \
+                         resource has been terminated. The resource may continue to run on the \
+                         cluster indefinitely.\n";
+
+pub(super) fn run(session: &mut Session<'_>) -> Result<Next, Failure> {
+    let options = options(session)?;
+    let words = session.args.positional.clone();
+    let from_files = session.args.has("filename");
+    let mut failures = vec![];
+    let objects = if from_files {
+        let input = files::input(session)?;
+        failures.extend(input.failures);
+        let mut objects = vec![];
+        for item in &input.items {
+            match item.object(session, "deleting") {
+                Ok(read) => objects.push(read.object),
+                Err(failure) => failures.push(failure),
+            }
+        }
+        objects
+    } else {
+        let asked = resources::resolve(&words, &session.query(false))?;
+        let (objects, missing) = session.find(&asked, false)?;
+        failures.extend(missing);
+        objects
+    };
+    if options.grace_period_seconds == Some(0)
+        && session.args.is_on("force")
+        && (!objects.is_empty() || failures.is_empty())
+    {
+        session.output.err(IMMEDIATE);
+    }
+    let mut n_found = 0;
+    for object in objects {
+        match delete_one(session, &object, &options) {
+            Ok(()) => n_found += 1,
+            Err(failure) => failures.push(failure),
+        }
+    }
+    let ignores = session.args.is_on("ignore-not-found")
+        || session.args.is_on("all")
+        || session.args.has("selector");
+    if ignores {
+        failures.retain(|it| !it.is_not_found());
+    }
+    if n_found == 0 && failures.is_empty() {
+        session.output.out("No resources found\n");
+    }
+    Failure::all(failures)?;
+    Ok(Next::Done)
+}
+
+fn options(session: &mut Session<'_>) -> Result<DeleteOptions, Failure> {
+    let propagation = match session.args.get("cascade") {
+        None | Some("background" | "true") => Propagation::Background,
+        Some("foreground") => Propagation::Foreground,
+        Some("orphan") => Propagation::Orphan,
+        Some("false") => {
+            session.output.err(
+                "warning: --cascade=false is deprecated (boolean value) and can be replaced with \
+                 --cascade=orphan.\n",
+            );
+            Propagation::Orphan
+        }
+        Some(other) => {
+            return Err(Failure::Text(format!(
+                "invalid cascade value ({other}). Must be \"background\", \"foreground\", or \"orphan\""
+            )));
+        }
+    };
+    let grace = session.args.int("grace-period").map_err(Failure::Flags)?.filter(|it| *it >= 0);
+    let force = session.args.is_on("force");
+    if session.args.is_on("now") && grace.is_some() {
+        return Err(Failure::text("--now and --grace-period cannot be specified together"));
+    }
+    if grace == Some(0) && !force {
+        // Without --force a grace period of nothing is one second.
+        return Ok(DeleteOptions {
+            grace_period_seconds: Some(1),
+            propagation: Some(propagation),
+            uid: None,
+        });
+    }
+    let grace = if session.args.is_on("now") { Some(1) } else { grace };
+    let grace = if force && grace.is_none() { Some(0) } else { grace };
+    Ok(DeleteOptions { grace_period_seconds: grace, propagation: Some(propagation), uid: None })
+}
+
+fn delete_one(
+    session: &mut Session<'_>,
+    object: &Object,
+    options: &DeleteOptions,
+) -> Result<(), Failure> {
+    if session.dry_run()? != Some(DryRun::None) {
+        let action = Action::Delete { key: object.object_ref(), options: options.clone() };
+        session.write(&action)?;
+    } else if session.client.objects().get(&object.object_ref()).is_none() {
+        return Err(api::ApiError::not_found(&object.object_ref()).into());
+    }
+    let forced = session.args.is_on("force") && options.grace_period_seconds == Some(0);
+    session.print_deleted(object, forced)
+}

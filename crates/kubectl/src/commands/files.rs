@@ -1,0 +1,159 @@
+//! `-f`: the documents of files and of the standard input.
+//!
+//! Upstream: `staging/src/k8s.io/cli-runtime/pkg/resource/visitor.go`, v1.36.
+
+use api::yaml::{self, Body, Document, Refusal};
+use api::{Kind, Object};
+
+use super::Session;
+use crate::failure::Failure;
+use crate::resources::Asked;
+
+/// A document that a command is given, with what kubectl calls its source.
+#[derive(Clone, Debug)]
+pub(super) struct Item {
+    pub(super) source: String,
+    pub(super) document: Document,
+}
+
+/// The documents that can be tried, and what ended the reading early.
+pub(super) struct Input {
+    pub(super) items: Vec<Item>,
+    pub(super) failures: Vec<Failure>,
+}
+
+/// An object that was read, the namespace filled in.
+#[derive(Clone, Debug)]
+pub(super) struct Read {
+    pub(super) source: String,
+    pub(super) object: Object,
+    /// As written, for `last-applied-configuration`.
+    pub(super) value: serde_json::Value,
+}
+
+/// Reads all files of the command line.
+pub(super) fn input(session: &Session<'_>) -> Result<Input, Failure> {
+    let mut items = vec![];
+    let mut failures = vec![];
+    for name in session.args.list("filename") {
+        let Some(text) = session.client.file(&name) else {
+            return Err(Failure::Text(format!("the path {name:?} does not exist")));
+        };
+        let source = if name == "-" { "STDIN".to_owned() } else { name };
+        let reading = yaml::read(&text);
+        for document in reading.documents {
+            let stops = matches!(document.refusal, Some(Refusal::Validation(_)));
+            items.push(Item { source: source.clone(), document });
+            if stops {
+                return Ok(Input { items, failures });
+            }
+        }
+        if let Some(stop) = reading.stop {
+            failures.push(Failure::Text(format!("error parsing {source}: {}", stop.message)));
+            break;
+        }
+    }
+    Ok(Input { items, failures })
+}
+
+impl Item {
+    /// The object, or why kubectl or the server refuses the document. `verb` is `creating`.
+    pub(super) fn object(&self, session: &Session<'_>, verb: &str) -> Result<Read, Failure> {
+        let document = &self.document;
+        let lenient = matches!(session.args.get("validate"), Some("false" | "ignore" | "warn"));
+        let object = match &document.refusal {
+            None => document.object(),
+            Some(Refusal::BadRequest(_)) if lenient => document.lenient_object(),
+            Some(refusal) => return Err(self.refusal(refusal, verb)),
+        };
+        let object = object.cloned().or_else(|| match &document.body {
+            Body::Object(object) => Some(object.clone()),
+            _ => None,
+        });
+        let Some(mut object) = object else {
+            return Err(match &document.refusal {
+                Some(refusal) => self.refusal(refusal, verb),
+                None => Failure::text("invalid object"),
+            });
+        };
+        self.namespace(session, &mut object)?;
+        let mut value = document.value();
+        if object.kind().namespaced() {
+            value["metadata"]["namespace"] = object.namespace().into();
+        }
+        Ok(Read { source: self.source.clone(), object, value })
+    }
+
+    fn refusal(&self, refusal: &Refusal, verb: &str) -> Failure {
+        let source = api::fields::quote(&self.source);
+        match refusal {
+            Refusal::Validation(missing) => {
+                let what = match &missing[..] {
+                    [one] => one.clone(),
+                    many => format!("[{}]", many.join(", ")),
+                };
+                Failure::Text(format!(
+                    "error validating {source}: error validating data: {what}; if you choose to \
+                     ignore these errors, turn validation off with --validate=false"
+                ))
+            }
+            Refusal::Decode(text) => Failure::Text(format!("unable to decode {source}: {text}")),
+            Refusal::NoMatch { kind, api_version } => Failure::Text(format!(
+                "resource mapping not found for name: {:?} namespace: {:?} from {source}: no matches \
+                 for kind {kind:?} in version {api_version:?}\nensure CRDs are installed first",
+                self.document.name, self.document.namespace
+            )),
+            Refusal::BadRequest(text) => {
+                let error = api::ApiError::new(api::ApiReason::BadRequest, text.clone());
+                Failure::from(error).when(verb, &self.source)
+            }
+        }
+    }
+
+    /// Fills in the namespace of the command line, or checks that it is the object's.
+    fn namespace(&self, session: &Session<'_>, object: &mut Object) -> Result<(), Failure> {
+        if !object.kind().namespaced() {
+            return Ok(());
+        }
+        let own = object.namespace().to_owned();
+        if own.is_empty() {
+            object.meta_mut().namespace = Some(session.namespace.clone());
+        } else if session.args.has("namespace") && own != session.namespace {
+            return Err(Failure::Text(format!(
+                "the namespace from the provided object {own:?} does not match the namespace {:?}. You \
+                 must pass '--namespace={own}' to perform this operation.",
+                session.namespace
+            )));
+        }
+        Ok(())
+    }
+}
+
+/// The objects that files name, for commands that look them up.
+pub(super) fn named(session: &Session<'_>) -> Result<Asked, Failure> {
+    let input = input(session)?;
+    if let Some(failure) = input.failures.into_iter().next() {
+        return Err(failure);
+    }
+    let mut names = vec![];
+    for item in &input.items {
+        let read = item.object(session, "reading")?;
+        names.push((read.object.kind(), read.object.name().to_owned()));
+    }
+    Ok(Asked::Names(names))
+}
+
+/// The namespace of an object as messages show it; nothing for kinds without one.
+pub(super) fn namespace_of(object: &Object) -> Option<&str> {
+    object.kind().namespaced().then(|| object.namespace())
+}
+
+/// Whether a pod is owned by a controller of a kind.
+pub(super) fn is_owned_by(object: &Object, kind: Kind) -> bool {
+    object.controller().is_some_and(|it| it.kind == kind.name())
+}
+
+/// A typed object out of an [`Object`], for commands that build one.
+pub(super) fn wrap<T: api::Resource>(value: T) -> Object {
+    value.into_object()
+}

@@ -1,0 +1,146 @@
+//! `kubectl get`.
+//!
+//! Upstream: `staging/src/k8s.io/kubectl/pkg/cmd/get/get.go`, v1.36.
+
+use api::{Kind, Object};
+
+use super::{Next, Session};
+use crate::args::{Flag, switch, value};
+use crate::failure::Failure;
+use crate::output_format::{self, Format};
+use crate::resources::{self, Asked};
+use crate::sorter;
+use crate::table::{Options, Table};
+
+pub(super) const FLAGS: &[Flag] = &[
+    value("output").or('o'),
+    switch("all-namespaces").or('A'),
+    value("selector").or('l'),
+    value("field-selector"),
+    value("filename").or('f'),
+    switch("recursive").or('R'),
+    switch("show-labels"),
+    switch("show-kind"),
+    switch("show-managed-fields"),
+    value("label-columns").or('L'),
+    value("sort-by"),
+    switch("no-headers"),
+    switch("watch").or('w'),
+    switch("watch-only"),
+    switch("output-watch-events"),
+    switch("ignore-not-found"),
+    value("chunk-size"),
+    value("template"),
+    switch("allow-missing-template-keys"),
+    value("subresource"),
+    switch("server-print"),
+    value("raw"),
+    value("kustomize").or('k'),
+];
+
+pub(super) fn run(session: &mut Session<'_>) -> Result<Next, Failure> {
+    let args = session.args.positional.clone();
+    if args.is_empty() && !session.args.has("filename") {
+        return Err(Failure::Raw(format!(
+            "You must specify the type of resource to get. Use \"kubectl api-resources\" for a \
+             complete list of supported resources.\n\nerror: Required resource not specified.\nUse \
+             \"kubectl explain <resource>\" for a detailed description of that resource (e.g. kubectl \
+             explain pods).\nSee '{} -h' for help and examples\n",
+            session.command
+        )));
+    }
+    let format = Format::parse(session.args.get("output"), session.args.get("template"))?;
+    let asked = if session.args.has("filename") {
+        super::files::named(session)?
+    } else {
+        resources::resolve(&args, &session.query(true))?
+    };
+    let (mut objects, mut failures) = session.find(&asked, true)?;
+    if session.args.is_on("ignore-not-found") {
+        failures.retain(|it| !it.is_not_found());
+    }
+    match format {
+        Format::Table { wide } => {
+            let sort_by = session.args.get("sort-by").map(str::to_owned);
+            tables(session, &asked, objects, sort_by.as_deref(), wide, failures)?;
+        }
+        other => {
+            if let Some(path) = session.args.get("sort-by") {
+                sorter::sort(&mut objects, path)?;
+            }
+            let single = matches!(&asked, Asked::Names(names) if names.len() == 1);
+            if !(single && objects.is_empty()) {
+                let text =
+                    output_format::print(&other, &objects, single, &session.output_options())?;
+                session.output.out(text);
+            }
+            Failure::all(failures)?;
+        }
+    }
+    Ok(Next::Done)
+}
+
+/// Prints a table for each kind.
+fn tables(
+    session: &mut Session<'_>,
+    asked: &Asked,
+    objects: Vec<Object>,
+    sort_by: Option<&str>,
+    wide: bool,
+    failures: Vec<Failure>,
+) -> Result<(), Failure> {
+    let kinds = kinds(asked);
+    let mut with_objects: Vec<Kind> = vec![];
+    for it in &objects {
+        if !with_objects.contains(&it.kind()) {
+            with_objects.push(it.kind());
+        }
+    }
+    let options = Options {
+        wide,
+        no_headers: session.args.is_on("no-headers"),
+        with_namespace: session.args.is_on("all-namespaces"),
+        with_kind: session.args.is_on("show-kind")
+            || with_objects.len() > 1
+            || kinds.len() > 1 && with_objects.len() > 1,
+        show_labels: session.args.is_on("show-labels"),
+        label_columns: session.args.list("label-columns"),
+    };
+    let now = session.client.now();
+    let mut texts: Vec<String> = vec![];
+    let mut sorted = objects;
+    let mut sortable = true;
+    if let Some(path) = sort_by {
+        sortable = sorter::sort_table(&mut sorted, path)?;
+    }
+    if sortable {
+        for kind in runs_of_kinds(&sorted) {
+            texts.push(Table::of(kind[0].kind(), kind).print(&options, now));
+        }
+    }
+    let separator = if options.no_headers { "" } else { "\n" };
+    let text = texts.join(separator);
+    if text.is_empty() && failures.is_empty() && !session.args.is_on("ignore-not-found") {
+        let namespaced =
+            !session.args.is_on("all-namespaces") && with_objects.iter().all(|it| it.namespaced());
+        session.output.err(if namespaced {
+            format!("No resources found in {} namespace.\n", session.namespace)
+        } else {
+            "No resources found\n".to_owned()
+        });
+    }
+    session.output.out(text);
+    Failure::all(failures)
+}
+
+/// Adjacent objects of the same kind.
+fn runs_of_kinds(objects: &[Object]) -> Vec<&[Object]> {
+    objects.chunk_by(|a, b| a.kind() == b.kind()).collect()
+}
+
+fn kinds(asked: &Asked) -> Vec<Kind> {
+    match asked {
+        Asked::Kinds(kinds) => kinds.clone(),
+        Asked::Names(names) => names.iter().map(|it| it.0).collect(),
+    }
+}

@@ -1,0 +1,250 @@
+//! `kubectl label` and `kubectl annotate`.
+//!
+//! Upstream: `staging/src/k8s.io/kubectl/pkg/cmd/label/label.go`, `annotate/annotate.go`, v1.36.
+
+use std::collections::BTreeMap;
+
+use api::{Action, Object, Patch};
+use serde_json::{Value, json};
+
+use super::{Next, Session, files};
+use crate::args::{Flag, switch, value};
+use crate::failure::Failure;
+use crate::{DryRun, names, resources};
+
+pub(super) const FLAGS: &[Flag] = &[
+    switch("overwrite"),
+    switch("all"),
+    switch("all-namespaces").or('A'),
+    value("selector").or('l'),
+    value("field-selector"),
+    value("filename").or('f'),
+    value("kustomize").or('k'),
+    switch("recursive").or('R'),
+    switch("list"),
+    switch("local"),
+    value("resource-version"),
+    value("dry-run").optional("unchanged"),
+    value("output").or('o'),
+    value("field-manager"),
+];
+
+/// What is to be set and what removed.
+struct Changes {
+    set: BTreeMap<String, String>,
+    remove: Vec<String>,
+}
+
+pub(super) fn label(session: &mut Session<'_>) -> Result<Next, Failure> {
+    let words = session.args.positional.clone();
+    let (resources, pairs) = split(&words, "label").map_err(Failure::Text)?;
+    let changes = parse_labels(pairs).map_err(Failure::Text)?;
+    let list = session.args.is_on("list");
+    check(
+        session,
+        resources,
+        "one or more resources must be specified as <resource> <name> or <resource>/<name>",
+    )?;
+    if changes.set.is_empty() && changes.remove.is_empty() && !list {
+        return Err(Failure::text("at least one label update is required"));
+    }
+    each(session, resources, &mut |session, object, one| {
+        if list {
+            return list_pairs(session, object, object.meta().labels.as_ref(), "labels", one);
+        }
+        let labels = object.meta().labels.clone().unwrap_or_default();
+        for key in &changes.remove {
+            if !labels.contains_key(key) {
+                session.output.out(format!("label {} not found.\n", api::fields::quote(key)));
+            }
+        }
+        if !session.args.is_on("overwrite") {
+            let clashes = changes.set.iter().filter_map(|(key, value)| {
+                let current = labels.get(key).filter(|it| *it != value)?;
+                Some(Failure::Text(format!(
+                    "'{key}' already has a value ({current}), and --overwrite is false"
+                )))
+            });
+            Failure::all(clashes.collect())?;
+        }
+        let added: Vec<&String> = changes
+            .set
+            .iter()
+            .filter(|(key, value)| labels.get(*key) != Some(value))
+            .map(|it| it.0)
+            .collect();
+        let removed: Vec<&String> =
+            changes.remove.iter().filter(|it| labels.contains_key(*it)).collect();
+        let done = match (added.is_empty(), removed.is_empty()) {
+            (true, true) => "not labeled",
+            (false, false) => "modified",
+            (false, true) => "labeled",
+            (true, false) => "unlabeled",
+        };
+        let mut result = object.clone();
+        if (!added.is_empty() || !removed.is_empty()) && session.dry_run()? != Some(DryRun::None) {
+            result = send(session, object, "labels", &changes)?;
+        }
+        session.print(&result, done)
+    })
+}
+
+pub(super) fn annotate(session: &mut Session<'_>) -> Result<Next, Failure> {
+    let words = session.args.positional.clone();
+    let (resources, pairs) = split(&words, "annotation").map_err(Failure::Text)?;
+    let list = session.args.is_on("list");
+    check(
+        session,
+        resources,
+        "one or more resources must be specified as <resource> <name> or <resource>/<name>",
+    )?;
+    if pairs.is_empty() && !list {
+        return Err(Failure::text("at least one annotation update is required"));
+    }
+    let changes = parse_pairs(pairs).map_err(Failure::Text)?;
+    each(session, resources, &mut |session, object, one| {
+        let annotations = object.meta().annotations.clone().unwrap_or_default();
+        if list {
+            return list_pairs(session, object, Some(&annotations), "annotations", one);
+        }
+        if !session.args.is_on("overwrite") {
+            let clashes: Vec<String> = changes
+                .set
+                .iter()
+                .filter(|it| it.0 != "kubernetes.io/change-cause")
+                .filter_map(|(key, value)| {
+                    let current = annotations.get(key).filter(|it| *it != value)?;
+                    Some(format!("'{key}' already has a value ({current})"))
+                })
+                .collect();
+            if !clashes.is_empty() {
+                return Err(Failure::Text(format!(
+                    "--overwrite is false but found the following declared annotation(s): {}",
+                    clashes.join("; ")
+                )));
+            }
+        }
+        let mut result = object.clone();
+        if session.dry_run()? != Some(DryRun::None) {
+            result = send(session, object, "annotations", &changes)?;
+        }
+        session.print(&result, "annotated")
+    })
+}
+
+fn check(session: &Session<'_>, resources: &[String], message: &str) -> Result<(), Failure> {
+    if session.args.is_on("all") && session.args.has("selector") {
+        return Err(Failure::text("cannot set --all and --selector at the same time"));
+    }
+    if resources.is_empty() && !session.args.has("filename") {
+        return Err(Failure::text(message));
+    }
+    Ok(())
+}
+
+/// Does something to each object that the command names.
+fn each(
+    session: &mut Session<'_>,
+    words: &[String],
+    act: &mut dyn FnMut(&mut Session<'_>, &Object, bool) -> Result<(), Failure>,
+) -> Result<Next, Failure> {
+    let asked = match session.args.has("filename") {
+        true => files::named(session)?,
+        false => resources::resolve(words, &session.query(false))?,
+    };
+    let (objects, mut failures) = session.find(&asked, false)?;
+    let one = matches!(&asked, resources::Asked::Names(names) if names.len() == 1);
+    for object in &objects {
+        if let Err(failure) = act(session, object, one) {
+            failures.push(failure);
+        }
+    }
+    Failure::all(failures)?;
+    Ok(Next::Done)
+}
+
+fn send(
+    session: &mut Session<'_>,
+    object: &Object,
+    field: &str,
+    changes: &Changes,
+) -> Result<Object, Failure> {
+    let mut pairs: serde_json::Map<String, Value> =
+        changes.set.iter().map(|(key, value)| (key.clone(), json!(value))).collect();
+    pairs.extend(changes.remove.iter().map(|it| (it.clone(), Value::Null)));
+    let patch = Patch::Merge(json!({"metadata": {field: pairs}}));
+    let action = Action::Patch { key: object.object_ref(), subresource: "", patch };
+    Ok(session.write(&action)?.unwrap_or_else(|| object.clone()))
+}
+
+fn list_pairs(
+    session: &mut Session<'_>,
+    object: &Object,
+    pairs: Option<&BTreeMap<String, String>>,
+    what: &str,
+    one: bool,
+) -> Result<(), Failure> {
+    let indent = if one { "" } else { " " };
+    if !one {
+        let (kind, group, name) = (object.kind(), object.kind().group(), object.name());
+        session.output.out(format!("Listing {what} for {kind}.{group}/{name}:\n"));
+    }
+    for (key, value) in pairs.into_iter().flatten() {
+        session.output.out(format!("{indent}{key}={value}\n"));
+    }
+    Ok(())
+}
+
+/// Parts the arguments into resources and pairs. Upstream: `GetResourcesAndPairs`.
+pub(super) fn split<'a>(
+    words: &'a [String],
+    what: &str,
+) -> Result<(&'a [String], &'a [String]), String> {
+    let is_pair = |it: &String| {
+        (it.contains('=') && !it.starts_with('=')) || (it.ends_with('-') && it != "-")
+    };
+    let at = words.iter().position(is_pair).unwrap_or(words.len());
+    let (resources, pairs) = words.split_at(at);
+    match pairs.iter().find(|it| !is_pair(it)) {
+        Some(word) => Err(format!("all resources must be specified before {what} changes: {word}")),
+        None => Ok((resources, pairs)),
+    }
+}
+
+fn parse_labels(pairs: &[String]) -> Result<Changes, String> {
+    let mut changes = Changes { set: BTreeMap::new(), remove: vec![] };
+    for pair in pairs {
+        if let Some((key, value)) = pair.split_once('=') {
+            if value.contains('=') {
+                return Err(format!("invalid label spec: {pair}"));
+            }
+            let problems = names::label_value(value);
+            if !problems.is_empty() {
+                return Err(format!("invalid label value: {pair:?}: {}", problems.join(";")));
+            }
+            changes.set.insert(key.to_owned(), value.to_owned());
+        } else {
+            changes.remove.push(pair.trim_end_matches('-').to_owned());
+        }
+    }
+    if changes.remove.iter().any(|it| changes.set.contains_key(it)) {
+        return Err("can not both modify and remove a label in the same command".to_owned());
+    }
+    Ok(changes)
+}
+
+fn parse_pairs(pairs: &[String]) -> Result<Changes, String> {
+    let mut changes = Changes { set: BTreeMap::new(), remove: vec![] };
+    for pair in pairs {
+        match pair.split_once('=') {
+            Some((key, value)) => {
+                changes.set.insert(key.to_owned(), value.to_owned());
+            }
+            None => changes.remove.push(pair.strip_suffix('-').unwrap_or(pair).to_owned()),
+        }
+    }
+    match changes.remove.iter().any(|it| changes.set.contains_key(it)) {
+        true => Err("can not both modify and remove an annotation in the same command".to_owned()),
+        false => Ok(changes),
+    }
+}

@@ -1,0 +1,79 @@
+//! `kubectl scale`.
+//!
+//! Upstream: `staging/src/k8s.io/kubectl/pkg/cmd/scale/scale.go`, v1.36.
+
+use api::{Action, ApiError, ApiReason, Kind, Object, Patch, wire};
+use serde_json::json;
+
+use super::{Next, Session, files};
+use crate::args::{Flag, switch, value};
+use crate::failure::Failure;
+use crate::{DryRun, resources};
+
+pub(super) const FLAGS: &[Flag] = &[
+    value("replicas"),
+    value("current-replicas"),
+    value("resource-version"),
+    switch("all"),
+    value("selector").or('l'),
+    value("filename").or('f'),
+    value("kustomize").or('k'),
+    switch("recursive").or('R'),
+    value("timeout"),
+    value("dry-run").optional("unchanged"),
+    value("output").or('o'),
+];
+
+pub(super) fn run(session: &mut Session<'_>) -> Result<Next, Failure> {
+    if !session.args.has("replicas") {
+        return Err(Failure::text("required flag(s) \"replicas\" not set"));
+    }
+    let replicas = session.args.int("replicas").map_err(Failure::Flags)?.unwrap_or_default();
+    if replicas < 0 {
+        return Err(Failure::text(
+            "The --replicas=COUNT flag is required, and COUNT must be greater than or equal to 0",
+        ));
+    }
+    let expected =
+        session.args.int("current-replicas").map_err(Failure::Flags)?.filter(|it| *it >= 0);
+    let words = session.args.positional.clone();
+    let asked = match session.args.has("filename") {
+        true => files::named(session)?,
+        false => resources::resolve(&words, &session.query(false))?,
+    };
+    let (objects, mut failures) = session.find(&asked, false)?;
+    if objects.is_empty() && failures.is_empty() {
+        return Err(Failure::text("no objects passed to scale"));
+    }
+    for object in &objects {
+        if let Err(failure) = scale_one(session, object, replicas, expected) {
+            failures.push(failure);
+        }
+    }
+    Failure::all(failures)?;
+    Ok(Next::Done)
+}
+
+fn scale_one(
+    session: &mut Session<'_>,
+    object: &Object,
+    replicas: i64,
+    expected: Option<i64>,
+) -> Result<(), Failure> {
+    if !matches!(object.kind(), Kind::Deployment | Kind::ReplicaSet | Kind::StatefulSet) {
+        let message = "the server could not find the requested resource";
+        return Err(ApiError::new(ApiReason::NotFound, message).into());
+    }
+    let current = wire::to_value(object).pointer("/spec/replicas").and_then(|it| it.as_i64());
+    if let (Some(expected), Some(current)) = (expected, current)
+        && expected != current
+    {
+        return Err(Failure::Text(format!("Expected replicas to be {expected}, was {current}")));
+    }
+    if session.dry_run()? != Some(DryRun::None) {
+        let patch = Patch::Merge(json!({"spec": {"replicas": replicas}}));
+        let action = Action::Patch { key: object.object_ref(), subresource: "scale", patch };
+        session.write(&action)?;
+    }
+    session.print(object, "scaled")
+}

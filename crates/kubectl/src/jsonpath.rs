@@ -1,0 +1,499 @@
+//! JSONPath templates: `{.items[*].metadata.name}`, `{range .items[*]}{.a}{"\n"}{end}`.
+//!
+//! Upstream: `staging/src/k8s.io/client-go/util/jsonpath`, v1.36.
+
+use serde_json::Value;
+
+use crate::failure::Failure;
+
+/// A parsed template.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Template {
+    parts: Vec<Part>,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+enum Part {
+    Text(String),
+    Path(Vec<Step>),
+    Range(Vec<Step>, Vec<Part>),
+}
+
+#[derive(Clone, Debug, PartialEq)]
+enum Step {
+    Root,
+    Field(String),
+    Index(i64),
+    Slice(Option<i64>, Option<i64>, Option<i64>),
+    Wildcard,
+    Recursive,
+    Filter(Operand, String, Operand),
+    Union(Vec<Step>),
+}
+
+#[derive(Clone, Debug, PartialEq)]
+enum Operand {
+    Path(Vec<Step>),
+    Value(Value),
+    /// The right side of a filter that only asks whether the path exists.
+    Nothing,
+}
+
+/// `.a`, `a` and `{.a}` as `{.a}`. Upstream: `RelaxedJSONPathExpression`.
+pub(crate) fn relaxed(path: &str) -> Result<String, Failure> {
+    let inner = path.strip_prefix('{').map_or(path, |it| it.strip_suffix('}').unwrap_or(it));
+    if inner.is_empty() {
+        return Ok(String::new());
+    }
+    if path.starts_with('{') != path.ends_with('}') || inner.contains(['{', '}']) {
+        let text = format!(
+            "unexpected path string, expected a 'name1.name2' or '.name1.name2' or '{{name1.name2}}' \
+             or '{{.name1.name2}}'"
+        );
+        return Err(Failure::Text(text));
+    }
+    let inner = inner.strip_prefix('.').unwrap_or(inner);
+    Ok(format!("{{.{inner}}}"))
+}
+
+impl Template {
+    /// Reads a template. The error is upstream's sentence.
+    pub(crate) fn parse(text: &str) -> Result<Self, String> {
+        let fail = |why: &str| format!("error parsing jsonpath {text}, {why}");
+        let mut stack: Vec<(Vec<Step>, Vec<Part>)> = vec![];
+        let mut parts = vec![];
+        let mut rest = text;
+        while !rest.is_empty() {
+            let Some(at) = rest.find('{') else {
+                parts.push(Part::Text(rest.to_owned()));
+                break;
+            };
+            if at > 0 {
+                parts.push(Part::Text(rest[..at].to_owned()));
+            }
+            let body = &rest[at + 1..];
+            let end = closing(body).ok_or_else(|| fail("unclosed action"))?;
+            let action = body[..end].trim();
+            rest = &body[end + 1..];
+            if action == "end" {
+                let (path, before) =
+                    stack.pop().ok_or_else(|| fail("not in range, nothing to end"))?;
+                let inner = std::mem::replace(&mut parts, before);
+                parts.push(Part::Range(path, inner));
+            } else if let Some(path) = action.strip_prefix("range ") {
+                let path = parse_path(path.trim()).map_err(|it| fail(&it))?;
+                stack.push((path, std::mem::take(&mut parts)));
+            } else {
+                parse_action(action, &mut parts).map_err(|it| fail(&it))?;
+            }
+        }
+        match stack.is_empty() {
+            true => Ok(Self { parts }),
+            false => Err(fail("unclosed range")),
+        }
+    }
+
+    /// The text that the template makes of a value.
+    pub(crate) fn print(&self, value: &Value) -> String {
+        let mut out = String::new();
+        print_parts(&self.parts, value, value, &mut out);
+        out
+    }
+
+    /// The values that the first path finds.
+    pub(crate) fn find(&self, value: &Value) -> Vec<Value> {
+        let path = self.parts.iter().find_map(|it| match it {
+            Part::Path(path) => Some(path),
+            _ => None,
+        });
+        path.map(|it| walk(it, value, value)).unwrap_or_default()
+    }
+
+    /// Whether the template is one path that asks for single values only.
+    pub(crate) fn all_values(&self, value: &Value) -> Vec<Value> {
+        let paths = self.parts.iter().filter_map(|it| match it {
+            Part::Path(path) => Some(walk(path, value, value)),
+            _ => None,
+        });
+        paths.flatten().collect()
+    }
+}
+
+/// The end of an action: the brace outside of quotes.
+fn closing(body: &str) -> Option<usize> {
+    let mut quote = None;
+    let mut escaped = false;
+    for (at, c) in body.char_indices() {
+        match (quote, c) {
+            _ if escaped => escaped = false,
+            (Some(_), '\\') => escaped = true,
+            (Some(q), c) if q == c => quote = None,
+            (None, '"' | '\'') => quote = Some(c),
+            (None, '}') => return Some(at),
+            _ => {}
+        }
+    }
+    None
+}
+
+/// An action may hold several expressions: `{.a .b}`, `{.a}`, `{"\n"}`.
+fn parse_action(action: &str, parts: &mut Vec<Part>) -> Result<(), String> {
+    let mut rest = action.trim();
+    while !rest.is_empty() {
+        if let Some(quote) = rest.chars().next().filter(|it| matches!(it, '"' | '\'')) {
+            let (text, after) = quoted(rest, quote)?;
+            parts.push(Part::Text(text));
+            rest = after.trim_start();
+        } else {
+            let end = path_end(rest);
+            parts.push(Part::Path(parse_path(&rest[..end])?));
+            rest = rest[end..].trim_start();
+        }
+    }
+    Ok(())
+}
+
+/// Where a path ends: at a blank outside of brackets and quotes.
+fn path_end(text: &str) -> usize {
+    let (mut depth, mut quote) = (0_i32, None);
+    for (at, c) in text.char_indices() {
+        match (quote, c) {
+            (Some(q), c) if q == c => quote = None,
+            (Some(_), _) => {}
+            (None, '"' | '\'') if depth > 0 => quote = Some(c),
+            (None, '[' | '(') => depth += 1,
+            (None, ']' | ')') => depth -= 1,
+            (None, ' ') if depth == 0 => return at,
+            _ => {}
+        }
+    }
+    text.len()
+}
+
+/// A quoted text with Go's escapes, and what follows it.
+fn quoted(text: &str, quote: char) -> Result<(String, &str), String> {
+    let mut out = String::new();
+    let mut chars = text.char_indices().skip(1);
+    while let Some((at, c)) = chars.next() {
+        match c {
+            c if c == quote => return Ok((out, &text[at + c.len_utf8()..])),
+            '\\' => match chars.next().map(|it| it.1) {
+                Some('n') => out.push('\n'),
+                Some('t') => out.push('\t'),
+                Some('r') => out.push('\r'),
+                Some(c) => out.push(c),
+                None => break,
+            },
+            c => out.push(c),
+        }
+    }
+    Err("unterminated quoted string".to_owned())
+}
+
+fn parse_path(text: &str) -> Result<Vec<Step>, String> {
+    let mut steps = vec![];
+    let mut rest = text.strip_prefix('@').unwrap_or(text);
+    if let Some(after) = rest.strip_prefix('$') {
+        steps.push(Step::Root);
+        rest = after;
+    }
+    while !rest.is_empty() {
+        if let Some(after) = rest.strip_prefix("..") {
+            steps.push(Step::Recursive);
+            // `..name` is recursion and then a field.
+            let end = field_end(after);
+            if end > 0 {
+                steps.push(field(&after[..end]));
+            }
+            rest = &after[end..];
+        } else if let Some(after) = rest.strip_prefix('.') {
+            let end = field_end(after);
+            if end > 0 {
+                steps.push(field(&after[..end]));
+            }
+            rest = &after[end..];
+        } else if let Some(after) = rest.strip_prefix('[') {
+            let end = bracket_end(after).ok_or("unterminated array")?;
+            steps.push(bracket(after[..end].trim())?);
+            rest = &after[end + 1..];
+        } else {
+            let end = field_end(rest);
+            if end == 0 {
+                return Err(format!("unrecognized character in action: {:?}", rest.chars().next()));
+            }
+            if steps.is_empty() {
+                return Err(format!("unrecognized identifier {}", &rest[..end]));
+            }
+            steps.push(field(&rest[..end]));
+            rest = &rest[end..];
+        }
+    }
+    Ok(steps)
+}
+
+fn field(name: &str) -> Step {
+    if name == "*" { Step::Wildcard } else { Step::Field(name.replace('\\', "")) }
+}
+
+/// Where a field name ends; `\.` is part of it.
+fn field_end(text: &str) -> usize {
+    let mut escaped = false;
+    for (at, c) in text.char_indices() {
+        match c {
+            _ if escaped => escaped = false,
+            '\\' => escaped = true,
+            '.' | '[' | ']' | '(' | ')' | ' ' => return at,
+            _ => {}
+        }
+    }
+    text.len()
+}
+
+fn bracket_end(text: &str) -> Option<usize> {
+    let (mut depth, mut quote) = (0, None);
+    for (at, c) in text.char_indices() {
+        match (quote, c) {
+            (Some(q), c) if q == c => quote = None,
+            (Some(_), _) => {}
+            (None, '"' | '\'') => quote = Some(c),
+            (None, '[' | '(') => depth += 1,
+            (None, ']') if depth == 0 => return Some(at),
+            (None, ']' | ')') => depth -= 1,
+            _ => {}
+        }
+    }
+    None
+}
+
+fn bracket(inside: &str) -> Result<Step, String> {
+    if let Some(filter) = inside.strip_prefix("?(") {
+        let filter = filter.strip_suffix(')').ok_or("unterminated filter")?;
+        return parse_filter(filter);
+    }
+    if inside == "*" {
+        return Ok(Step::Wildcard);
+    }
+    let parts = split_outside(inside, ',');
+    if parts.len() > 1 {
+        let steps = parts.iter().map(|it| bracket(it.trim())).collect::<Result<Vec<_>, _>>()?;
+        return Ok(Step::Union(steps));
+    }
+    if let Some(quote) = inside.chars().next().filter(|it| matches!(it, '"' | '\'')) {
+        return quoted(inside, quote).map(|it| Step::Field(it.0));
+    }
+    if inside.contains(':') {
+        let bounds = inside
+            .split(':')
+            .map(|it| if it.is_empty() { Ok(None) } else { number(it).map(Some) })
+            .collect::<Result<Vec<_>, _>>()?;
+        let at = |n: usize| bounds.get(n).copied().flatten();
+        return Ok(Step::Slice(at(0), at(1), at(2)));
+    }
+    number(inside).map(Step::Index)
+}
+
+fn number(text: &str) -> Result<i64, String> {
+    text.trim().parse().map_err(|_| format!("invalid array index {text}"))
+}
+
+fn split_outside(text: &str, separator: char) -> Vec<&str> {
+    let mut quote = None;
+    let mut parts = vec![];
+    let mut start = 0;
+    for (at, c) in text.char_indices() {
+        match (quote, c) {
+            (Some(q), c) if q == c => quote = None,
+            (None, '"' | '\'') => quote = Some(c),
+            (None, c) if c == separator => {
+                parts.push(&text[start..at]);
+                start = at + c.len_utf8();
+            }
+            _ => {}
+        }
+    }
+    parts.push(&text[start..]);
+    parts
+}
+
+fn parse_filter(text: &str) -> Result<Step, String> {
+    let mut quote = None;
+    for (at, c) in text.char_indices() {
+        match (quote, c) {
+            (Some(q), c) if q == c => quote = None,
+            (None, '"' | '\'') => quote = Some(c),
+            (None, '=' | '!' | '<' | '>') => {
+                let operators = ["==", "!=", "<=", ">=", "<", ">"];
+                let operator = operators.into_iter().find(|it| text[at..].starts_with(it));
+                let operator = operator.ok_or("unrecognized filter operator")?;
+                let left = operand(text[..at].trim())?;
+                let right = operand(text[at + operator.len()..].trim())?;
+                return Ok(Step::Filter(left, operator.to_owned(), right));
+            }
+            _ => {}
+        }
+    }
+    Ok(Step::Filter(operand(text.trim())?, "exists".to_owned(), Operand::Nothing))
+}
+
+fn operand(text: &str) -> Result<Operand, String> {
+    if text.starts_with(['@', '.', '$']) {
+        return parse_path(text).map(Operand::Path);
+    }
+    if let Some(quote) = text.chars().next().filter(|it| matches!(it, '"' | '\'')) {
+        return quoted(text, quote).map(|it| Operand::Value(Value::String(it.0)));
+    }
+    serde_json::from_str(text).map(Operand::Value).map_err(|_| format!("unrecognized value {text}"))
+}
+
+fn print_parts(parts: &[Part], root: &Value, current: &Value, out: &mut String) {
+    for part in parts {
+        match part {
+            Part::Text(text) => out.push_str(text),
+            Part::Path(path) => {
+                let texts: Vec<String> = walk(path, root, current).iter().map(text).collect();
+                out.push_str(&texts.join(" "));
+            }
+            Part::Range(path, inner) => {
+                for value in walk(path, root, current) {
+                    print_parts(inner, root, &value, out);
+                }
+            }
+        }
+    }
+}
+
+/// A value as templates print it: texts bare, everything else as JSON.
+pub(crate) fn text(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        Value::Null => String::new(),
+        other => api::yaml::to_json_string(other),
+    }
+}
+
+fn walk(path: &[Step], root: &Value, current: &Value) -> Vec<Value> {
+    let mut values = vec![current.clone()];
+    for step in path {
+        values = values.iter().flat_map(|it| follow(step, root, it)).collect();
+    }
+    values
+}
+
+fn follow(step: &Step, root: &Value, value: &Value) -> Vec<Value> {
+    match step {
+        Step::Root => vec![root.clone()],
+        Step::Field(name) => value.get(name).cloned().into_iter().collect(),
+        Step::Wildcard => match value {
+            Value::Array(items) => items.clone(),
+            Value::Object(map) => map.values().cloned().collect(),
+            _ => vec![],
+        },
+        Step::Index(n) => match value {
+            Value::Array(items) => {
+                position(*n, items.len()).map(|it| items[it].clone()).into_iter().collect()
+            }
+            _ => vec![],
+        },
+        Step::Slice(from, to, by) => match value {
+            Value::Array(items) => slice(items, *from, *to, *by),
+            _ => vec![],
+        },
+        Step::Recursive => {
+            let mut all = vec![];
+            descend(value, &mut all);
+            all
+        }
+        Step::Filter(left, operator, right) => match value {
+            Value::Array(items) => items
+                .iter()
+                .filter(|it| accepts(left, operator, right, root, it))
+                .cloned()
+                .collect(),
+            _ => vec![],
+        },
+        Step::Union(steps) => steps.iter().flat_map(|it| follow(it, root, value)).collect(),
+    }
+}
+
+/// Negative indexes count from the end.
+fn position(index: i64, len: usize) -> Option<usize> {
+    let len = i64::try_from(len).ok()?;
+    let at = if index < 0 { index + len } else { index };
+    usize::try_from(at).ok().filter(|_| at < len)
+}
+
+fn slice(items: &[Value], from: Option<i64>, to: Option<i64>, by: Option<i64>) -> Vec<Value> {
+    let len = i64::try_from(items.len()).unwrap_or(i64::MAX);
+    let bound = |it: i64| if it < 0 { it + len } else { it }.clamp(0, len);
+    let (from, to) = (bound(from.unwrap_or(0)), bound(to.unwrap_or(len)));
+    let by = usize::try_from(by.unwrap_or(1)).unwrap_or(1).max(1);
+    let at = |n: i64| usize::try_from(n).unwrap_or_default();
+    if from >= to {
+        return vec![];
+    }
+    items[at(from)..at(to)].iter().step_by(by).cloned().collect()
+}
+
+fn descend(value: &Value, all: &mut Vec<Value>) {
+    all.push(value.clone());
+    match value {
+        Value::Array(items) => items.iter().for_each(|it| descend(it, all)),
+        Value::Object(map) => map.values().for_each(|it| descend(it, all)),
+        _ => {}
+    }
+}
+
+fn accepts(left: &Operand, operator: &str, right: &Operand, root: &Value, item: &Value) -> bool {
+    let value = |operand: &Operand| match operand {
+        Operand::Path(path) => walk(path, root, item).into_iter().next(),
+        Operand::Value(value) => Some(value.clone()),
+        Operand::Nothing => None,
+    };
+    let Some(a) = value(left) else { return false };
+    if operator == "exists" {
+        return true;
+    }
+    let Some(b) = value(right) else { return false };
+    let order = match (&a, &b) {
+        (Value::Number(a), Value::Number(b)) => a.as_f64().partial_cmp(&b.as_f64()),
+        (Value::String(a), Value::String(b)) => Some(a.cmp(b)),
+        _ => None,
+    };
+    match operator {
+        "==" => a == b || order.is_some_and(std::cmp::Ordering::is_eq),
+        "!=" => a != b,
+        "<" => order.is_some_and(std::cmp::Ordering::is_lt),
+        "<=" => order.is_some_and(std::cmp::Ordering::is_le),
+        ">" => order.is_some_and(std::cmp::Ordering::is_gt),
+        _ => order.is_some_and(std::cmp::Ordering::is_ge),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn templates_print_what_kubectl_prints() {
+        let value = json!({"items": [
+            {"n": "a", "l": {"x.y/z": 1}, "c": [{"i": "p"}, {"i": "q"}]},
+            {"n": "b", "c": [{"i": "r"}]},
+        ]});
+        let check = |template: &str, expected: &str| {
+            assert_eq!(Template::parse(template).unwrap().print(&value), expected, "{template}");
+        };
+        check("{.items[*].n}", "a b");
+        check("{.items[0].n}-{.items[-1].n}", "a-b");
+        check("{.items[0:1].n}", "a");
+        check("{.items[?(@.n==\"b\")].c[*].i}", "r");
+        check("{range .items[*]}{.n}{\"\\t\"}{.c[*].i}{\"\\n\"}{end}", "a\tp q\nb\tr\n");
+        check("{.items[0].l}", "{\"x.y/z\":1}");
+        check("{.items[0].l.x\\.y/z}", "1");
+        check("{.items[0].l['x.y/z']}", "1");
+        check("{..i}", "p q r");
+        check("{.nope}", "");
+        let error = Template::parse("{.spec").unwrap_err();
+        assert_eq!(error, "error parsing jsonpath {.spec, unclosed action");
+    }
+}

@@ -1,0 +1,184 @@
+//! The annotation in which `kubectl apply` remembers what it was given, and the patch that leads
+//! from the live object to what is given now.
+//!
+//! Upstream: `staging/src/k8s.io/kubectl/pkg/util/apply.go`,
+//! `staging/src/k8s.io/apimachinery/pkg/util/strategicpatch/patch.go`, v1.36.
+//! Differs from upstream: the patch carries no `$setElementOrder`, because the store keeps the order
+//! of the live object, which only shows when items of a list change their places.
+
+use std::collections::BTreeMap;
+
+use api::{Object, yaml};
+use serde_json::{Map, Value, json};
+
+/// The annotation.
+pub(crate) const ANNOTATION: &str = "kubectl.kubernetes.io/last-applied-configuration";
+
+/// The text of the annotation for a manifest.
+pub(crate) fn text(manifest: &Value) -> String {
+    let mut value = manifest.clone();
+    if let Some(meta) = value.get_mut("metadata").and_then(Value::as_object_mut) {
+        let annotations = meta.entry("annotations").or_insert_with(|| json!({}));
+        if annotations.is_null() {
+            *annotations = json!({});
+        }
+        if let Some(annotations) = annotations.as_object_mut() {
+            annotations.remove(ANNOTATION);
+        }
+    }
+    format!("{}\n", yaml::to_json_string(&value))
+}
+
+/// Sets the annotation of an object to its manifest.
+pub(crate) fn set(object: &mut Object, manifest: &Value) {
+    let annotations = object.meta_mut().annotations.get_or_insert_with(BTreeMap::new);
+    annotations.insert(ANNOTATION.to_owned(), text(manifest));
+}
+
+/// What was applied last, if the object says.
+pub(crate) fn get(object: &Object) -> Option<Value> {
+    let annotations = object.meta().annotations.as_ref()?;
+    serde_json::from_str(annotations.get(ANNOTATION)?).ok()
+}
+
+/// The key by which the items of a list are told apart; nothing for lists that are replaced as a
+/// whole. Upstream: `patchMergeKey` of the types.
+fn merge_key(path: &[&str]) -> Option<&'static str> {
+    Some(match *path.last()? {
+        "containers"
+        | "initContainers"
+        | "ephemeralContainers"
+        | "volumes"
+        | "env"
+        | "imagePullSecrets"
+        | "resourceClaims"
+        | "schedulingGates" => "name",
+        "volumeMounts" => "mountPath",
+        "volumeDevices" => "devicePath",
+        "hostAliases" => "ip",
+        "topologySpreadConstraints" => "topologyKey",
+        "taints" => "key",
+        "conditions" => "type",
+        "ownerReferences" => "uid",
+        "secrets" if path.len() == 1 => "name",
+        "ports" if path == ["spec", "ports"] => "port",
+        "ports" => "containerPort",
+        _ => return None,
+    })
+}
+
+/// A strategic merge patch that takes `current` to `modified`, and away what only `original` had.
+/// Nothing if there is nothing to do.
+pub(crate) fn three_way(
+    original: Option<&Value>,
+    modified: &Value,
+    current: &Value,
+) -> Option<Value> {
+    let patch = maps(original, modified, current, &mut vec![]);
+    (!patch.is_empty()).then_some(Value::Object(patch))
+}
+
+fn maps<'a>(
+    original: Option<&'a Value>,
+    modified: &'a Value,
+    current: &'a Value,
+    path: &mut Vec<&'a str>,
+) -> Map<String, Value> {
+    let mut patch = Map::new();
+    for (key, wanted) in modified.as_object().into_iter().flatten() {
+        path.push(key);
+        let before = original.and_then(|it| it.get(key));
+        match (wanted, current.get(key)) {
+            (_, Some(live)) if live == wanted => {}
+            (Value::Null, None) => {}
+            (Value::Object(_), Some(live @ Value::Object(_))) => {
+                let inner = maps(before, wanted, live, path);
+                if !inner.is_empty() {
+                    patch.insert(key.clone(), Value::Object(inner));
+                }
+            }
+            (Value::Array(wanted), Some(Value::Array(live))) => {
+                let inner = match merge_key(path) {
+                    Some(name) => lists(before, wanted, live, name, path),
+                    None => wanted.clone(),
+                };
+                if !inner.is_empty() || merge_key(path).is_none() {
+                    patch.insert(key.clone(), Value::Array(inner));
+                }
+            }
+            _ => {
+                patch.insert(key.clone(), wanted.clone());
+            }
+        }
+        path.pop();
+    }
+    for (key, _) in original.and_then(Value::as_object).into_iter().flatten() {
+        if modified.get(key).is_none() && current.get(key).is_some() {
+            patch.insert(key.clone(), Value::Null);
+        }
+    }
+    patch
+}
+
+fn lists<'a>(
+    original: Option<&'a Value>,
+    wanted: &'a [Value],
+    live: &'a [Value],
+    name: &str,
+    path: &mut Vec<&'a str>,
+) -> Vec<Value> {
+    let find = |items: &'a [Value], id: &Value| items.iter().find(|it| it.get(name) == Some(id));
+    let before = original.and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
+    let mut patch = vec![];
+    for item in wanted {
+        let Some(id) = item.get(name) else {
+            patch.push(item.clone());
+            continue;
+        };
+        match find(live, id) {
+            Some(current) => {
+                let mut inner = maps(find(before, id), item, current, path);
+                if !inner.is_empty() {
+                    inner.insert(name.to_owned(), id.clone());
+                    patch.push(Value::Object(inner));
+                }
+            }
+            None => patch.push(item.clone()),
+        }
+    }
+    for item in before {
+        let Some(id) = item.get(name) else { continue };
+        if find(wanted, id).is_none() && find(live, id).is_some() {
+            patch.push(json!({"$patch": "delete", name: id}));
+        }
+    }
+    patch
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_patch_adds_changes_and_removes() {
+        let check = |original: Value, modified: Value, current: Value, patch: Option<Value>| {
+            assert_eq!(three_way(Some(&original), &modified, &current), patch);
+        };
+        check(json!({"a": 1}), json!({"a": 1}), json!({"a": 1, "s": 2}), None);
+        check(
+            json!({"a": 1, "b": 2}),
+            json!({"a": 3}),
+            json!({"a": 1, "b": 2, "s": 4}),
+            Some(json!({"a": 3, "b": null})),
+        );
+        check(
+            json!({"containers": [{"name": "x"}, {"name": "y"}]}),
+            json!({"containers": [{"name": "x", "image": "i"}]}),
+            json!({"containers": [{"name": "x", "d": 1}, {"name": "y"}, {"name": "z"}]}),
+            Some(json!({"containers": [
+                {"name": "x", "image": "i"},
+                {"$patch": "delete", "name": "y"},
+            ]})),
+        );
+    }
+}

@@ -1,0 +1,166 @@
+//! `-o`: names, YAML, JSON, JSONPath, columns, templates.
+//!
+//! Upstream: `staging/src/k8s.io/cli-runtime/pkg/printers`, `kubectl/pkg/cmd/get/customcolumn.go`,
+//! v1.36.
+
+use api::{Object, wire, yaml};
+use serde_json::{Value, json};
+
+use crate::failure::Failure;
+use crate::jsonpath::{self, Template};
+use crate::{commands, gotemplate, tabwriter};
+
+/// A form of output.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Format {
+    Table { wide: bool },
+    Name,
+    Yaml,
+    Json,
+    JsonPath(String),
+    JsonPathAsJson(String),
+    CustomColumns(String),
+    GoTemplate(String),
+}
+
+/// What else decides how objects are printed.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct PrintOptions {
+    pub(crate) no_headers: bool,
+}
+
+const ALLOWED: &str = "custom-columns,custom-columns-file,go-template,go-template-file,json,jsonpath,\
+                       jsonpath-as-json,jsonpath-file,kyaml,name,template,templatefile,wide,yaml";
+
+impl Format {
+    pub(crate) fn parse(output: Option<&str>, template: Option<&str>) -> Result<Self, Failure> {
+        let text = output.unwrap_or_default();
+        let (name, argument) = match text.split_once('=') {
+            Some((name, argument)) => (name, Some(argument)),
+            None => (text, template),
+        };
+        let wanted = |it: Option<&str>, what: &str| {
+            it.map(str::to_owned).ok_or_else(|| {
+                Failure::Text(format!("{what} format specified but no {what} given"))
+            })
+        };
+        Ok(match name {
+            "" => Self::Table { wide: false },
+            "wide" => Self::Table { wide: true },
+            "name" => Self::Name,
+            "yaml" => Self::Yaml,
+            "json" => Self::Json,
+            "jsonpath" => Self::JsonPath(wanted(argument, "template")?),
+            "jsonpath-as-json" => Self::JsonPathAsJson(wanted(argument, "template")?),
+            "custom-columns" => match argument {
+                Some(columns) => Self::CustomColumns(columns.to_owned()),
+                None => {
+                    return Err(Failure::text(
+                        "custom-columns format specified but no custom columns given",
+                    ));
+                }
+            },
+            "go-template" | "template" => Self::GoTemplate(wanted(argument, "template")?),
+            _ => {
+                return Err(Failure::Text(format!(
+                    "unable to match a printer suitable for the output format {}, allowed formats \
+                     are: {ALLOWED}",
+                    api::fields::quote(text)
+                )));
+            }
+        })
+    }
+}
+
+/// Several objects as one `List`.
+fn list(objects: &[Object]) -> Value {
+    let items: Vec<Value> = objects.iter().map(wire::to_value).collect();
+    json!({"apiVersion": "v1", "items": items, "kind": "List", "metadata": {"resourceVersion": ""}})
+}
+
+/// Prints objects; `single` where exactly one was asked for by name.
+pub(crate) fn print(
+    format: &Format,
+    objects: &[Object],
+    single: bool,
+    options: &PrintOptions,
+) -> Result<String, Failure> {
+    let value = || match objects {
+        [object] if single => wire::to_value(object),
+        _ => list(objects),
+    };
+    Ok(match format {
+        Format::Table { .. } => String::new(),
+        Format::Name => {
+            let line = |it: &Object| format!("{}\n", commands::display_name(it.kind(), it.name()));
+            objects.iter().map(line).collect()
+        }
+        Format::Yaml => yaml::to_string(&value()),
+        Format::Json => yaml::to_json_pretty(&value()),
+        Format::JsonPath(template) => {
+            let template = Template::parse(&braced(template)).map_err(Failure::Text)?;
+            template.print(&value())
+        }
+        Format::JsonPathAsJson(template) => {
+            let template = Template::parse(&braced(template)).map_err(Failure::Text)?;
+            yaml::to_json_pretty(&template.all_values(&value()))
+        }
+        Format::GoTemplate(template) => gotemplate::print(template, &value())?,
+        Format::CustomColumns(columns) => custom_columns(columns, objects, options)?,
+    })
+}
+
+/// kubectl takes a template without braces for a path.
+fn braced(template: &str) -> String {
+    if template.contains('{') { template.to_owned() } else { format!("{{{template}}}") }
+}
+
+fn custom_columns(
+    spec: &str,
+    objects: &[Object],
+    options: &PrintOptions,
+) -> Result<String, Failure> {
+    let mut columns = vec![];
+    for part in spec.split(',') {
+        let Some((header, path)) = part.split_once(':') else {
+            return Err(Failure::Text(format!(
+                "unexpected custom-columns spec: {part}, expected <header>:<json-path-expr>"
+            )));
+        };
+        let template = Template::parse(&jsonpath::relaxed(path)?).map_err(Failure::Text)?;
+        columns.push((header, template));
+    }
+    let mut lines = vec![];
+    if !options.no_headers {
+        lines.push(columns.iter().map(|it| it.0.to_owned()).collect::<Vec<_>>());
+    }
+    for object in objects {
+        let value = wire::to_value(object);
+        let cell = |template: &Template| {
+            let values = template.find(&value);
+            let texts: Vec<String> = values.iter().map(go_text).collect();
+            if texts.is_empty() { "<none>".to_owned() } else { texts.join(",") }
+        };
+        lines.push(columns.iter().map(|it| cell(&it.1)).collect());
+    }
+    let text: String = lines.iter().map(|it| format!("{}\n", it.join("\t"))).collect();
+    Ok(tabwriter::align(&text, 6, 3))
+}
+
+/// A value as Go's `%v` prints it.
+pub(crate) fn go_text(value: &Value) -> String {
+    match value {
+        Value::Null => "<nil>".to_owned(),
+        Value::String(text) => text.clone(),
+        Value::Array(items) => {
+            let items: Vec<String> = items.iter().map(go_text).collect();
+            format!("[{}]", items.join(" "))
+        }
+        Value::Object(map) => {
+            let pairs: Vec<String> =
+                map.iter().map(|(key, value)| format!("{key}:{}", go_text(value))).collect();
+            format!("map[{}]", pairs.join(" "))
+        }
+        other => other.to_string(),
+    }
+}

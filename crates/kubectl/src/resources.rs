@@ -1,0 +1,315 @@
+//! Which objects a command means: `pods`, `pod web-1`, `deploy/shop`, `-l app=web`, `all`.
+//!
+//! Upstream: `staging/src/k8s.io/cli-runtime/pkg/resource/builder.go`, v1.36.
+
+use std::collections::BTreeMap;
+
+use api::selector::Selector;
+use api::{ApiError, ApiReason, Kind, Object, ObjectRef, Objects};
+
+use crate::failure::Failure;
+
+/// What the category `all` holds, in the order in which kubectl asks for it.
+const ALL: [Kind; 8] = [
+    Kind::Pod,
+    Kind::Service,
+    Kind::DaemonSet,
+    Kind::Deployment,
+    Kind::ReplicaSet,
+    Kind::StatefulSet,
+    Kind::CronJob,
+    Kind::Job,
+];
+
+/// What was asked for, resolved to kinds and names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Asked {
+    /// Objects of these kinds by selector.
+    Kinds(Vec<Kind>),
+    /// Objects by name.
+    Names(Vec<(Kind, String)>),
+}
+
+/// How to look for objects.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Query<'a> {
+    pub(crate) namespace: &'a str,
+    pub(crate) all_namespaces: bool,
+    pub(crate) selector: Option<&'a str>,
+    pub(crate) field_selector: Option<&'a str>,
+    /// `--all`.
+    pub(crate) all: bool,
+    /// A kind without a name means all its objects (`get`, `describe`).
+    pub(crate) lists: bool,
+}
+
+/// Finds the kind that a word names: `pods`, `po`, `Pod`, `jobs.batch`, `jobs.v1.batch`.
+pub(crate) fn kind(word: &str) -> Result<Kind, Failure> {
+    let lower = word.to_lowercase();
+    let (name, rest) = lower.split_once('.').unwrap_or((&lower, ""));
+    let (version, group) = rest.split_once('.').unwrap_or(("", rest));
+    let matches = |it: &Kind| {
+        let named = it.plural() == name
+            || it.name().to_lowercase() == name
+            || (rest.is_empty() && it.short_names().contains(&name));
+        let in_group = rest.is_empty()
+            || it.group() == rest
+            || it.group() == group && version == it.version()
+            || rest == it.version() && it.group().is_empty();
+        named && in_group
+    };
+    let found = Kind::ALL.iter().copied().find(matches).filter(|it| *it != Kind::Binding);
+    found.ok_or_else(|| {
+        // The group of a full name is not repeated where it was taken for a version.
+        let shown = if rest.starts_with('v') && !rest.contains('.') { name } else { &lower };
+        Failure::Text(format!("the server doesn't have a resource type {shown:?}"))
+    })
+}
+
+fn kinds(words: &str) -> Result<Vec<Kind>, Failure> {
+    let mut kinds = vec![];
+    for word in words.split(',') {
+        let more = if word == "all" { ALL.to_vec() } else { vec![kind(word)?] };
+        for it in more {
+            if !kinds.contains(&it) {
+                kinds.push(it);
+            }
+        }
+    }
+    Ok(kinds)
+}
+
+/// Resolves the arguments of a command.
+pub(crate) fn resolve(args: &[String], query: &Query<'_>) -> Result<Asked, Failure> {
+    let with_slash = args.iter().filter(|it| it.contains('/')).count();
+    if with_slash > 0 && with_slash < args.len() {
+        return Err(Failure::text(
+            "there is no need to specify a resource type as a separate argument when passing \
+             arguments in resource/name form (e.g. 'kubectl get resource/<resource_name>' instead of \
+             'kubectl get resource resource/<resource_name>'",
+        ));
+    }
+    let by_selector = query.all || query.selector.is_some() || query.field_selector.is_some();
+    if with_slash > 0 {
+        let names = args.iter().map(|it| type_and_name(it)).collect::<Result<Vec<_>, _>>()?;
+        if by_selector {
+            return Err(Failure::text(
+                "selectors and the all flag cannot be used when passing resource/name arguments",
+            ));
+        }
+        let mut found = vec![];
+        for (word, name) in names {
+            found.push((kind(word)?, name.to_owned()));
+        }
+        return checked(Asked::Names(found), query);
+    }
+    let Some((first, names)) = args.split_first() else {
+        let text = if by_selector {
+            "at least one resource must be specified to use a selector"
+        } else {
+            "You must provide one or more resources by argument or filename.\nExample resource \
+             specifications include:\n   '-f rsrc.yaml'\n   '--filename=rsrc.json'\n   '<resource> \
+             <name>'\n   '<resource>'"
+        };
+        return Err(Failure::text(text));
+    };
+    if by_selector && !names.is_empty() {
+        return Err(Failure::text("name cannot be provided when a selector is specified"));
+    }
+    let kinds = kinds(first)?;
+    if names.is_empty() {
+        if !by_selector && !query.lists {
+            return Err(Failure::text("resource(s) were provided, but no name was specified"));
+        }
+        return Ok(Asked::Kinds(kinds));
+    }
+    let [kind] = kinds[..] else {
+        return Err(Failure::text("you must specify only one resource"));
+    };
+    checked(Asked::Names(names.iter().map(|it| (kind, it.clone())).collect()), query)
+}
+
+fn checked(asked: Asked, query: &Query<'_>) -> Result<Asked, Failure> {
+    if let Asked::Names(names) = &asked
+        && query.all_namespaces
+        && names.iter().any(|it| it.0.namespaced())
+    {
+        let text = "a resource cannot be retrieved by name across all namespaces";
+        return Err(Failure::text(text));
+    }
+    Ok(asked)
+}
+
+fn type_and_name(word: &str) -> Result<(&str, &str), Failure> {
+    let parts: Vec<&str> = word.split('/').collect();
+    match parts[..] {
+        [kind, name] if !kind.is_empty() && !name.is_empty() && !kind.contains(',') => {
+            Ok((kind, name))
+        }
+        [_, _] => Err(Failure::text(
+            "arguments in resource/name form must have a single resource and name",
+        )),
+        _ => Err(Failure::text("arguments in resource/name form may not have more than one slash")),
+    }
+}
+
+/// The objects that were asked for, with what was not found.
+pub(crate) fn find(
+    objects: &Objects,
+    asked: &Asked,
+    query: &Query<'_>,
+) -> Result<(Vec<Object>, Vec<Failure>), Failure> {
+    match asked {
+        Asked::Names(names) => {
+            let (mut found, mut failures) = (vec![], vec![]);
+            for (kind, name) in names {
+                let namespace = if kind.namespaced() { query.namespace } else { "" };
+                let key = ObjectRef::new(*kind, namespace, name);
+                match objects.get(&key) {
+                    Some(object) => found.push(object.clone()),
+                    None => failures.push(ApiError::not_found(&key).into()),
+                }
+            }
+            Ok((found, failures))
+        }
+        Asked::Kinds(kinds) => {
+            let (mut found, mut failures) = (vec![], vec![]);
+            for kind in kinds {
+                match list(objects, *kind, query) {
+                    Ok(more) => found.extend(more),
+                    Err(failure) => failures.push(failure),
+                }
+            }
+            Ok((found, failures))
+        }
+    }
+}
+
+/// The objects of a kind that meet the selectors.
+pub(crate) fn list(
+    objects: &Objects,
+    kind: Kind,
+    query: &Query<'_>,
+) -> Result<Vec<Object>, Failure> {
+    let bad = |why: String| {
+        let version = match kind.group() {
+            "" => format!("/{}", kind.version()),
+            group => format!("{group}/{}", kind.version()),
+        };
+        let message = format!(
+            "Unable to find \"{version}, Resource={}\" that match label selector {}, field selector \
+             {}: {why}",
+            kind.plural(),
+            api::fields::quote(query.selector.unwrap_or_default()),
+            api::fields::quote(query.field_selector.unwrap_or_default()),
+        );
+        Failure::from(ApiError::new(ApiReason::BadRequest, message))
+    };
+    let selector = Selector::parse(query.selector.unwrap_or_default()).map_err(|it| {
+        bad(format!(
+            "unable to parse requirement: {}",
+            it.trim_start_matches("unable to parse requirement: ")
+        ))
+    })?;
+    let fields = parse_fields(query.field_selector.unwrap_or_default()).map_err(bad)?;
+    if let Some(field) = fields.iter().find(|it| !is_selectable(kind, &it.path)) {
+        return Err(bad(format!("field label not supported: {}", field.path)));
+    }
+    let none = BTreeMap::new();
+    let in_namespace = |it: &Object| {
+        query.all_namespaces || !kind.namespaced() || it.namespace() == query.namespace
+    };
+    let matches = |it: &Object| {
+        selector.matches(it.meta().labels.as_ref().unwrap_or(&none))
+            && fields.iter().all(|field| field.accepts(it))
+    };
+    Ok(objects.list(kind).filter(|it| in_namespace(it) && matches(it)).cloned().collect())
+}
+
+/// One term of a field selector.
+struct Field {
+    path: String,
+    value: String,
+    negated: bool,
+}
+
+impl Field {
+    fn accepts(&self, object: &Object) -> bool {
+        (field_value(object, &self.path) == self.value) != self.negated
+    }
+}
+
+fn parse_fields(text: &str) -> Result<Vec<Field>, String> {
+    let mut fields = vec![];
+    for term in text.split(',').filter(|it| !it.is_empty()) {
+        let operators = [("!=", true), ("==", false), ("=", false)];
+        let split = operators.iter().find_map(|(operator, negated)| {
+            term.split_once(operator).map(|(path, value)| (path, value, *negated))
+        });
+        let Some((path, value, negated)) = split else {
+            return Err(format!("invalid selector: '{text}'; can't understand '{term}'"));
+        };
+        fields.push(Field { path: path.to_owned(), value: value.to_owned(), negated });
+    }
+    Ok(fields)
+}
+
+/// Upstream: the field label conversions of `pkg/apis/*/v1/conversion.go`.
+fn is_selectable(kind: Kind, path: &str) -> bool {
+    let more: &[&str] = match kind {
+        Kind::Pod => &[
+            "spec.nodeName",
+            "spec.restartPolicy",
+            "spec.schedulerName",
+            "spec.serviceAccountName",
+            "spec.hostNetwork",
+            "status.phase",
+            "status.podIP",
+            "status.podIPs",
+            "status.nominatedNodeName",
+        ],
+        Kind::Node => &["spec.unschedulable"],
+        Kind::Namespace => &["status.phase"],
+        Kind::Secret => &["type"],
+        Kind::Service => &["spec.clusterIP", "spec.type"],
+        Kind::Job => &["status.successful"],
+        Kind::ReplicaSet => &["status.replicas"],
+        Kind::Event => &[
+            "involvedObject.kind",
+            "involvedObject.namespace",
+            "involvedObject.name",
+            "involvedObject.uid",
+            "involvedObject.apiVersion",
+            "involvedObject.resourceVersion",
+            "involvedObject.fieldPath",
+            "reason",
+            "reportingComponent",
+            "source",
+            "type",
+        ],
+        _ => &[],
+    };
+    path == "metadata.name" || path == "metadata.namespace" || more.contains(&path)
+}
+
+fn field_value(object: &Object, path: &str) -> String {
+    let value = serde_json::to_value(object).unwrap_or_default();
+    match path {
+        "source" => text_at(&value, "source.component")
+            .or_else(|| text_at(&value, "reportingComponent"))
+            .unwrap_or_default(),
+        "status.successful" => text_at(&value, "status.succeeded").unwrap_or_else(|| "0".into()),
+        "spec.unschedulable" | "spec.hostNetwork" => {
+            text_at(&value, path).unwrap_or_else(|| "false".into())
+        }
+        _ => text_at(&value, path).unwrap_or_default(),
+    }
+}
+
+fn text_at(value: &serde_json::Value, path: &str) -> Option<String> {
+    let value = path.split('.').try_fold(value, |value, key| value.get(key))?;
+    Some(match value {
+        serde_json::Value::String(text) => text.clone(),
+        other => other.to_string(),
+    })
+}
