@@ -298,10 +298,7 @@ impl PreferredTerms {
     ///
     /// # Errors
     /// When a term is malformed.
-    pub fn new(
-        terms: &[PreferredSchedulingTerm],
-        interner: &mut Interner,
-    ) -> Result<Self, String> {
+    pub fn new(terms: &[PreferredSchedulingTerm], interner: &mut Interner) -> Result<Self, String> {
         let mut parsed = Vec::new();
         for it in terms.iter().filter(|it| it.weight != 0) {
             let Some(term) = NodeTerm::new(&it.preference, interner) else { continue };

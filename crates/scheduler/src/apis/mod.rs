@@ -1,0 +1,3 @@
+//! The scheduler's own API: its configuration.
+
+pub mod config;

@@ -1,0 +1,276 @@
+//! Nodes and the pods on them, with counters that follow every change.
+//!
+//! Upstream: `pkg/scheduler/backend/cache/cache.go` and `snapshot.go`, v1.36.
+//! Differs from upstream: there is one thread, so the cache is the snapshot; counts over all nodes
+//! are kept up to date instead of being computed for each pod.
+
+mod counters;
+mod node_tree;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use k8s_openapi::api::core::v1::{Node, Pod};
+
+pub use counters::{
+    Counters, ExistingTerm, Matcher, NO_DOMAIN, NamespaceMatch, PodCounter, Role, Topology,
+};
+use node_tree::NodeTree;
+
+use crate::framework::intern::{Interner, Sym};
+use crate::framework::types::{NodeId, NodeInfo, PodInfo};
+
+/// All nodes and bound pods.
+#[derive(Clone, Debug, Default)]
+pub struct Cache {
+    /// Symbols of all strings.
+    pub interner: Interner,
+    nodes: Vec<Arc<NodeInfo>>,
+    by_name: BTreeMap<Arc<str>, NodeId>,
+    tree: NodeTree,
+    /// The nodes that exist, in the order in which they are examined.
+    order: Arc<Vec<NodeId>>,
+    order_is_stale: bool,
+    /// The node of each bound or assumed pod, by the pod's key.
+    pods: BTreeMap<Arc<str>, NodeId>,
+    /// Pods that were given a node but are not bound in the store yet.
+    assumed: BTreeMap<Arc<str>, NodeId>,
+    /// How many nodes have an image.
+    images: BTreeMap<Sym, (i64, usize)>,
+    /// How often a claim (`namespace/name`) is used by pods on nodes.
+    pvc_uses: BTreeMap<String, usize>,
+    /// Counts by domain.
+    pub counters: Counters,
+}
+
+impl Cache {
+    /// The nodes that exist, in the order in which they are examined.
+    pub fn order(&mut self) -> Arc<Vec<NodeId>> {
+        if self.order_is_stale {
+            let names = self.tree.list();
+            let ids = names.iter().filter_map(|it| self.by_name.get(it).copied());
+            self.order = Arc::new(ids.collect());
+            self.order_is_stale = false;
+        }
+        self.order.clone()
+    }
+
+    /// The nodes that exist, in the order of the last [`Cache::order`].
+    #[must_use]
+    pub fn listed(&self) -> &[NodeId] {
+        &self.order
+    }
+
+    /// How many nodes exist.
+    #[must_use]
+    pub fn n_nodes(&self) -> usize {
+        self.tree.len()
+    }
+
+    /// The node at a place.
+    #[must_use]
+    pub fn node(&self, id: NodeId) -> &Arc<NodeInfo> {
+        &self.nodes[id.at()]
+    }
+
+    /// The node with a name, if it exists.
+    #[must_use]
+    pub fn node_by_name(&self, name: &str) -> Option<&Arc<NodeInfo>> {
+        let id = self.by_name.get(name)?;
+        self.nodes.get(id.at()).filter(|it| it.node.is_some())
+    }
+
+    /// The place of a node that exists.
+    #[must_use]
+    pub fn id_of(&self, name: &str) -> Option<NodeId> {
+        self.node_by_name(name).map(|it| it.id)
+    }
+
+    /// How many nodes have an image, and its size where it was met first.
+    #[must_use]
+    pub fn image(&self, image: Sym) -> Option<(i64, usize)> {
+        self.images.get(&image).copied()
+    }
+
+    /// Whether any pod on a node uses the claim (`namespace/name`).
+    #[must_use]
+    pub fn is_pvc_used(&self, claim: &str) -> bool {
+        self.pvc_uses.contains_key(claim)
+    }
+
+    /// Whether the pod (`namespace/name`) was given a node and is not bound in the store yet.
+    #[must_use]
+    pub fn is_assumed(&self, key: &str) -> bool {
+        self.assumed.contains_key(key)
+    }
+
+    fn id_for(&mut self, name: &str) -> NodeId {
+        if let Some(id) = self.by_name.get(name) {
+            return *id;
+        }
+        let id = NodeId(u32::try_from(self.nodes.len()).unwrap_or(u32::MAX));
+        let info = NodeInfo::new(id, name, &mut self.interner);
+        self.by_name.insert(info.name.clone(), id);
+        self.nodes.push(Arc::new(info));
+        self.counters.grow(self.nodes.len());
+        id
+    }
+
+    /// Adds a node, or takes over its new state.
+    pub fn set_node(&mut self, node: &Arc<Node>) -> NodeId {
+        let id = self.id_for(node.metadata.name.as_deref().unwrap_or_default());
+        let before = self.nodes[id.at()].clone();
+        let zone_changed =
+            self.tree.update(&before.name, before.node.as_deref(), Some(node.as_ref()));
+        self.order_is_stale |= zone_changed;
+        let recount = before.node.is_none()
+            || before.node.as_ref().is_some_and(|it| it.metadata.labels != node.metadata.labels);
+        if recount {
+            self.count_pods_of(id, false);
+        }
+        self.count_images(id, false);
+        let info = Arc::make_mut(&mut self.nodes[id.at()]);
+        info.set_node(node, &mut self.interner);
+        self.count_images(id, true);
+        if recount {
+            let info = self.nodes[id.at()].clone();
+            self.counters.set_node(id, Some(&info.labels));
+            self.count_pods_of(id, true);
+        }
+        id
+    }
+
+    /// Removes a node. Its pods are remembered until they are removed.
+    pub fn remove_node(&mut self, name: &str) {
+        let Some(id) = self.id_of(name) else { return };
+        let before = self.nodes[id.at()].clone();
+        self.order_is_stale |= self.tree.update(name, before.node.as_deref(), None);
+        self.count_pods_of(id, false);
+        self.count_images(id, false);
+        Arc::make_mut(&mut self.nodes[id.at()]).remove_node();
+        self.counters.set_node(id, None);
+        self.count_pods_of(id, true);
+    }
+
+    fn count_images(&mut self, id: NodeId, add: bool) {
+        let info = self.nodes[id.at()].clone();
+        for (image, size) in &info.images {
+            let (_, n_nodes) = self.images.entry(*image).or_insert((*size, 0));
+            if add {
+                *n_nodes += 1;
+            } else {
+                *n_nodes = n_nodes.saturating_sub(1);
+            }
+            if *n_nodes == 0 {
+                self.images.remove(image);
+            }
+        }
+    }
+
+    fn count_pods_of(&mut self, id: NodeId, add: bool) {
+        let info = self.nodes[id.at()].clone();
+        for pod in &info.pods {
+            self.counters.count_pod(pod, id, add, &self.interner);
+        }
+    }
+
+    /// Compiles a pod.
+    pub fn pod_info(&mut self, pod: &Arc<Pod>) -> PodInfo {
+        PodInfo::new(pod.clone(), &mut self.interner)
+    }
+
+    /// Adds a pod to its node, or takes over its new state. An assumed pod is confirmed by it.
+    pub fn add_pod(&mut self, pod: &Arc<Pod>) {
+        let Some(node) = api::pods::node_name(pod).filter(|it| !it.is_empty()) else { return };
+        let info = Arc::new(PodInfo::new(pod.clone(), &mut self.interner));
+        self.remove_pod(&info.key.clone());
+        let id = self.id_for(node);
+        self.put(info, id);
+    }
+
+    /// Puts a pod on a node before the store knows. Upstream: `AssumePod`.
+    pub fn assume_pod(&mut self, pod: Arc<PodInfo>, id: NodeId) {
+        self.remove_pod(&pod.key.clone());
+        self.assumed.insert(pod.key.clone(), id);
+        self.put(pod, id);
+    }
+
+    /// Takes an assumed pod off its node. Upstream: `ForgetPod`.
+    pub fn forget_pod(&mut self, key: &str) -> bool {
+        let was_assumed = self.assumed.contains_key(key);
+        if was_assumed {
+            self.remove_pod(key);
+        }
+        was_assumed
+    }
+
+    fn put(&mut self, pod: Arc<PodInfo>, id: NodeId) {
+        self.count_claims(&pod, true);
+        self.know_topologies_of(&pod);
+        self.counters.count_pod(&pod, id, true, &self.interner);
+        self.pods.insert(pod.key.clone(), id);
+        Arc::make_mut(&mut self.nodes[id.at()]).add_pod(pod);
+    }
+
+    fn know_topologies_of(&mut self, pod: &PodInfo) {
+        let required = pod.required_affinity.iter().chain(&pod.required_anti_affinity);
+        let preferred = pod.preferred_affinity.iter().chain(&pod.preferred_anti_affinity);
+        for term in required.chain(preferred.map(|(term, _)| term)) {
+            self.topology(term.topology_key);
+        }
+    }
+
+    /// Removes a pod from its node.
+    pub fn remove_pod(&mut self, key: &str) -> Option<Arc<PodInfo>> {
+        self.assumed.remove(key);
+        let id = self.pods.remove(key)?;
+        let pod = Arc::make_mut(&mut self.nodes[id.at()]).remove_pod(key)?;
+        self.counters.count_pod(&pod, id, false, &self.interner);
+        self.count_claims(&pod, false);
+        Some(pod)
+    }
+
+    fn count_claims(&mut self, pod: &PodInfo, add: bool) {
+        for claim in pod.volumes().iter().filter_map(|it| it.persistent_volume_claim.as_ref()) {
+            let key = format!("{}/{}", pod.namespace_name(), claim.claim_name);
+            let uses = self.pvc_uses.entry(key.clone()).or_default();
+            *uses = if add { *uses + 1 } else { uses.saturating_sub(1) };
+            if *uses == 0 {
+                self.pvc_uses.remove(&key);
+            }
+        }
+    }
+
+    /// The counter of the pods that a matcher matches, made on first use.
+    pub fn pod_counter(&mut self, matcher: Matcher) -> usize {
+        if let Some(at) = self.counters.find(&matcher) {
+            return at;
+        }
+        let at = self.counters.register(matcher, self.nodes.len());
+        for info in self.nodes.clone() {
+            for pod in &info.pods {
+                self.counters.count_in(at, pod, info.id, true, &self.interner);
+            }
+        }
+        at
+    }
+
+    /// The table of a topology key, made on first use.
+    pub fn topology(&mut self, key: Sym) -> usize {
+        let nodes = &self.nodes;
+        self.counters.topology(key, || {
+            nodes.iter().map(|it| it.node.is_some().then(|| it.labels.get(key)).flatten()).collect()
+        })
+    }
+
+    /// The table of a topology key, if it was made.
+    #[must_use]
+    pub fn known_topology(&self, key: Sym) -> Option<usize> {
+        self.counters.find_topology(key)
+    }
+
+    /// All nodes and placeholders.
+    pub fn all(&self) -> impl Iterator<Item = &Arc<NodeInfo>> {
+        self.nodes.iter()
+    }
+}

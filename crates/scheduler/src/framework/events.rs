@@ -1,0 +1,193 @@
+//! Events of the cluster, as the queue sees them.
+//!
+//! Upstream: `pkg/scheduler/framework/events.go` and
+//! `staging/src/k8s.io/kube-scheduler/framework/types.go`, v1.36.
+
+use std::collections::BTreeMap;
+use std::ops::BitOr;
+
+use api::resources::{Side, pod_amounts};
+use k8s_openapi::api::core::v1::{Node, Pod};
+
+use super::interface::QueueingHintFn;
+
+/// What happened to an object, as a set of bits. Upstream: `ActionType`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ActionType(pub u32);
+
+impl ActionType {
+    /// It was added.
+    pub const ADD: Self = Self(1);
+    /// It was deleted.
+    pub const DELETE: Self = Self(1 << 1);
+    /// A node's allocatable changed.
+    pub const UPDATE_NODE_ALLOCATABLE: Self = Self(1 << 2);
+    /// A node's labels changed.
+    pub const UPDATE_NODE_LABEL: Self = Self(1 << 3);
+    /// A node's taints changed, or it was uncordoned.
+    pub const UPDATE_NODE_TAINT: Self = Self(1 << 4);
+    /// A node's conditions changed.
+    pub const UPDATE_NODE_CONDITION: Self = Self(1 << 5);
+    /// A node's annotations changed.
+    pub const UPDATE_NODE_ANNOTATION: Self = Self(1 << 6);
+    /// A pod's labels changed.
+    pub const UPDATE_POD_LABEL: Self = Self(1 << 8);
+    /// A pod asks for less.
+    pub const UPDATE_POD_SCALE_DOWN: Self = Self(1 << 9);
+    /// A pod's tolerations changed.
+    pub const UPDATE_POD_TOLERATION: Self = Self(1 << 10);
+    /// A pod lost its last scheduling gate.
+    pub const UPDATE_POD_GATES_ELIMINATED: Self = Self(1 << 11);
+    /// Any change. Upstream: `Update`.
+    pub const UPDATE: Self = Self((1 << 13) - 4);
+    /// Anything. Upstream: `All`.
+    pub const ALL: Self = Self((1 << 13) - 1);
+
+    /// Whether the two have a bit in common.
+    #[must_use]
+    pub fn meets(self, other: Self) -> bool {
+        self.0 & other.0 != 0
+    }
+}
+
+impl BitOr for ActionType {
+    type Output = Self;
+    fn bitor(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+}
+
+/// The sort of object that an event is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names are upstream's and speak for themselves")]
+pub enum EventResource {
+    Pod,
+    AssignedPod,
+    UnschedulablePod,
+    Node,
+    PersistentVolume,
+    PersistentVolumeClaim,
+    StorageClass,
+    CsiNode,
+    CsiDriver,
+    WildCard,
+}
+
+/// An event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ClusterEvent {
+    /// What it is about.
+    pub resource: EventResource,
+    /// What happened.
+    pub action: ActionType,
+}
+
+impl ClusterEvent {
+    /// Names an event.
+    #[must_use]
+    pub const fn new(resource: EventResource, action: ActionType) -> Self {
+        Self { resource, action }
+    }
+
+    /// Whether it is the one that concerns every pod.
+    #[must_use]
+    pub fn is_wild_card(self) -> bool {
+        self.resource == EventResource::WildCard
+    }
+
+    /// Whether an event that was registered for covers one that came in. Upstream: `MatchClusterEvents`.
+    #[must_use]
+    pub fn covers(self, incoming: Self) -> bool {
+        use EventResource::{AssignedPod, Pod, UnschedulablePod, WildCard};
+        let resource = match self.resource {
+            WildCard => true,
+            Pod => matches!(incoming.resource, Pod | AssignedPod | UnschedulablePod),
+            it => it == incoming.resource,
+        };
+        // A general update is only for those who registered for at least as much.
+        resource && self.action.meets(incoming.action) && incoming.action.0 <= self.action.0
+    }
+}
+
+/// A registration: the event, and a closer look at it.
+#[derive(Clone)]
+pub struct ClusterEventWithHint {
+    /// The event.
+    pub event: ClusterEvent,
+    /// `None`: every such event may help.
+    pub hint: Option<QueueingHintFn>,
+}
+
+/// What changed about a pod that matters for scheduling. Upstream: `PodSchedulingPropertiesChange`.
+#[must_use]
+pub fn pod_scheduling_properties_change(new: &Pod, old: &Pod) -> Vec<ClusterEvent> {
+    let unassigned = api::pods::node_name(new).is_none_or(str::is_empty);
+    let resource =
+        if unassigned { EventResource::UnschedulablePod } else { EventResource::AssignedPod };
+    let mut actions = Vec::new();
+    let empty = BTreeMap::new();
+    if new.metadata.labels.as_ref().unwrap_or(&empty)
+        != old.metadata.labels.as_ref().unwrap_or(&empty)
+    {
+        actions.push(ActionType::UPDATE_POD_LABEL);
+    }
+    let spec_changed = new.spec != old.spec;
+    if spec_changed && is_scaled_down(new, old) {
+        actions.push(ActionType::UPDATE_POD_SCALE_DOWN);
+    }
+    let gates =
+        |it: &Pod| it.spec.as_ref().and_then(|it| it.scheduling_gates.as_ref()).map_or(0, Vec::len);
+    if gates(new) == 0 && gates(old) != 0 {
+        actions.push(ActionType::UPDATE_POD_GATES_ELIMINATED);
+    }
+    let tolerations =
+        |it: &Pod| it.spec.as_ref().and_then(|it| it.tolerations.as_ref()).map_or(0, Vec::len);
+    if tolerations(new) != tolerations(old) {
+        actions.push(ActionType::UPDATE_POD_TOLERATION);
+    }
+    if actions.is_empty() {
+        actions.push(ActionType::UPDATE);
+    }
+    actions.into_iter().map(|it| ClusterEvent::new(resource, it)).collect()
+}
+
+fn is_scaled_down(new: &Pod, old: &Pod) -> bool {
+    let (new, old) = (pod_amounts(new, Side::Requests), pod_amounts(old, Side::Requests));
+    old.iter().any(|(name, amount)| new.get(name).is_none_or(|it| amount > it))
+}
+
+/// What changed about a node that matters for scheduling. Upstream: `NodeSchedulingPropertiesChange`.
+#[must_use]
+pub fn node_scheduling_properties_change(new: &Node, old: &Node) -> Vec<ClusterEvent> {
+    let mut actions = Vec::new();
+    let cordoned = |it: &Node| it.spec.as_ref().and_then(|it| it.unschedulable).unwrap_or_default();
+    if cordoned(old) && !cordoned(new) {
+        actions.push(ActionType::UPDATE_NODE_TAINT);
+    }
+    let allocatable = |it: &Node| it.status.as_ref().and_then(|it| it.allocatable.clone());
+    if allocatable(new) != allocatable(old) {
+        actions.push(ActionType::UPDATE_NODE_ALLOCATABLE);
+    }
+    let empty = BTreeMap::new();
+    if new.metadata.labels.as_ref().unwrap_or(&empty)
+        != old.metadata.labels.as_ref().unwrap_or(&empty)
+    {
+        actions.push(ActionType::UPDATE_NODE_LABEL);
+    }
+    if api::taints::of_node(new) != api::taints::of_node(old) {
+        actions.push(ActionType::UPDATE_NODE_TAINT);
+    }
+    let conditions = |it: &Node| -> BTreeMap<String, String> {
+        let all = it.status.iter().flat_map(|it| it.conditions.iter().flatten());
+        all.map(|it| (it.type_.clone(), it.status.clone())).collect()
+    };
+    if conditions(new) != conditions(old) {
+        actions.push(ActionType::UPDATE_NODE_CONDITION);
+    }
+    if new.metadata.annotations.as_ref().unwrap_or(&empty)
+        != old.metadata.annotations.as_ref().unwrap_or(&empty)
+    {
+        actions.push(ActionType::UPDATE_NODE_ANNOTATION);
+    }
+    actions.into_iter().map(|it| ClusterEvent::new(EventResource::Node, it)).collect()
+}

@@ -1,0 +1,11 @@
+//! The scheduling framework: extension points, what plugins see, and how profiles run them.
+
+pub mod cycle_state;
+pub mod events;
+pub mod interface;
+pub mod intern;
+pub mod labels;
+pub mod plugins;
+pub mod preemption;
+pub mod runtime;
+pub mod types;
