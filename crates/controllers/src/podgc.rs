@@ -1,0 +1,190 @@
+//! Removes pods that nobody else will remove: on nodes that are gone or out of service, and finished
+//! ones when there are too many.
+//!
+//! Upstream: `pkg/controller/podgc/gc_controller.go`, v1.36.
+//! Differs from upstream: the pass that comes every 20 seconds is left out while nothing has
+//! happened that it could find.
+
+use std::collections::BTreeMap;
+
+use api::time::after_ms;
+use api::{
+    Action, Change, Component, ComponentId, DeleteOptions, Kind, Object, ObjectRef, Plan, Resource,
+    Timestamp, View, WorkQueue, pods,
+};
+use k8s_openapi::api::core::v1::{Node, Pod, PodCondition};
+
+use crate::controller_utils::update_status;
+
+/// Upstream: `gcCheckPeriod`.
+const PERIOD_MS: i64 = 20_000;
+/// Where the passes fall within the period. Upstream it is where the controller happened to start.
+const PHASE_MS: i64 = 10_000;
+/// Upstream: `quarantineTime`.
+const QUARANTINE_MS: i64 = 40_000;
+/// Upstream: `--terminated-pod-gc-threshold`.
+const TERMINATED_POD_THRESHOLD: usize = 12_500;
+const OUT_OF_SERVICE: &str = "node.kubernetes.io/out-of-service";
+
+/// The pod garbage collector.
+#[derive(Clone, Debug, Default)]
+pub struct PodGcController {
+    /// Nodes that were found missing, and until when they are given time.
+    quarantine: BTreeMap<String, Timestamp>,
+}
+
+fn pass_key() -> ObjectRef {
+    ObjectRef::new(Kind::Pod, "", "")
+}
+
+/// The next time, not before `at`, at which a pass is due.
+fn next_tick(at: Timestamp) -> Timestamp {
+    let ms = at.as_millisecond() - PHASE_MS;
+    let ticks = ms.div_euclid(PERIOD_MS) + i64::from(ms.rem_euclid(PERIOD_MS) > 0);
+    after_ms(at, ticks * PERIOD_MS - ms)
+}
+
+impl Component for PodGcController {
+    fn id(&self) -> ComponentId {
+        ComponentId::PodGc
+    }
+
+    fn start(&mut self, view: &View<'_>, queue: &mut WorkQueue) {
+        queue.add_at(pass_key(), next_tick(view.now));
+    }
+
+    fn react(&mut self, change: &Change, view: &View<'_>, queue: &mut WorkQueue) {
+        let interesting = match (&change.old, &change.new) {
+            (Some(Object::Node(_)), None) => true,
+            (old, Some(Object::Node(new))) => {
+                let old = old.as_ref().and_then(|it| it.as_kind::<Node>());
+                out_of_service(new) && old.is_none_or(|old| old.spec != new.spec || old.status != new.status)
+            }
+            (old, Some(Object::Pod(new))) => {
+                let old = old.as_ref().and_then(|it| it.as_kind::<Pod>());
+                pod_is_interesting(old, new, view)
+            }
+            _ => false,
+        };
+        if interesting {
+            queue.add_at(pass_key(), next_tick(view.now));
+        }
+    }
+
+    fn decide(&mut self, _: &ObjectRef, view: &View<'_>) -> Plan {
+        let mut plan = Plan::default();
+        // An object of that key would be an ordinary pod; only passes are queued.
+        terminated(view, &mut plan);
+        self.orphaned(view, &mut plan);
+        if !self.quarantine.is_empty() {
+            plan.requeue(next_tick(after_ms(view.now, 1)));
+        }
+        plan
+    }
+
+    fn boxed_clone(&self) -> Box<dyn Component> {
+        Box::new(self.clone())
+    }
+}
+
+fn out_of_service(node: &Node) -> bool {
+    api::taints::of_node(node).iter().any(|it| it.key == OUT_OF_SERVICE)
+}
+
+fn is_ready(node: &Node) -> bool {
+    let mut conditions = node.status.iter().flat_map(|it| it.conditions.iter().flatten());
+    conditions.any(|it| it.type_ == "Ready" && it.status == "True")
+}
+
+/// Whether a pass may have something to do about the pod.
+fn pod_is_interesting(old: Option<&Pod>, new: &Pod, view: &View<'_>) -> bool {
+    let newly = |is: fn(&Pod) -> bool| is(new) && !old.is_some_and(is);
+    if newly(pods::is_terminal) {
+        return view.listers.0.count(Kind::Pod) > TERMINATED_POD_THRESHOLD;
+    }
+    let bound = pods::node_name(new);
+    if newly(pods::is_terminating) {
+        let node = bound.and_then(|it| view.listers.node(it));
+        return node.is_none_or(out_of_service);
+    }
+    old.and_then(pods::node_name) != bound && bound.is_some_and(|it| view.listers.node(it).is_none())
+}
+
+/// Everything but orphans. Upstream: `gcTerminated`, `gcTerminating`, `gcUnscheduledTerminating`.
+fn terminated(view: &View<'_>, plan: &mut Plan) {
+    if view.listers.0.count(Kind::Pod) > TERMINATED_POD_THRESHOLD {
+        let mut finished: Vec<&Pod> =
+            view.listers.list::<Pod>().filter(|it| pods::is_terminal(it)).collect();
+        let surplus = finished.len().saturating_sub(TERMINATED_POD_THRESHOLD);
+        finished.sort_by_key(|it| {
+            let reason = it.status.as_ref().and_then(|it| it.reason.as_deref());
+            let created = it.metadata.creation_timestamp.as_ref().map(|it| it.0);
+            (reason != Some("Evicted"), created, it.name())
+        });
+        for pod in finished.into_iter().take(surplus) {
+            mark_failed_and_delete(pod, None, view, plan);
+        }
+    }
+    for pod in view.listers.list::<Pod>().filter(|it| pods::is_terminating(it)) {
+        let lost = match pods::node_name(pod) {
+            None => true,
+            Some(name) => {
+                view.listers.node(name).is_some_and(|it| !is_ready(it) && out_of_service(it))
+            }
+        };
+        // One that only a finalizer holds has nothing left to be deleted.
+        let held = pod.metadata.deletion_grace_period_seconds == Some(0) && pods::is_terminal(pod);
+        if lost && !held {
+            mark_failed_and_delete(pod, None, view, plan);
+        }
+    }
+}
+
+impl PodGcController {
+    /// Upstream: `gcOrphaned`.
+    fn orphaned(&mut self, view: &View<'_>, plan: &mut Plan) {
+        self.quarantine.retain(|name, _| view.listers.node(name).is_none());
+        let until = after_ms(view.now, QUARANTINE_MS);
+        let mut seen = BTreeMap::new();
+        for pod in view.listers.list::<Pod>() {
+            let Some(name) = pods::node_name(pod) else { continue };
+            if view.listers.node(name).is_some() {
+                continue;
+            }
+            let due = *self.quarantine.entry(name.to_owned()).or_insert(until);
+            let held = pods::is_terminating(pod) && pods::is_terminal(pod);
+            if due <= view.now && !held {
+                mark_failed_and_delete(pod, Some("PodGC: node no longer exists"), view, plan);
+            } else if due > view.now {
+                seen.insert(name.to_owned(), due);
+            }
+        }
+        self.quarantine = seen;
+    }
+}
+
+/// Upstream: `markFailedAndDeletePodWithCondition`.
+fn mark_failed_and_delete(pod: &Pod, message: Option<&str>, view: &View<'_>, plan: &mut Plan) {
+    if !pods::is_terminal(pod) {
+        let mut new = pod.clone();
+        let status = new.status.get_or_insert_default();
+        status.phase = Some("Failed".to_owned());
+        status.observed_generation = pod.metadata.generation;
+        if let Some(message) = message {
+            let condition = PodCondition {
+                type_: "DisruptionTarget".to_owned(),
+                status: "True".to_owned(),
+                reason: Some("DeletionByPodGC".to_owned()),
+                message: Some(message.to_owned()),
+                observed_generation: pod.metadata.generation,
+                ..PodCondition::default()
+            };
+            pods::set_condition(status, condition, view.now);
+        }
+        plan.push(update_status(new));
+    }
+    plan.push(Action::Delete {
+        key: pod.object_ref(),
+        options: DeleteOptions { grace_period_seconds: Some(0), ..DeleteOptions::default() },
+    });
+}
