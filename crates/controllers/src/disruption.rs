@@ -110,8 +110,10 @@ fn selects(budget: &PodDisruptionBudget, pod: &Pod) -> bool {
 impl DisruptionController {
     /// Upstream: `getPdbForPod`, which takes the first of several.
     fn queue_budget(&mut self, pod: &Pod, view: &View<'_>, queue: &mut WorkQueue) {
-        let mut budgets =
-            view.listers.list_in::<PodDisruptionBudget>(pod.namespace()).filter(|it| selects(it, pod));
+        let mut budgets = view
+            .listers
+            .list_in::<PodDisruptionBudget>(pod.namespace())
+            .filter(|it| selects(it, pod));
         let Some(first) = budgets.next().map(Resource::object_ref) else { return };
         if budgets.next().is_some() {
             self.ambiguous.entry(first.clone()).or_default().insert(pod.object_ref());
@@ -220,7 +222,11 @@ struct Expected {
 
 impl Expected {
     /// Upstream: `getExpectedPodCount`.
-    fn of(spec: &PodDisruptionBudgetSpec, chosen: &[&Pod], view: &View<'_>) -> Result<Self, String> {
+    fn of(
+        spec: &PodDisruptionBudgetSpec,
+        chosen: &[&Pod],
+        view: &View<'_>,
+    ) -> Result<Self, String> {
         let scaled = |value: &IntOrString, total: i32| {
             scaled_value(value, total, true).ok_or_else(|| {
                 "invalid value for IntOrString: invalid type: string is not a percentage".to_owned()
@@ -331,7 +337,7 @@ fn set_condition(
 fn fail_safe(budget: &PodDisruptionBudget, why: &str, view: &View<'_>, plan: &mut Plan) {
     let mut new = budget.clone();
     let status = new.status.get_or_insert_default();
-    status.disruptions_allowed = 0;
+    status.disruptions_allowed = Some(0);
     set_condition(status, false, "SyncFailed", why, view.now);
     if new.status != budget.status {
         plan.push(update_status(new));
@@ -350,10 +356,10 @@ fn update(
     let spare = healthy - expected.healthy;
     let allowed = if expected.pods <= 0 || spare <= 0 { 0 } else { spare };
     let mut status = PodDisruptionBudgetStatus {
-        current_healthy: healthy,
-        desired_healthy: expected.healthy,
-        expected_pods: expected.pods,
-        disruptions_allowed: allowed,
+        current_healthy: Some(healthy),
+        desired_healthy: Some(expected.healthy),
+        expected_pods: Some(expected.pods),
+        disruptions_allowed: Some(allowed),
         disrupted_pods: (!disrupted.is_empty()).then_some(disrupted),
         observed_generation: budget.metadata.generation,
         conditions: budget.status.as_ref().and_then(|it| it.conditions.clone()),
@@ -403,7 +409,12 @@ mod tests {
     use serde_json::json;
 
     /// `min` or `max` is the budget's field; the pods are controlled by a ReplicaSet of `replicas`.
-    fn check(spec: serde_json::Value, replicas: i32, ready: &[bool], expected: (i32, i32, i32, i32)) {
+    fn check(
+        spec: serde_json::Value,
+        replicas: i32,
+        ready: &[bool],
+        expected: (i32, i32, i32, i32),
+    ) {
         let mut store = Objects::default();
         let set: ReplicaSet = serde_json::from_value(json!({
             "metadata": {"name": "rs", "namespace": "d", "uid": "rs"},
@@ -445,7 +456,8 @@ mod tests {
         let it = written.unwrap();
         let told =
             (it.expected_pods, it.desired_healthy, it.current_healthy, it.disruptions_allowed);
-        assert_eq!(told, expected, "{spec}");
+        let (a, b, c, d) = expected;
+        assert_eq!(told, (Some(a), Some(b), Some(c), Some(d)), "{spec}");
     }
 
     #[test]

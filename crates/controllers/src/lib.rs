@@ -7,14 +7,18 @@ mod controller_utils;
 pub mod cronjob;
 pub mod daemon;
 pub mod deployment;
+pub mod disruption;
 pub mod endpointslice;
 pub mod garbagecollector;
 mod history;
 pub mod job;
 pub mod namespace;
+pub mod nodelifecycle;
 pub mod persistentvolume;
+pub mod podgc;
 pub mod replicaset;
 pub mod statefulset;
+pub mod tainteviction;
 #[cfg(test)]
 mod testing;
 pub mod ttlafterfinished;
@@ -35,6 +39,10 @@ pub fn all() -> Vec<Box<dyn Component>> {
         Box::new(ttlafterfinished::TtlAfterFinishedController),
         Box::new(garbagecollector::GarbageCollector),
         Box::new(namespace::NamespaceController),
+        Box::new(nodelifecycle::NodeLifecycleController::default()),
+        Box::new(tainteviction::TaintEvictionController::default()),
+        Box::new(podgc::PodGcController::default()),
+        Box::new(disruption::DisruptionController::default()),
         Box::new(persistentvolume::PersistentVolumeController::default()),
     ]
 }

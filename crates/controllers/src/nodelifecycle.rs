@@ -14,8 +14,8 @@ use std::collections::BTreeMap;
 
 use api::time::{after_ms, ms_between};
 use api::{
-    Change, Component, ComponentId, EventSpec, Kind, Object, ObjectRef, Plan, Resource,
-    Timestamp, View, WorkQueue, pods,
+    Change, Component, ComponentId, EventSpec, Kind, Object, ObjectRef, Plan, Resource, Timestamp,
+    View, WorkQueue, pods,
 };
 use k8s_openapi::api::core::v1::{Node, Pod};
 
@@ -357,4 +357,3 @@ impl NodeLifecycleController {
 fn elapsed(from: Timestamp, to: Timestamp) -> i64 {
     ms_between(from, to).max(0)
 }
-

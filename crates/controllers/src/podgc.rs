@@ -58,7 +58,8 @@ impl Component for PodGcController {
             (Some(Object::Node(_)), None) => true,
             (old, Some(Object::Node(new))) => {
                 let old = old.as_ref().and_then(|it| it.as_kind::<Node>());
-                out_of_service(new) && old.is_none_or(|old| old.spec != new.spec || old.status != new.status)
+                out_of_service(new)
+                    && old.is_none_or(|old| old.spec != new.spec || old.status != new.status)
             }
             (old, Some(Object::Pod(new))) => {
                 let old = old.as_ref().and_then(|it| it.as_kind::<Pod>());
@@ -107,7 +108,8 @@ fn pod_is_interesting(old: Option<&Pod>, new: &Pod, view: &View<'_>) -> bool {
         let node = bound.and_then(|it| view.listers.node(it));
         return node.is_none_or(out_of_service);
     }
-    old.and_then(pods::node_name) != bound && bound.is_some_and(|it| view.listers.node(it).is_none())
+    old.and_then(pods::node_name) != bound
+        && bound.is_some_and(|it| view.listers.node(it).is_none())
 }
 
 /// Everything but orphans. Upstream: `gcTerminated`, `gcTerminating`, `gcUnscheduledTerminating`.

@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 use api::taints::{effect, of_node, tolerates};
 use api::time::{after_ms, after_secs};
 use api::{
-    Action, Change, Component, ComponentId, DeleteOptions, EventSpec, Object, ObjectRef, Plan, Resource,
-    Timestamp, View, WorkQueue, pods,
+    Action, Change, Component, ComponentId, DeleteOptions, EventSpec, Object, ObjectRef, Plan,
+    Resource, Timestamp, View, WorkQueue, pods,
 };
 use k8s_openapi::api::core::v1::{Node, Pod, PodCondition, Taint, Toleration};
 
@@ -47,8 +47,13 @@ impl Component for TaintEvictionController {
     fn react(&mut self, change: &Change, view: &View<'_>, queue: &mut WorkQueue) {
         match (&change.old, &change.new) {
             (old, Some(Object::Node(new))) => {
-                let before: Vec<&Taint> =
-                    old.as_ref().and_then(|it| it.as_kind()).map(no_execute).into_iter().flatten().collect();
+                let before: Vec<&Taint> = old
+                    .as_ref()
+                    .and_then(|it| it.as_kind())
+                    .map(no_execute)
+                    .into_iter()
+                    .flatten()
+                    .collect();
                 if !before.iter().copied().eq(no_execute(new)) {
                     self.queue_pods(new, view, queue);
                 }
@@ -144,9 +149,8 @@ impl TaintEvictionController {
             self.cancel(key, plan);
             return;
         };
-        let untolerated = taints.iter().any(|taint| {
-            !tolerations(pod).iter().any(|it| tolerates(it, taint))
-        });
+        let untolerated =
+            taints.iter().any(|taint| !tolerations(pod).iter().any(|it| tolerates(it, taint)));
         let mut created = view.now;
         let fires = after_secs(created, seconds);
         if untolerated {

@@ -74,7 +74,8 @@ impl Health {
         }
         let grace = if ready_status(node).is_some() { GRACE_MS } else { STARTUP_GRACE_MS };
         let over = elapsed(self.probed, now) >= grace;
-        self.lost_contact = !renewing && !(over && ready_status(node) == Some("Unknown"));
+        let settled = over && ready_status(node) == Some("Unknown");
+        self.lost_contact = !renewing && !settled;
         over.then(|| unknown(node, now)).flatten()
     }
 }

@@ -38,7 +38,13 @@ pub(super) fn swap(node: &Node, add: &[&str], remove: &[&str], view: &View<'_>) 
     exchange(node, effect::NO_EXECUTE, add, remove, view)
 }
 
-fn exchange(node: &Node, effect: &str, add: &[&str], remove: &[&str], view: &View<'_>) -> Option<Action> {
+fn exchange(
+    node: &Node,
+    effect: &str,
+    add: &[&str],
+    remove: &[&str],
+    view: &View<'_>,
+) -> Option<Action> {
     let is = |it: &Taint, key: &str| it.key == key && it.effect == effect;
     let old = of_node(node);
     let mut new: Vec<Taint> =
