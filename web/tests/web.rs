@@ -122,7 +122,12 @@ async fn the_page_mounts_and_draws_what_the_engine_says() {
     page.answer(picture(90_000)).await;
     assert_eq!(page.count("[data-testid=node-card][data-node=n1]"), 1);
     assert_eq!(page.count("[data-testid=pod-tile][data-pod='default/placed']"), 1);
-    assert!(page.find("[data-testid=pending-tray]").text_content().unwrap().contains("Insufficient cpu"));
+    assert!(
+        page.find("[data-testid=pending-tray]")
+            .text_content()
+            .unwrap()
+            .contains("Insufficient cpu")
+    );
     assert!(page.find("[data-testid=clock]").text_content().unwrap().contains("00:01:30"));
 }
 
@@ -158,7 +163,9 @@ async fn a_selected_pending_pod_shows_its_matrix_and_each_node_answers() {
         "scores": [], "ties": [], "message": "0/1 nodes are available: 1 Insufficient cpu."});
     page.answer(json!({"yaml": "kind: Pod\n", "diagnosis": diagnosis})).await;
     assert_eq!(page.count("[data-testid=matrix] tr[data-node=n1] .x"), 1);
-    assert!(page.find("[data-node=n1] .verdict").text_content().unwrap().contains("short by 4 cpu"));
+    assert!(
+        page.find("[data-node=n1] .verdict").text_content().unwrap().contains("short by 4 cpu")
+    );
 }
 
 #[wasm_bindgen_test]
