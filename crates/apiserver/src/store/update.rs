@@ -108,11 +108,12 @@ impl Store {
         if new == old && !deletes_now(&new, &old) {
             return Ok(old);
         }
-        let stored = self.commit(new);
-        if deletes_now(&stored, &old) {
+        if deletes_now(&new, &old) {
+            // Nobody sees this update: the object is deleted as it was.
             self.remove(&key);
+            return Ok(new);
         }
-        Ok(stored)
+        Ok(self.commit(new))
     }
 }
 
