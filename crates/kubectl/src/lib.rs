@@ -26,3 +26,9 @@ pub use client::{Client, DryRun};
 pub use commands::{run, run_line};
 pub use output::{Outcome, Output, Pending, Stream};
 pub use shell::split;
+
+/// What `kubectl get pods` prints under STATUS, such as `ContainerCreating` or `Completed`.
+#[must_use]
+pub fn pod_status(pod: &api::k8s_openapi::api::core::v1::Pod) -> String {
+    printers::pod_reason(pod)
+}

@@ -5,6 +5,8 @@
 mod core;
 mod workloads;
 
+pub(crate) use self::core::pod_reason;
+
 use std::collections::BTreeMap;
 
 use api::{Kind, Object, Timestamp};

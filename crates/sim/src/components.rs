@@ -1,6 +1,7 @@
 //! The components of a cluster, in the order in which they hear of a change.
 
 use api::Component;
+use kubelet::Kubelet;
 use scheduler::Scheduler;
 
 use crate::world::Run;
@@ -8,11 +9,10 @@ use crate::world::Run;
 /// All components, with empty memories.
 pub(crate) fn all(run: &Run) -> Vec<Box<dyn Component>> {
     let mut all = controllers::all();
-    all.push(Box::new(kubelet::Kubelet::default()));
-    // A configuration with errors was refused when the text was read; the defaults always load.
-    let configured = Scheduler::new(run.scheduler_configurations.first());
-    if let Ok(scheduler) = configured.or_else(|_| Scheduler::new(None)) {
-        all.push(Box::new(scheduler));
+    all.push(Box::new(Kubelet::default()));
+    // A configuration with mistakes does not get here: the script reports them.
+    if let Ok(it) = Scheduler::new(run.scheduler_configuration.as_ref()) {
+        all.push(Box::new(it));
     }
     all.sort_by_key(|it| it.id());
     all

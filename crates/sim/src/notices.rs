@@ -55,15 +55,13 @@ fn unserved_scheduler(pod: &Pod, root: &ObjectRef, run: &Run) -> Option<Notice> 
 impl Run {
     /// Whether a profile with this scheduler name runs.
     pub(crate) fn serves(&self, name: &str) -> bool {
-        let profiles = |it: &serde_json::Value| it.get("profiles")?.as_array().cloned();
-        let mut profiles = self.scheduler_configurations.iter().filter_map(profiles).peekable();
-        if profiles.peek().is_none() {
+        let profiles = self.scheduler_configuration.as_ref().and_then(|it| it.get("profiles"));
+        let Some(profiles) = profiles.and_then(serde_json::Value::as_array) else {
             return name == DEFAULT_SCHEDULER;
-        }
-        let of = |it: &serde_json::Value| {
-            let own = it.get("schedulerName").and_then(serde_json::Value::as_str);
-            own.unwrap_or(DEFAULT_SCHEDULER) == name
         };
-        profiles.flatten().any(|it| of(&it))
+        let mut names = profiles.iter().map(|it| {
+            it.get("schedulerName").and_then(serde_json::Value::as_str).unwrap_or(DEFAULT_SCHEDULER)
+        });
+        profiles.is_empty() && name == DEFAULT_SCHEDULER || names.any(|it| it == name)
     }
 }

@@ -7,6 +7,7 @@ use api::scenario::{Preset, ScenarioSpec};
 use api::yaml::{self, Body, Document};
 use api::{Action, ApiError, Kind, Object, ObjectRef, Settings, Timestamp, Zones, time};
 use apiserver::Store;
+use scheduler::Scheduler;
 use serde::Deserialize;
 use view::{Diagnostic, LinkFile, Notice, Severity, TimedAction};
 
@@ -52,6 +53,7 @@ pub(crate) struct Script {
     pub(crate) notices: Vec<Notice>,
     pub(crate) until_ms: Option<i64>,
     spec: ScenarioSpec,
+    scheduler_configuration: Option<serde_json::Value>,
     preset: Preset,
     documents: Vec<Document>,
 }
@@ -101,6 +103,10 @@ impl Script {
             return Err(diagnostics);
         }
         let scenario = scenario.unwrap_or_default();
+        let scheduler_configuration = scheduler_configuration(&documents, &mut diagnostics);
+        if diagnostics.iter().any(|it| it.severity == Severity::Error) {
+            return Err(diagnostics);
+        }
         let has_node = documents.iter().any(|it| it.object().is_some_and(is_node));
         let fallback = if has_node { Preset::Empty } else { Preset::Default };
         let preset = options.preset.or(scenario.spec.preset).unwrap_or(fallback);
@@ -111,6 +117,7 @@ impl Script {
             notices: Vec::new(),
             until_ms: scenario.spec.until.map(|it| it.as_millis()),
             spec: scenario.spec,
+            scheduler_configuration,
             preset,
             documents,
         })
@@ -118,10 +125,6 @@ impl Script {
 
     /// What the run is a function of.
     pub(crate) fn run(&self, options: &Options) -> Run {
-        let configurations = self.documents.iter().filter_map(|it| match &it.body {
-            Body::SchedulerConfiguration(it) => Some(it.clone()),
-            _ => None,
-        });
         Run {
             start: options.start.or(self.spec.start).unwrap_or(DEFAULT_START),
             seed: options.seed.or(self.spec.seed).unwrap_or_default(),
@@ -129,7 +132,7 @@ impl Script {
             zones: options.zones.clone(),
             budgets: options.budgets,
             files: options.files.clone(),
-            scheduler_configurations: configurations.collect(),
+            scheduler_configuration: self.scheduler_configuration.clone(),
         }
     }
 
@@ -279,6 +282,32 @@ impl Script {
         let notice = Notice { code: "missing-zone".to_owned(), message, objects: vec![] };
         (!missing.is_empty()).then_some(notice)
     }
+}
+
+/// The first configuration of the scheduler, with what is wrong with it at its places.
+fn scheduler_configuration(
+    documents: &[Document],
+    diagnostics: &mut Vec<Diagnostic>,
+) -> Option<serde_json::Value> {
+    let mut first = None;
+    for document in documents {
+        let Body::SchedulerConfiguration(value) = &document.body else { continue };
+        if first.is_some() {
+            let message = "a text has at most one KubeSchedulerConfiguration, with as many \
+                           profiles as you like; this one is not used";
+            let code = "second-configuration";
+            diagnostics.push(about(document, Severity::Warning, code, message));
+            continue;
+        }
+        for error in Scheduler::new(Some(value)).err().unwrap_or_default() {
+            let path = error.split(": ").next().filter(|it| !it.contains(' ')).unwrap_or_default();
+            let span = document.span_of(path);
+            let it = about(document, Severity::Error, "scheduler-configuration", &error);
+            diagnostics.push(Diagnostic { path: path.to_owned(), span, ..it });
+        }
+        first = Some(value.clone());
+    }
+    first
 }
 
 /// The time zones that CronJobs of a text name, each once, in alphabetical order.

@@ -40,8 +40,8 @@ pub(crate) struct Run {
     pub(crate) budgets: Budgets,
     /// Texts that `kubectl -f NAME` finds.
     pub(crate) files: Vec<LinkFile>,
-    /// The `KubeSchedulerConfiguration` documents of the text.
-    pub(crate) scheduler_configurations: Vec<serde_json::Value>,
+    /// The `KubeSchedulerConfiguration` of the text.
+    pub(crate) scheduler_configuration: Option<serde_json::Value>,
 }
 
 impl Run {

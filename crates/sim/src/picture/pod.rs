@@ -32,7 +32,7 @@ pub(super) fn pod_tile(
         name: pod.name().to_owned(),
         node: pods::node_name(pod).unwrap_or_default().to_owned(),
         phase: pods::phase(pod).to_owned(),
-        status: pods::phase(pod).to_owned(),
+        status: kubectl::pod_status(pod),
         ready: pods::is_ready(pod),
         terminating: pods::is_terminating(pod),
         workload: workload_name(&root),
