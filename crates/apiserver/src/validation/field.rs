@@ -210,13 +210,33 @@ impl Errors {
         self.with_value("FieldValueNotFound", "Not found", path, value.into(), "");
     }
 
+    /// As [`Errors::not_found`], with a reason.
+    pub fn not_found_because(&mut self, path: &Path<'_>, value: impl Into<Bad>, why: &str) {
+        self.with_value("FieldValueNotFound", "Not found", path, value.into(), why);
+    }
+
+    /// As [`Errors::duplicate`], with a reason.
+    pub fn duplicate_because(&mut self, path: &Path<'_>, value: impl Into<Bad>, why: &str) {
+        self.with_value("FieldValueDuplicate", "Duplicate value", path, value.into(), why);
+    }
+
+    /// As [`Errors::invalid`], without showing the value.
+    pub fn invalid_unseen(&mut self, path: &Path<'_>, detail: &str) {
+        self.without_value("FieldValueInvalid", "Invalid value", path, detail);
+    }
+
     /// Something that did not work inside.
     pub fn internal(&mut self, path: &Path<'_>, detail: &str) {
         self.without_value("InternalError", "Internal error", path, detail);
     }
 
-    /// A value that is none of those that are known.
+    /// A text that is none of those that are known.
     pub fn not_supported(&mut self, path: &Path<'_>, value: &str, supported: &[&str]) {
+        self.not_supported_value(path, value.into(), supported);
+    }
+
+    /// A value that is none of those that are known.
+    pub fn not_supported_value(&mut self, path: &Path<'_>, value: Bad, supported: &[&str]) {
         let mut detail = String::new();
         if !supported.is_empty() {
             let quoted: Vec<String> = supported.iter().map(|it| quote(it)).collect();

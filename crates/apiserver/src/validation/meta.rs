@@ -1,12 +1,163 @@
 //! Metadata.
+//!
+//! Upstream: `staging/src/k8s.io/apimachinery/pkg/api/validation/objectmeta.go`, v1.36.
 
-use api::Object;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference};
 
-use crate::validation::{Errors, Path};
+use crate::validation::check::{form, list_of, non_negative, str_of};
+use crate::validation::text::Messages;
+use crate::validation::{Bad, Errors, Path, labels, text};
 
-pub(super) fn validate_create(object: &Object, errors: &mut Errors) {
-    if object.name().is_empty() {
-        let meta = Path::new("metadata");
-        errors.required(&meta.child("name"), "name or generateName is required");
+/// The form of a kind's names.
+pub(crate) type NameForm = fn(&str) -> Messages;
+
+/// Upstream: `core/validation.ValidateObjectMeta`.
+pub(crate) fn object_meta(
+    errors: &mut Errors,
+    meta: &ObjectMeta,
+    namespaced: bool,
+    name_form: NameForm,
+) {
+    let path = Path::new("metadata");
+    let generated = str_of(&meta.generate_name);
+    if !generated.is_empty() {
+        let masked = mask_trailing_dash(generated);
+        form(errors, &path.child("generateName"), generated, name_form(&masked));
+    }
+    let name = str_of(&meta.name);
+    if name.is_empty() {
+        errors.required(&path.child("name"), "name or generateName is required");
+    } else {
+        form(errors, &path.child("name"), name, name_form(name));
+    }
+    let namespace = str_of(&meta.namespace);
+    if !namespaced && !namespace.is_empty() {
+        errors.forbidden(&path.child("namespace"), "not allowed on this type");
+    } else if namespaced && namespace.is_empty() {
+        errors.required(&path.child("namespace"), "");
+    } else if namespaced {
+        form(errors, &path.child("namespace"), namespace, text::dns1123_label(namespace));
+    }
+    non_negative(errors, &path.child("generation"), meta.generation.unwrap_or_default());
+    common(errors, &path, meta);
+    finalizers(errors, &path, list_of(&meta.finalizers));
+    kube_finalizers(errors, &path, list_of(&meta.finalizers));
+}
+
+/// Upstream: `core/validation.ValidateObjectMetaUpdate`. The parts that the store itself keeps
+/// (uid, resource version, generation) cannot be wrong here.
+pub(crate) fn object_meta_update(errors: &mut Errors, new: &ObjectMeta, old: &ObjectMeta) {
+    let path = Path::new("metadata");
+    if old.deletion_timestamp.is_some() {
+        let before = list_of(&old.finalizers);
+        let mut extra: Vec<&String> =
+            list_of(&new.finalizers).iter().filter(|it| !before.contains(it)).collect();
+        extra.sort();
+        extra.dedup();
+        if !extra.is_empty() {
+            let shown: Vec<String> = extra.iter().map(|it| format!("{it:?}")).collect();
+            errors.forbidden(
+                &path.child("finalizers"),
+                &format!(
+                    "no new finalizers can be added if the object is being deleted, found new \
+                     finalizers []string{{{}}}",
+                    shown.join(", ")
+                ),
+            );
+        }
+    }
+    if new.creation_timestamp != old.creation_timestamp {
+        let path = path.child("creationTimestamp");
+        errors.invalid(&path, Bad::json(&new.creation_timestamp), text::IMMUTABLE);
+    }
+    if new.deletion_timestamp != old.deletion_timestamp {
+        let path = path.child("deletionTimestamp");
+        errors.invalid(&path, Bad::json(&new.deletion_timestamp), text::IMMUTABLE);
+    }
+    if new.deletion_grace_period_seconds != old.deletion_grace_period_seconds {
+        let path = path.child("deletionGracePeriodSeconds");
+        errors.invalid(&path, Bad::json(&new.deletion_grace_period_seconds), text::IMMUTABLE);
+    }
+    common(errors, &path, new);
+    kube_finalizers(errors, &path, list_of(&new.finalizers));
+}
+
+fn common(errors: &mut Errors, path: &Path<'_>, meta: &ObjectMeta) {
+    labels::labels(errors, &path.child("labels"), meta.labels.as_ref());
+    labels::annotations(errors, &path.child("annotations"), meta.annotations.as_ref());
+    owner_references(errors, &path.child("ownerReferences"), list_of(&meta.owner_references));
+}
+
+fn owner_references(errors: &mut Errors, path: &Path<'_>, references: &[OwnerReference]) {
+    let mut controller: Option<String> = None;
+    for reference in references {
+        let version = reference.api_version.rsplit('/').next().unwrap_or_default();
+        if version.is_empty() {
+            let path = path.child("apiVersion");
+            errors.invalid(&path, &reference.api_version, "version must not be empty");
+        }
+        for (name, value) in
+            [("kind", &reference.kind), ("name", &reference.name), ("uid", &reference.uid)]
+        {
+            if value.is_empty() {
+                errors.invalid(&path.child(name), value, "must not be empty");
+            }
+        }
+        if reference.api_version == "v1" && reference.kind == "Event" {
+            let why = "/v1, Kind=Event is disallowed from being an owner";
+            errors.invalid(path, Bad::json(reference), why);
+        }
+        if reference.controller == Some(true) {
+            let current = format!("{}/{}", reference.kind, reference.name);
+            match &controller {
+                Some(first) => {
+                    let why = format!(
+                        "Only one reference can have Controller set to true. Found \"true\" in \
+                         references for {first} and {current}"
+                    );
+                    errors.invalid(path, Bad::json(&references), &why);
+                }
+                None => controller = Some(current),
+            }
+        }
+    }
+}
+
+fn finalizers(errors: &mut Errors, path: &Path<'_>, finalizers: &[String]) {
+    let path = path.child("finalizers");
+    for finalizer in finalizers {
+        form(errors, &path, finalizer, text::label_key(finalizer));
+    }
+    let has = |name: &str| finalizers.iter().any(|it| it == name);
+    if has("orphan") && has("foregroundDeletion") {
+        let why = "finalizer orphan and foregroundDeletion cannot be both set";
+        errors.invalid(&path, Bad::json(&finalizers), why);
+    }
+}
+
+fn kube_finalizers(errors: &mut Errors, path: &Path<'_>, finalizers: &[String]) {
+    let all = path.child("finalizers");
+    for (index, finalizer) in finalizers.iter().enumerate() {
+        kube_finalizer(errors, &all.index(index), finalizer);
+    }
+}
+
+/// Upstream: `validateKubeFinalizerName`.
+pub(crate) fn kube_finalizer(errors: &mut Errors, path: &Path<'_>, finalizer: &str) {
+    let standard = ["kubernetes", "orphan", "foregroundDeletion"];
+    if !finalizer.contains('/') && !standard.contains(&finalizer) {
+        let why = "name is neither a standard finalizer name nor is it fully qualified";
+        errors.invalid(path, finalizer, why);
+    }
+}
+
+/// A prefix of names may end with a dash.
+fn mask_trailing_dash(name: &str) -> String {
+    match name.len() {
+        length if length > 1 && name.ends_with('-') => {
+            let kept = name.get(..length - 2).unwrap_or_default();
+            format!("{kept}a")
+        }
+        _ => name.to_owned(),
     }
 }
