@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use api::{
     Action, ApiError, ApiReason, Change, EventSpec, Kind, Listers, Object, ObjectRef, Objects,
-    Timestamp,
+    Timestamp, Zones,
 };
 
 mod create;
@@ -27,6 +27,8 @@ pub struct Store {
     seed: u64,
     revision: u64,
     correlator: Arc<events::Correlator>,
+    zones: Option<Arc<Zones>>,
+    allow_privileged: bool,
 }
 
 impl Store {
@@ -34,6 +36,27 @@ impl Store {
     #[must_use]
     pub fn new(seed: u64) -> Self {
         Self { seed, ..Self::default() }
+    }
+
+    /// Says which time zones there are: a CronJob in another one is refused. Without this any
+    /// name that could be one is accepted.
+    pub fn set_zones(&mut self, zones: Zones) {
+        self.zones = Some(Arc::new(zones));
+    }
+
+    /// Whether privileged containers are accepted; at first they are not. Upstream:
+    /// `--allow-privileged`, which kubeadm and its kin turn on.
+    pub fn set_allow_privileged(&mut self, allow: bool) {
+        self.allow_privileged = allow;
+    }
+
+    pub(crate) fn context(&self) -> crate::validation::Context<'_> {
+        crate::validation::Context {
+            allow_privileged: self.allow_privileged,
+            zones: self.zones.as_deref(),
+            pod_name: "",
+            is_pod: false,
+        }
     }
 
     /// The data.

@@ -201,8 +201,9 @@ pub(crate) fn cidr(errors: &mut Errors, path: &Path<'_>, value: &str) {
     };
     let zeros = has_leading_zeros(address) && address.parse::<std::net::IpAddr>().is_err()
         || (length.len() > 1 && length.starts_with('0'));
-    let length: Option<u32> =
-        Some(length).filter(|it| it.bytes().all(|it| it.is_ascii_digit())).and_then(|it| it.parse().ok());
+    let length: Option<u32> = Some(length)
+        .filter(|it| it.bytes().all(|it| it.is_ascii_digit()))
+        .and_then(|it| it.parse().ok());
     let plain: String = address
         .split('.')
         .map(|it| if it.len() > 1 && zeros { it.trim_start_matches('0') } else { it })

@@ -28,12 +28,8 @@ pub(crate) fn unified(a: &str, b: &str) -> String {
     let mut text = String::new();
     for group in grouped(&blocks(&a, &b)) {
         let (Some(first), Some(last)) = (group.first(), group.last()) else { continue };
-        let _ = writeln!(
-            text,
-            "@@ -{} +{} @@",
-            range(first.a.0, last.a.1),
-            range(first.b.0, last.b.1)
-        );
+        let _ =
+            writeln!(text, "@@ -{} +{} @@", range(first.a.0, last.a.1), range(first.b.0, last.b.1));
         for block in &group {
             let (old, new) = (&a[block.a.0..block.a.1], &b[block.b.0..block.b.1]);
             if block.tag == Tag::Equal {

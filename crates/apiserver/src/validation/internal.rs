@@ -33,9 +33,22 @@ const HOST_FIELDS: [&str; 5] =
 
 /// The order of the fields of the API's own types, where it is not that of the alphabet.
 const META_ORDER: &[&str] = &[
-    "name", "generateName", "namespace", "selfLink", "uid", "resourceVersion", "generation",
-    "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds", "labels",
-    "annotations", "ownerReferences", "finalizers", "matchLabels", "matchExpressions",
+    "name",
+    "generateName",
+    "namespace",
+    "selfLink",
+    "uid",
+    "resourceVersion",
+    "generation",
+    "creationTimestamp",
+    "deletionTimestamp",
+    "deletionGracePeriodSeconds",
+    "labels",
+    "annotations",
+    "ownerReferences",
+    "finalizers",
+    "matchLabels",
+    "matchExpressions",
 ];
 
 /// A value as the JSON of the internal type, in one line.

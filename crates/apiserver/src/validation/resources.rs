@@ -14,16 +14,38 @@ use crate::validation::{Errors, Path, text};
 pub(crate) type List = BTreeMap<String, Quantity>;
 
 const QUOTA_RESOURCES: [&str; 19] = [
-    "cpu", "memory", "ephemeral-storage", "requests.cpu", "requests.memory", "requests.storage",
-    "requests.ephemeral-storage", "limits.cpu", "limits.memory", "limits.ephemeral-storage",
-    "pods", "resourcequotas", "services", "replicationcontrollers", "secrets",
-    "persistentvolumeclaims", "configmaps", "services.nodeports", "services.loadbalancers",
+    "cpu",
+    "memory",
+    "ephemeral-storage",
+    "requests.cpu",
+    "requests.memory",
+    "requests.storage",
+    "requests.ephemeral-storage",
+    "limits.cpu",
+    "limits.memory",
+    "limits.ephemeral-storage",
+    "pods",
+    "resourcequotas",
+    "services",
+    "replicationcontrollers",
+    "secrets",
+    "persistentvolumeclaims",
+    "configmaps",
+    "services.nodeports",
+    "services.loadbalancers",
 ];
 
 /// What is counted, not measured. Upstream: `integerResources`.
 const COUNTED: [&str; 9] = [
-    "pods", "resourcequotas", "services", "replicationcontrollers", "secrets", "configmaps",
-    "persistentvolumeclaims", "services.nodeports", "services.loadbalancers",
+    "pods",
+    "resourcequotas",
+    "services",
+    "replicationcontrollers",
+    "secrets",
+    "configmaps",
+    "persistentvolumeclaims",
+    "services.nodeports",
+    "services.loadbalancers",
 ];
 
 pub(crate) fn exact(quantity: &Quantity) -> Exact {
@@ -200,7 +222,8 @@ pub(crate) fn requirements(
 
 fn huge_page_value(errors: &mut Errors, path: &Path<'_>, name: &str, quantity: &Quantity) {
     let Some(size) = name.strip_prefix("hugepages-") else { return };
-    let size = quantity::parse(size).ok().filter(|it| it.sign() > 0 && it.milli_value() % 1000 == 0);
+    let size =
+        quantity::parse(size).ok().filter(|it| it.sign() > 0 && it.milli_value() % 1000 == 0);
     let fits = size.is_some_and(|it| exact(quantity).value() % it.value() == 0);
     if !fits {
         let amount = shown(quantity);

@@ -272,7 +272,8 @@ pub(crate) fn is_percent(value: &str) -> bool {
 
 /// The name of an HTTP header.
 pub(crate) fn http_header_name(value: &str) -> Messages {
-    let fits = !value.is_empty() && value.bytes().all(|it| it.is_ascii_alphanumeric() || it == b'-');
+    let fits =
+        !value.is_empty() && value.bytes().all(|it| it.is_ascii_alphanumeric() || it == b'-');
     if fits { Messages::new() } else { vec![HTTP_HEADER] }
 }
 

@@ -58,12 +58,7 @@ pub(crate) fn node_selector(errors: &mut Errors, path: &Path<'_>, selector: &Nod
     }
 }
 
-fn node_term(
-    errors: &mut Errors,
-    path: &Path<'_>,
-    term: &NodeSelectorTerm,
-    check_values: bool,
-) {
+fn node_term(errors: &mut Errors, path: &Path<'_>, term: &NodeSelectorTerm, check_values: bool) {
     let all = path.child("matchExpressions");
     for (index, it) in list_of(&term.match_expressions).iter().enumerate() {
         node_expression(errors, &all.index(index), it, check_values);

@@ -103,11 +103,7 @@ pub(crate) fn init_containers(errors: &mut Errors, path: &Path<'_>, around: &Aro
     }
 }
 
-pub(crate) fn ephemeral_containers(
-    errors: &mut Errors,
-    path: &Path<'_>,
-    around: &Around<'_>,
-) {
+pub(crate) fn ephemeral_containers(errors: &mut Errors, path: &Path<'_>, around: &Around<'_>) {
     let containers = list_of(&around.spec.ephemeral_containers);
     for (index, container) in containers.iter().enumerate() {
         let element = path.index(index);
@@ -140,7 +136,8 @@ pub(crate) fn ephemeral_containers(
         let all = element.child("volumeMounts");
         for (index, mount) in list_of(&container.volume_mounts).iter().enumerate() {
             let path = all.index(index);
-            for (name, value) in [("subPath", &mount.sub_path), ("subPathExpr", &mount.sub_path_expr)]
+            for (name, value) in
+                [("subPath", &mount.sub_path), ("subPathExpr", &mount.sub_path_expr)]
             {
                 if !str_of(value).is_empty() {
                     errors.forbidden(&path.child(name), why);
@@ -199,13 +196,7 @@ fn common(errors: &mut Errors, path: &Path<'_>, container: &Container, around: &
     resize_policies(errors, &path.child("resizePolicy"), resize, around.spec);
     if let Some(it) = &container.security_context {
         let host_users = around.spec.host_users != Some(false);
-        security::container(
-            errors,
-            &path.child("securityContext"),
-            it,
-            host_users,
-            around.context,
-        );
+        security::container(errors, &path.child("securityContext"), it, host_users, around.context);
     }
 }
 
@@ -284,8 +275,9 @@ fn restart_policy(errors: &mut Errors, path: &Path<'_>, container: &Container) {
     let policy_path = path.child("restartPolicy");
     match container.restart_policy.as_deref() {
         None if rules.is_empty() => return,
-        None => errors
-            .required(&policy_path, "must specify restartPolicy when restart rules are used"),
+        None => {
+            errors.required(&policy_path, "must specify restartPolicy when restart rules are used")
+        }
         Some(policy) => one_of(errors, &policy_path, policy, &["Always", "Never", "OnFailure"]),
     }
     let all = path.child("restartPolicyRules");
@@ -367,8 +359,10 @@ pub(crate) fn pod_resources(errors: &mut Errors, path: &Path<'_>, around: &Aroun
             let Some(most) = limits.and_then(|it| it.get(name)) else { continue };
             if resources::exact(limit) > resources::exact(most) {
                 let element = all.index(index);
-                let why =
-                    format!("must be less than or equal to pod limits of {}", resources::shown(most));
+                let why = format!(
+                    "must be less than or equal to pod limits of {}",
+                    resources::shown(most)
+                );
                 let path = element.key(name);
                 errors.invalid(&path.child("limits"), Bad::from(&resources::shown(limit)), &why);
             }

@@ -12,20 +12,41 @@ use crate::validation::resources;
 use crate::validation::{Errors, Path, text};
 
 const FIELDS: &[&str] = &[
-    "metadata.name", "metadata.namespace", "metadata.uid", "spec.nodeName",
-    "spec.serviceAccountName", "status.hostIP", "status.hostIPs", "status.podIP", "status.podIPs",
+    "metadata.name",
+    "metadata.namespace",
+    "metadata.uid",
+    "spec.nodeName",
+    "spec.serviceAccountName",
+    "status.hostIP",
+    "status.hostIPs",
+    "status.podIP",
+    "status.podIPs",
 ];
 
 const RESOURCES: &[&str] = &[
-    "limits.cpu", "limits.ephemeral-storage", "limits.memory", "requests.cpu",
-    "requests.ephemeral-storage", "requests.memory",
+    "limits.cpu",
+    "limits.ephemeral-storage",
+    "limits.memory",
+    "requests.cpu",
+    "requests.ephemeral-storage",
+    "requests.memory",
 ];
 
 /// The fields of a pod that the downward API knows. Upstream: `ConvertDownwardAPIFieldLabel`.
 const DOWNWARD: &[&str] = &[
-    "metadata.annotations", "metadata.labels", "metadata.name", "metadata.namespace",
-    "metadata.uid", "spec.nodeName", "spec.restartPolicy", "spec.serviceAccountName",
-    "spec.schedulerName", "status.phase", "status.hostIP", "status.hostIPs", "status.podIP",
+    "metadata.annotations",
+    "metadata.labels",
+    "metadata.name",
+    "metadata.namespace",
+    "metadata.uid",
+    "spec.nodeName",
+    "spec.restartPolicy",
+    "spec.serviceAccountName",
+    "spec.schedulerName",
+    "status.phase",
+    "status.hostIP",
+    "status.hostIPs",
+    "status.podIP",
     "status.podIPs",
 ];
 
@@ -132,9 +153,8 @@ pub(crate) fn field_ref(
         let why = format!("error converting fieldPath: unsupported pod version: {version}");
         errors.invalid(&path_of_field, field, &why);
     } else if subscripted.is_some() && !converts {
-        let why = format!(
-            "error converting fieldPath: field label does not support subscript: {field}"
-        );
+        let why =
+            format!("error converting fieldPath: field label does not support subscript: {field}");
         errors.invalid(&path_of_field, field, &why);
     } else if !converts {
         let why = format!("error converting fieldPath: field label not supported: {field}");
@@ -155,8 +175,8 @@ pub(crate) fn resource_ref(
     in_volume: bool,
 ) {
     let resource = selector.resource.as_str();
-    let huge = resource.starts_with("requests.hugepages-")
-        || resource.starts_with("limits.hugepages-");
+    let huge =
+        resource.starts_with("requests.hugepages-") || resource.starts_with("limits.hugepages-");
     if in_volume && str_of(&selector.container_name).is_empty() {
         errors.required(&path.child("containerName"), "");
     } else if resource.is_empty() {
@@ -171,7 +191,18 @@ pub(crate) fn resource_ref(
     let divisor = resources::shown(divisor);
     let bytes = matches!(
         divisor.as_str(),
-        "1" | "1k" | "1M" | "1G" | "1T" | "1P" | "1E" | "1Ki" | "1Mi" | "1Gi" | "1Ti" | "1Pi" | "1Ei"
+        "1" | "1k"
+            | "1M"
+            | "1G"
+            | "1T"
+            | "1P"
+            | "1E"
+            | "1Ki"
+            | "1Mi"
+            | "1Gi"
+            | "1Ti"
+            | "1Pi"
+            | "1Ei"
     );
     let what = match resource {
         "limits.cpu" | "requests.cpu" => {

@@ -43,8 +43,7 @@ pub(crate) fn metadata_and_spec(errors: &mut Errors, pod: &Pod, context: &Contex
     let meta_path = Path::new("metadata");
     let path = meta_path.child("annotations");
     annotations(errors, &path, pod.metadata.annotations.as_ref(), spec);
-    let context =
-        Context { pod_name: str_of(&pod.metadata.name), is_pod: true, ..context.clone() };
+    let context = Context { pod_name: str_of(&pod.metadata.name), is_pod: true, ..context.clone() };
     let path = Path::new("spec");
     self::spec(errors, &path, spec, Some(&pod.metadata), &context);
     if str_of(&spec.service_account_name).is_empty() {
@@ -83,7 +82,8 @@ pub(crate) fn annotations(
         }
     }
     if let Some(cost) = get(DELETION_COST) {
-        let first_fits = cost.starts_with('-') || cost == "0" || cost.starts_with(|it| matches!(it, '1'..='9'));
+        let first_fits =
+            cost.starts_with('-') || cost == "0" || cost.starts_with(|it| matches!(it, '1'..='9'));
         if !first_fits || cost.parse::<i32>().is_err() {
             errors.invalid(&path.key(DELETION_COST), cost, "must be a 32bit integer");
         }
@@ -278,7 +278,8 @@ fn resource_claims(
             ("resourceClaimTemplateName", &claim.resource_claim_template_name),
         ];
         let shown = || {
-            let name = |it: &Option<String>| it.as_ref().map_or("null".to_owned(), |it| format!("{it:?}"));
+            let name =
+                |it: &Option<String>| it.as_ref().map_or("null".to_owned(), |it| format!("{it:?}"));
             Bad::raw(format!(
                 "{{\"Name\":{:?},\"ResourceClaimName\":{},\"ResourceClaimTemplateName\":{}}}",
                 claim.name,
@@ -308,12 +309,7 @@ fn resource_claims(
     }
 }
 
-fn host_network_ports(
-    errors: &mut Errors,
-    path: &Path<'_>,
-    spec: &PodSpec,
-    context: &Context<'_>,
-) {
+fn host_network_ports(errors: &mut Errors, path: &Path<'_>, spec: &PodSpec, context: &Context<'_>) {
     if spec.host_network != Some(true) {
         return;
     }
@@ -332,12 +328,7 @@ fn host_network_ports(
     }
 }
 
-fn dns_config(
-    errors: &mut Errors,
-    path: &Path<'_>,
-    config: Option<&PodDNSConfig>,
-    policy: &str,
-) {
+fn dns_config(errors: &mut Errors, path: &Path<'_>, config: Option<&PodDNSConfig>, policy: &str) {
     if policy == "None" {
         if config.is_none() {
             errors.required(path, "must provide `dnsConfig` when `dnsPolicy` is None");
@@ -385,11 +376,9 @@ fn host_users(errors: &mut Errors, path: &Path<'_>, spec: &PodSpec) {
         return;
     }
     let why = "when `hostUsers` is false";
-    for (name, value) in [
-        ("hostNetwork", spec.host_network),
-        ("HostPID", spec.host_pid),
-        ("HostIPC", spec.host_ipc),
-    ] {
+    for (name, value) in
+        [("hostNetwork", spec.host_network), ("HostPID", spec.host_pid), ("HostIPC", spec.host_ipc)]
+    {
         if value == Some(true) {
             errors.forbidden(&path.child(name), why);
         }

@@ -83,12 +83,7 @@ fn annotations(errors: &mut Errors, new: &Pod, old: &Pod) {
     }
 }
 
-fn containers(
-    errors: &mut Errors,
-    path: &Path<'_>,
-    new: &[Container],
-    old: &[Container],
-) -> bool {
+fn containers(errors: &mut Errors, path: &Path<'_>, new: &[Container], old: &[Container]) -> bool {
     if new.len() != old.len() {
         errors.forbidden(path, "pod updates may not add or remove containers");
         return false;
@@ -183,7 +178,8 @@ fn munged(errors: &mut Errors, path: &Path<'_>, new: &PodSpec, old: &PodSpec) ->
 fn munge_gated(errors: &mut Errors, path: &Path<'_>, munged: &mut PodSpec, old: &PodSpec) {
     if munged.node_selector != old.node_selector {
         let new = munged.node_selector.clone().unwrap_or_default();
-        let lost = old.node_selector.iter().flatten().any(|(key, value)| new.get(key) != Some(value));
+        let lost =
+            old.node_selector.iter().flatten().any(|(key, value)| new.get(key) != Some(value));
         if lost {
             let why = "only additions to spec.nodeSelector are allowed (no mutations or deletions)";
             errors.invalid(&path.child("nodeSelector"), Bad::json(&new), why);
@@ -240,10 +236,8 @@ fn node_affinity(
         let expressions = (list_of(&new.match_expressions), list_of(&old.match_expressions));
         let fields = (list_of(&new.match_fields), list_of(&old.match_fields));
         let was_empty = expressions.1.is_empty() && fields.1.is_empty();
-        let grew_from_nothing =
-            was_empty && !(expressions.0.is_empty() && fields.0.is_empty());
-        let only_grew =
-            expressions.0.starts_with(expressions.1) && fields.0.starts_with(fields.1);
+        let grew_from_nothing = was_empty && !(expressions.0.is_empty() && fields.0.is_empty());
+        let only_grew = expressions.0.starts_with(expressions.1) && fields.0.starts_with(fields.1);
         if grew_from_nothing || !only_grew {
             let why = "only additions are allowed (no mutations or deletions)";
             let shown = Bad::raw(internal::dump("NodeSelectorTerm", new));

@@ -22,11 +22,7 @@ pub(crate) fn resource_quota(errors: &mut Errors, quota: &ResourceQuota) {
     }
 }
 
-pub(crate) fn resource_quota_update(
-    errors: &mut Errors,
-    new: &ResourceQuota,
-    old: &ResourceQuota,
-) {
+pub(crate) fn resource_quota_update(errors: &mut Errors, new: &ResourceQuota, old: &ResourceQuota) {
     meta::object_meta_update(errors, &new.metadata, &old.metadata);
     spec(errors, new);
     let scopes = |it: &ResourceQuota| -> Vec<String> {
@@ -73,7 +69,11 @@ fn spec(errors: &mut Errors, quota: &ResourceQuota) {
             errors.invalid(&scopes_path, list_shown(scopes), "unsupported scope");
         }
         for _ in names.iter().filter(|it| !fits(scope, it)) {
-            errors.invalid(&scopes_path, list_shown(scopes), "unsupported scope applied to resource");
+            errors.invalid(
+                &scopes_path,
+                list_shown(scopes),
+                "unsupported scope applied to resource",
+            );
         }
     }
     conflicts(errors, &scopes_path, scopes.iter().map(String::as_str).collect(), scopes);
@@ -119,12 +119,16 @@ fn spec(errors: &mut Errors, quota: &ResourceQuota) {
     conflicts(errors, &path, named, scopes);
 }
 
-const EXISTS_ONLY: [&str; 5] = [
-    "BestEffort", "NotBestEffort", "Terminating", "NotTerminating", "CrossNamespacePodAffinity",
-];
+const EXISTS_ONLY: [&str; 5] =
+    ["BestEffort", "NotBestEffort", "Terminating", "NotTerminating", "CrossNamespacePodAffinity"];
 const SCOPES: [&str; 7] = [
-    "Terminating", "NotTerminating", "BestEffort", "NotBestEffort", "PriorityClass",
-    "VolumeAttributesClass", "CrossNamespacePodAffinity",
+    "Terminating",
+    "NotTerminating",
+    "BestEffort",
+    "NotBestEffort",
+    "PriorityClass",
+    "VolumeAttributesClass",
+    "CrossNamespacePodAffinity",
 ];
 
 fn is_known(name: &str) -> bool {
@@ -133,9 +137,8 @@ fn is_known(name: &str) -> bool {
 
 /// Upstream: `IsResourceQuotaScopeValidForResource`.
 fn fits(scope: &str, resource: &str) -> bool {
-    let computes = [
-        "cpu", "memory", "limits.cpu", "limits.memory", "requests.cpu", "requests.memory",
-    ];
+    let computes =
+        ["cpu", "memory", "limits.cpu", "limits.memory", "requests.cpu", "requests.memory"];
     match scope {
         "BestEffort" => resource == "pods",
         "VolumeAttributesClass" => {
@@ -198,8 +201,7 @@ fn limit_item(errors: &mut Errors, path: &Path<'_>, item: &LimitRangeItem) {
     let min = list(errors, "min", &item.min);
     let (mut default, mut default_request) = (List::new(), List::new());
     if of_pod {
-        for (field, list) in
-            [("default", &item.default), ("defaultRequest", &item.default_request)]
+        for (field, list) in [("default", &item.default), ("defaultRequest", &item.default_request)]
         {
             if list.as_ref().is_some_and(|it| !it.is_empty()) {
                 let why = "may not be specified when `type` is 'Pod'";
@@ -212,8 +214,7 @@ fn limit_item(errors: &mut Errors, path: &Path<'_>, item: &LimitRangeItem) {
     }
     let bounded = min.contains_key("storage") || max.contains_key("storage");
     if item.type_ == "PersistentVolumeClaim" && !bounded {
-        let why =
-            "either minimum or maximum storage value is required, but neither was provided";
+        let why = "either minimum or maximum storage value is required, but neither was provided";
         errors.required(&path.child("limits"), why);
     }
     let ratio = list(errors, "maxLimitRequestRatio", &item.max_limit_request_ratio);

@@ -127,8 +127,7 @@ fn seccomp(errors: &mut Errors, path: &Path<'_>, profile: Option<&SeccompProfile
     let Some(profile) = profile else { return };
     let file = profile.localhost_profile.as_deref();
     match profile.type_.as_str() {
-        "" => errors
-            .required(&path.child("type"), "type is required when seccompProfile is set"),
+        "" => errors.required(&path.child("type"), "type is required when seccompProfile is set"),
         type_ => {
             let supported = ["Localhost", "RuntimeDefault", "Unconfined"];
             one_of(errors, &path.child("type"), type_, &supported);
@@ -179,11 +178,7 @@ fn app_armor(errors: &mut Errors, path: &Path<'_>, profile: Option<&AppArmorProf
     }
 }
 
-fn windows(
-    errors: &mut Errors,
-    path: &Path<'_>,
-    options: Option<&WindowsSecurityContextOptions>,
-) {
+fn windows(errors: &mut Errors, path: &Path<'_>, options: Option<&WindowsSecurityContextOptions>) {
     let Some(options) = options else { return };
     if let Some(name) = &options.gmsa_credential_spec_name {
         form(errors, &path.child("gmsaCredentialSpecName"), name, text::dns1123_subdomain(name));

@@ -9,9 +9,7 @@ use k8s_openapi::api::core::v1::{
 };
 use serde_json::Value;
 
-use crate::validation::check::{
-    form, label, list_of, not_empty, one_of, str_of, subdomain,
-};
+use crate::validation::check::{form, label, list_of, not_empty, one_of, str_of, subdomain};
 use crate::validation::core::volume::no_backsteps;
 use crate::validation::core::{affinity, volume_sources as sources};
 use crate::validation::{Bad, Errors, Path, diff, internal, labels, meta, resources, text};
@@ -94,8 +92,7 @@ fn capacity(errors: &mut Errors, path: &Path<'_>, spec: &PersistentVolumeSpec) {
         errors.required(path, "");
     }
     if !capacity.contains_key("storage") || capacity.len() > 1 {
-        let shown =
-            if spec.capacity.is_none() { Bad::raw("null") } else { Bad::json(capacity) };
+        let shown = if spec.capacity.is_none() { Bad::raw("null") } else { Bad::json(capacity) };
         errors.not_supported_value(path, shown, &["storage"]);
     }
     for (name, quantity) in capacity {
@@ -240,8 +237,15 @@ fn csi(errors: &mut Errors, path: &Path<'_>, it: &CSIPersistentVolumeSource) {
 
 /// The fields of a volume's spec that are no source.
 const NO_SOURCE: [&str; 9] = [
-    "accessModes", "capacity", "claimRef", "mountOptions", "nodeAffinity",
-    "persistentVolumeReclaimPolicy", "storageClassName", "volumeMode", "volumeAttributesClassName",
+    "accessModes",
+    "capacity",
+    "claimRef",
+    "mountOptions",
+    "nodeAffinity",
+    "persistentVolumeReclaimPolicy",
+    "storageClassName",
+    "volumeMode",
+    "volumeAttributesClassName",
 ];
 
 fn source_of(volume: &PersistentVolume) -> Value {
@@ -264,9 +268,7 @@ pub(crate) fn volume_update(errors: &mut Errors, new: &PersistentVolume, old: &P
         let dump = |it: &Value| internal::dump_pretty("PersistentVolumeSource", it);
         let difference = diff::unified(&dump(&before), &dump(&now));
         let path = Path::new("spec");
-        let why = format!(
-            "spec.persistentvolumesource is immutable after creation\n{difference}"
-        );
+        let why = format!("spec.persistentvolumesource is immutable after creation\n{difference}");
         errors.forbidden(&path.child("persistentvolumesource"), &why);
     }
     let mode = |it: &PersistentVolume| it.spec.as_ref().and_then(|it| it.volume_mode.clone());
@@ -297,11 +299,7 @@ pub(crate) fn claim(errors: &mut Errors, claim: &PersistentVolumeClaim) {
 }
 
 /// Upstream: `ValidatePersistentVolumeClaimSpec`.
-pub(crate) fn claim_spec(
-    errors: &mut Errors,
-    path: &Path<'_>,
-    spec: &PersistentVolumeClaimSpec,
-) {
+pub(crate) fn claim_spec(errors: &mut Errors, path: &Path<'_>, spec: &PersistentVolumeClaimSpec) {
     let modes = list_of(&spec.access_modes);
     let modes_path = path.child("accessModes");
     if modes.is_empty() {

@@ -275,7 +275,10 @@ fn key_to_path(errors: &mut Errors, path: &Path<'_>, item: &KeyToPath) {
 }
 
 const VOLUME_FIELDS: &[&str] = &[
-    "metadata.annotations", "metadata.labels", "metadata.name", "metadata.namespace",
+    "metadata.annotations",
+    "metadata.labels",
+    "metadata.name",
+    "metadata.namespace",
     "metadata.uid",
 ];
 

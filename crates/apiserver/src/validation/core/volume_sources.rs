@@ -15,7 +15,13 @@ use crate::validation::core::volume::no_backsteps;
 use crate::validation::{Bad, Errors, Path, text};
 
 const HOST_PATH_TYPES: &[&str] = &[
-    "", "BlockDevice", "CharDevice", "Directory", "DirectoryOrCreate", "File", "FileOrCreate",
+    "",
+    "BlockDevice",
+    "CharDevice",
+    "Directory",
+    "DirectoryOrCreate",
+    "File",
+    "FileOrCreate",
     "Socket",
 ];
 
@@ -108,7 +114,9 @@ fn is_iqn(name: &str) -> bool {
             7 => *it == b'.',
             _ => it.is_ascii_digit(),
         });
-    let Some((domain, tail)) = rest.get(8..).and_then(|it| it.split_once(':')) else { return false };
+    let Some((domain, tail)) = rest.get(8..).and_then(|it| it.split_once(':')) else {
+        return false;
+    };
     dated
         && !domain.is_empty()
         && domain.bytes().all(|it| it.is_ascii_alphanumeric() || it == b'-' || it == b'.')
