@@ -146,10 +146,10 @@ pub(crate) fn validate_update(store: &Store, new: &Object, old: &Object) -> Resu
 pub(crate) fn validate_status_update(new: &Object, old: &Object) -> Result<(), ApiError> {
     let mut errors = Errors::default();
     meta::object_meta_update(&mut errors, new.meta(), old.meta());
-    if let Object::ResourceQuota(it) = new {
-        if let Some(status) = &it.status {
-            core::quota::status(&mut errors, status);
-        }
+    if let Object::ResourceQuota(it) = new
+        && let Some(status) = &it.status
+    {
+        core::quota::status(&mut errors, status);
     }
     errors.into_result(new.kind(), new.name())
 }

@@ -197,10 +197,10 @@ fn completion_mode(errors: &mut Errors, path: &Path<'_>, spec: &JobSpec) {
             let why = "must be less than or equal to 100000 when completion mode is Indexed";
             errors.invalid(&parallelism_path, it, why);
         }
-        if let (Some(failed), Some(completions)) = (failed, spec.completions) {
-            if failed > completions {
-                errors.invalid(&failed_path, failed, "must be less than or equal to completions");
-            }
+        if let (Some(failed), Some(completions)) = (failed, spec.completions)
+            && failed > completions
+        {
+            errors.invalid(&failed_path, failed, "must be less than or equal to completions");
         }
         if let Some(failed) = failed.filter(|it| *it > INDEXED_MAX) {
             errors.invalid(&failed_path, failed, "must be less than or equal to 100000");

@@ -149,19 +149,6 @@ pub(crate) fn int_or_percent_value(value: &IntOrString) -> i64 {
     }
 }
 
-/// Upstream: `ValidateImmutableField`.
-pub(crate) fn immutable<T: PartialEq>(
-    errors: &mut Errors,
-    path: &Path<'_>,
-    new: &T,
-    old: &T,
-    shown: impl FnOnce(&T) -> Bad,
-) {
-    if new != old {
-        errors.invalid(path, shown(new), text::IMMUTABLE);
-    }
-}
-
 /// Upstream: `IsValidIPForLegacyField`, with strict validation.
 pub(crate) fn ip(errors: &mut Errors, path: &Path<'_>, value: &str) -> bool {
     let before = errors.len();

@@ -242,7 +242,7 @@ impl Errors {
             let quoted: Vec<String> = supported.iter().map(|it| quote(it)).collect();
             detail = format!("supported values: {}", quoted.join(", "));
         }
-        self.with_value("FieldValueNotSupported", "Unsupported value", path, value.into(), &detail);
+        self.with_value("FieldValueNotSupported", "Unsupported value", path, value, &detail);
     }
 
     /// A text of too many bytes.

@@ -28,15 +28,6 @@ const SUBDOMAIN_UNDERSCORE: &str = "a lowercase RFC 1123 subdomain must consist 
     character (e.g. 'example.com', regex used for validation is \
     '_?[a-z0-9]([-_a-z0-9]*[a-z0-9])?(\\._?[a-z0-9]([-_a-z0-9]*[a-z0-9])?)*')";
 
-const LABEL_1035: &str = "a DNS-1035 label must consist of lower case alphanumeric characters or \
-    '-', start with an alphabetic character, and end with an alphanumeric character (e.g. \
-    'my-name',  or 'abc-123', regex used for validation is '[a-z]([-a-z0-9]*[a-z0-9])?')";
-
-const WILDCARD: &str = "a wildcard DNS-1123 subdomain must start with '*.', followed by a valid \
-    DNS subdomain, which must consist of lower case alphanumeric characters, '-' or '.' and end \
-    with an alphanumeric character (e.g. '*.example.com', regex used for validation is \
-    '\\*\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')";
-
 macro_rules! key_text {
     () => {
         "must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an \
@@ -56,10 +47,6 @@ const LABEL_VALUE: &str = "a valid label must be an empty string or consist of a
     characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. \
     'MyValue',  or 'my_value',  or '12345', regex used for validation is \
     '(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?')";
-
-const C_IDENTIFIER: &str = "a valid C identifier must start with alphabetic character or '_', \
-    followed by a string of alphanumeric characters or '_' (e.g. 'my_name',  or 'MY_NAME',  or \
-    'MyName', regex used for validation is '[A-Za-z_][A-Za-z0-9_]*')";
 
 const PERCENT: &str = "a valid percent string must be a numeric string followed by an ending '%' \
     (e.g. '1%',  or '93%', regex used for validation is '[0-9]+%')";
@@ -144,30 +131,6 @@ pub(crate) fn dns1123_subdomain_with_underscore(value: &str) -> Messages {
     messages
 }
 
-/// `*.` and a subdomain.
-pub(crate) fn wildcard_subdomain(value: &str) -> Messages {
-    let mut messages = Messages::new();
-    if value.len() > 253 {
-        messages.push("must be no more than 253 characters");
-    }
-    if !value.strip_prefix("*.").is_some_and(is_subdomain) {
-        messages.push(WILDCARD);
-    }
-    messages
-}
-
-/// `[a-z]([-a-z0-9]*[a-z0-9])?`, at most 63 letters.
-pub(crate) fn dns1035_label(value: &str) -> Messages {
-    let mut messages = Messages::new();
-    if value.len() > 63 {
-        messages.push("must be no more than 63 characters");
-    }
-    if !fits(value, |it| it.is_ascii_lowercase(), |it| lower(it) || it == b'-', lower) {
-        messages.push(LABEL_1035);
-    }
-    messages
-}
-
 fn is_key_name(text: &str) -> bool {
     let alphanumeric = |it: u8| it.is_ascii_alphanumeric();
     fits(
@@ -224,13 +187,6 @@ pub(crate) fn label_value(value: &str) -> Messages {
         messages.push(LABEL_VALUE);
     }
     messages
-}
-
-/// A C identifier.
-pub(crate) fn c_identifier(value: &str) -> Messages {
-    let head = |it: u8| it.is_ascii_alphabetic() || it == b'_';
-    let tail = |it: u8| it.is_ascii_alphanumeric() || it == b'_';
-    if fits(value, head, tail, tail) { Messages::new() } else { vec![C_IDENTIFIER] }
 }
 
 /// A port number.
@@ -341,7 +297,6 @@ mod tests {
             (dns1123_subdomain, "a.b-c.d", true),
             (dns1123_subdomain, "a..b", false),
             (dns1123_subdomain, "A", false),
-            (dns1035_label, "1a", false),
             (label_key, "example.com/My_Name", true),
             (label_key, "a/b/c", false),
             (label_key, "/b", false),

@@ -181,11 +181,11 @@ pub(crate) fn label_keys(
             selector.match_labels.iter().flatten().map(|it| it.0.as_str()).collect();
         for expression in list_of(&selector.match_expressions) {
             let key = expression.key.as_str();
-            if let Some(index) = keys.iter().rposition(|it| it == key) {
-                if seen.contains(&key) {
-                    let why = "exists in both matchLabelKeys and labelSelector";
-                    errors.invalid(&path.index(index), key, why);
-                }
+            if let Some(index) = keys.iter().rposition(|it| it == key)
+                && seen.contains(&key)
+            {
+                let why = "exists in both matchLabelKeys and labelSelector";
+                errors.invalid(&path.index(index), key, why);
             }
             seen.push(key);
         }

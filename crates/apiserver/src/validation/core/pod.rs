@@ -75,11 +75,11 @@ pub(crate) fn annotations(
     spec: &PodSpec,
 ) {
     let get = |key: &str| annotations.and_then(|it| it.get(key));
-    if let Some(value) = get(MIRROR) {
-        if str_of(&spec.node_name).is_empty() {
-            let why = "must set spec.nodeName if mirror pod annotation is set";
-            errors.invalid(&path.key(MIRROR), value, why);
-        }
+    if let Some(value) = get(MIRROR)
+        && str_of(&spec.node_name).is_empty()
+    {
+        let why = "must set spec.nodeName if mirror pod annotation is set";
+        errors.invalid(&path.key(MIRROR), value, why);
     }
     if let Some(cost) = get(DELETION_COST) {
         let first_fits =
@@ -216,11 +216,11 @@ fn names(errors: &mut Errors, path: &Path<'_>, spec: &PodSpec) {
             subdomain(errors, &path.child(field), name);
         }
     }
-    if let Some(seconds) = spec.active_deadline_seconds {
-        if !(1..=i64::from(i32::MAX)).contains(&seconds) {
-            let why = "must be between 1 and 2147483647, inclusive";
-            errors.invalid(&path.child("activeDeadlineSeconds"), seconds, why);
-        }
+    if let Some(seconds) = spec.active_deadline_seconds
+        && !(1..=i64::from(i32::MAX)).contains(&seconds)
+    {
+        let why = "must be between 1 and 2147483647, inclusive";
+        errors.invalid(&path.child("activeDeadlineSeconds"), seconds, why);
     }
     for (field, name) in [("hostname", &spec.hostname), ("subdomain", &spec.subdomain)] {
         let name = str_of(name);

@@ -81,35 +81,34 @@ fn handler(errors: &mut Errors, path: &Path<'_>, handler: &Handler<'_>, grace: O
         }
         n_handlers == 1
     };
-    if let Some(it) = handler.exec {
-        if first(errors, "exec") && list_of(&it.command).is_empty() {
-            errors.required(&path.child("exec").child("command"), "");
-        }
+    if let Some(it) = handler.exec
+        && first(errors, "exec")
+        && list_of(&it.command).is_empty()
+    {
+        errors.required(&path.child("exec").child("command"), "");
     }
-    if let Some(it) = handler.http_get {
-        if first(errors, "httpGet") {
-            http_get(errors, &path.child("httpGet"), it);
-        }
+    if let Some(it) = handler.http_get
+        && first(errors, "httpGet")
+    {
+        http_get(errors, &path.child("httpGet"), it);
     }
-    if let Some(it) = handler.tcp_socket {
-        if first(errors, "tcpSocket") {
-            port(errors, &path.child("tcpSocket").child("port"), &it.port);
-        }
+    if let Some(it) = handler.tcp_socket
+        && first(errors, "tcpSocket")
+    {
+        port(errors, &path.child("tcpSocket").child("port"), &it.port);
     }
-    if let Some(it) = handler.grpc {
-        if first(errors, "grpc") {
-            port(errors, &path.child("grpc").child("port"), &IntOrString::Int(it.port));
-        }
+    if let Some(it) = handler.grpc
+        && first(errors, "grpc")
+    {
+        port(errors, &path.child("grpc").child("port"), &IntOrString::Int(it.port));
     }
-    if let Some(it) = handler.sleep {
-        if first(errors, "sleep") {
-            if let Some(grace) = grace.filter(|grace| it.seconds < 0 || it.seconds > *grace) {
-                let why = format!(
-                    "must be non-negative and less than terminationGracePeriodSeconds ({grace})"
-                );
-                errors.invalid(&path.child("sleep"), it.seconds, &why);
-            }
-        }
+    if let Some(it) = handler.sleep
+        && first(errors, "sleep")
+        && let Some(grace) = grace.filter(|grace| it.seconds < 0 || it.seconds > *grace)
+    {
+        let why =
+            format!("must be non-negative and less than terminationGracePeriodSeconds ({grace})");
+        errors.invalid(&path.child("sleep"), it.seconds, &why);
     }
     if n_handlers == 0 {
         errors.required(path, "must specify a handler type");

@@ -267,16 +267,17 @@ impl Bounds<'_> {
         in_order("default", self.min, min, default);
         in_order("default", self.max, default, max);
         self.check_ratio(errors, path, name);
-        if let (Some(default), Some(request)) = (self.default, self.request) {
-            if !resources::may_overcommit(name) && exact(default) != exact(request) {
-                let why = format!(
-                    "default value {} must equal to defaultRequest value {} in {name}",
-                    shown(default),
-                    shown(request)
-                );
-                let path = path.child("defaultRequest");
-                errors.invalid(&path.key(name), &shown(request), &why);
-            }
+        if let (Some(default), Some(request)) = (self.default, self.request)
+            && !resources::may_overcommit(name)
+            && exact(default) != exact(request)
+        {
+            let why = format!(
+                "default value {} must equal to defaultRequest value {} in {name}",
+                shown(default),
+                shown(request)
+            );
+            let path = path.child("defaultRequest");
+            errors.invalid(&path.key(name), &shown(request), &why);
         }
     }
 

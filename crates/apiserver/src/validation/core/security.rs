@@ -351,13 +351,12 @@ pub(crate) fn host_process(
     visit(path, spec, |path, security| {
         n_seen += 1;
         let own = security.windows_options.as_ref().and_then(|it| it.host_process);
-        if let (Some(pod), Some(own)) = (of_pod, own) {
-            if pod != own {
-                let why = format!(
-                    "pod hostProcess value must be identical if both are specified, was {pod}"
-                );
-                errors.invalid(&path.child("windowsOptions").child("hostProcess"), own, &why);
-            }
+        if let (Some(pod), Some(own)) = (of_pod, own)
+            && pod != own
+        {
+            let why =
+                format!("pod hostProcess value must be identical if both are specified, was {pod}");
+            errors.invalid(&path.child("windowsOptions").child("hostProcess"), own, &why);
         }
         n_found += usize::from(own.or(of_pod) == Some(true));
     });

@@ -79,10 +79,10 @@ fn addresses_kept(errors: &mut Errors, new: &ServiceSpec, old: &ServiceSpec) {
                 let why = "primary clusterIP can not be unset";
                 errors.invalid(&path.index(0), shown(ips), why);
             }
-            if let (Some(now), Some(then)) = (ips.first(), before.first()) {
-                if now != then {
-                    errors.invalid(&path.index(0), shown(ips), "may not change once set");
-                }
+            if let (Some(now), Some(then)) = (ips.first(), before.first())
+                && now != then
+            {
+                errors.invalid(&path.index(0), shown(ips), "may not change once set");
             }
             let single = str_of(&new.ip_family_policy) == "SingleStack";
             if before.len() > ips.len() && ips.len() == 1 && !single {

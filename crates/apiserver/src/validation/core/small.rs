@@ -93,10 +93,8 @@ pub(crate) fn secret(errors: &mut Errors, secret: &Secret) {
             errors.required(&path.key("username"), "");
             errors.required(&path.key("password"), "");
         }
-        "kubernetes.io/ssh-auth" => {
-            if data.get("ssh-privatekey").is_none_or(|it| it.0.is_empty()) {
-                errors.required(&path.key("ssh-privatekey"), "");
-            }
+        "kubernetes.io/ssh-auth" if data.get("ssh-privatekey").is_none_or(|it| it.0.is_empty()) => {
+            errors.required(&path.key("ssh-privatekey"), "");
         }
         "kubernetes.io/tls" => {
             for key in ["tls.crt", "tls.key"].into_iter().filter(|it| !has(it)) {

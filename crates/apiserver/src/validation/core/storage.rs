@@ -259,10 +259,10 @@ fn source_of(volume: &PersistentVolume) -> Value {
 pub(crate) fn volume_update(errors: &mut Errors, new: &PersistentVolume, old: &PersistentVolume) {
     volume(errors, new);
     let (mut now, before) = (source_of(new), source_of(old));
-    if before["csi"].get("controllerExpandSecretRef").is_none() {
-        if let Some(Value::Object(csi)) = now.get_mut("csi").filter(|_| before["csi"].is_object()) {
-            csi.remove("controllerExpandSecretRef");
-        }
+    if before["csi"].get("controllerExpandSecretRef").is_none()
+        && let Some(Value::Object(csi)) = now.get_mut("csi").filter(|_| before["csi"].is_object())
+    {
+        csi.remove("controllerExpandSecretRef");
     }
     if now != before {
         let dump = |it: &Value| internal::dump_pretty("PersistentVolumeSource", it);
@@ -390,10 +390,10 @@ pub(crate) fn claim_update(
     let (new_size, old_size) = (size(&now), size(&before));
     let status = new.status.as_ref();
     if status.and_then(|it| it.phase.as_deref()) == Some("Bound") {
-        if let Some(resources) = &mut now.resources {
-            if let (Some(requests), Some(size)) = (&mut resources.requests, &old_size) {
-                requests.insert("storage".to_owned(), size.clone());
-            }
+        if let Some(resources) = &mut now.resources
+            && let (Some(requests), Some(size)) = (&mut resources.requests, &old_size)
+        {
+            requests.insert("storage".to_owned(), size.clone());
         }
         now.volume_attributes_class_name.clone_from(&before.volume_attributes_class_name);
     }

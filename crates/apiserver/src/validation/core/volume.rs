@@ -50,12 +50,12 @@ pub(crate) fn volumes<'a>(
             sound.insert(&volume.name, volume);
         }
         errors.append(own);
-        if let Some(claim) = &volume.persistent_volume_claim {
-            if made.contains(&claim.claim_name) {
-                let claim_path = path.child("persistentVolumeClaim");
-                let why = "must not reference a PVC that gets created for an ephemeral volume";
-                errors.invalid(&claim_path.child("claimName"), &claim.claim_name, why);
-            }
+        if let Some(claim) = &volume.persistent_volume_claim
+            && made.contains(&claim.claim_name)
+        {
+            let claim_path = path.child("persistentVolumeClaim");
+            let why = "must not reference a PVC that gets created for an ephemeral volume";
+            errors.invalid(&claim_path.child("claimName"), &claim.claim_name, why);
         }
     }
     sound
@@ -186,10 +186,10 @@ fn source(errors: &mut Errors, path: &Path<'_>, volume: &Volume, context: &Conte
     });
     all.check(("csi", "csi"), volume.csi.as_ref(), |errors, path, it| {
         sources::driver_name(errors, &path.child("driver"), &it.driver);
-        if let Some(secret) = &it.node_publish_secret_ref {
-            if secret.name.is_empty() {
-                errors.required(&path.child("nodePublishSecretRef").child("name"), "");
-            }
+        if let Some(secret) = &it.node_publish_secret_ref
+            && secret.name.is_empty()
+        {
+            errors.required(&path.child("nodePublishSecretRef").child("name"), "");
         }
     });
     all.check(("ephemeral", "ephemeral"), volume.ephemeral.as_ref(), |errors, path, it| {

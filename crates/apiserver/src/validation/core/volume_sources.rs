@@ -97,10 +97,10 @@ pub(crate) fn iscsi_names(
     if !(0..=255).contains(&lun) {
         errors.invalid(&path.child("lun"), lun, "must be between 0 and 255, inclusive");
     }
-    if let Some(initiator) = initiator {
-        if let Some(why) = why(initiator) {
-            errors.invalid(&path.child("initiatorname"), initiator, why);
-        }
+    if let Some(initiator) = initiator
+        && let Some(why) = why(initiator)
+    {
+        errors.invalid(&path.child("initiatorname"), initiator, why);
     }
 }
 
