@@ -2,7 +2,8 @@
 
 use api::Timestamp;
 
-use crate::{Client, commands::Waiting};
+use crate::Client;
+use crate::commands::{Kept, Waiting};
 
 /// Where a piece of text goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,11 +54,6 @@ impl Output {
     fn stream(&self, stream: Stream) -> String {
         self.pieces.iter().filter(|it| it.0 == stream).map(|it| it.1.as_str()).collect()
     }
-
-    pub(crate) fn append(&mut self, other: Output) {
-        self.pieces.extend(other.pieces);
-        self.exit_code = self.exit_code.max(other.exit_code);
-    }
 }
 
 /// What a command came to.
@@ -89,6 +85,7 @@ pub struct Pending {
     /// When it gives up; ask again then at the latest. `None`: never.
     pub deadline: Option<Timestamp>,
     pub(crate) waiting: Waiting,
+    pub(crate) kept: Kept,
 }
 
 impl Pending {

@@ -2,7 +2,7 @@
 //!
 //! Upstream: `pkg/printers/internalversion/printers.go`, v1.36.
 
-mod core;
+pub(crate) mod core;
 mod workloads;
 
 pub(crate) use self::core::pod_reason;

@@ -2,8 +2,8 @@
 //!
 //! Upstream: `staging/src/k8s.io/cli-runtime/pkg/resource/visitor.go`, v1.36.
 
+use api::Object;
 use api::yaml::{self, Body, Document, Refusal};
-use api::{Kind, Object};
 
 use super::Session;
 use crate::failure::Failure;
@@ -141,19 +141,4 @@ pub(super) fn named(session: &Session<'_>) -> Result<Asked, Failure> {
         names.push((read.object.kind(), read.object.name().to_owned()));
     }
     Ok(Asked::Names(names))
-}
-
-/// The namespace of an object as messages show it; nothing for kinds without one.
-pub(super) fn namespace_of(object: &Object) -> Option<&str> {
-    object.kind().namespaced().then(|| object.namespace())
-}
-
-/// Whether a pod is owned by a controller of a kind.
-pub(super) fn is_owned_by(object: &Object, kind: Kind) -> bool {
-    object.controller().is_some_and(|it| it.kind == kind.name())
-}
-
-/// A typed object out of an [`Object`], for commands that build one.
-pub(super) fn wrap<T: api::Resource>(value: T) -> Object {
-    value.into_object()
 }

@@ -3,11 +3,16 @@
 mod apply;
 mod create;
 mod delete;
+mod describe;
+mod drain;
 mod files;
 mod get;
 mod label;
+mod patch;
+mod rollout;
 mod scale;
 mod taint;
+mod wait;
 
 use api::{Action, Kind, Object, Timestamp};
 
@@ -19,7 +24,19 @@ use crate::{Client, DryRun, Outcome, Output, Pending, shell};
 
 /// What a command waits for.
 #[derive(Clone, Debug)]
-pub(crate) enum Waiting {}
+pub(crate) enum Waiting {
+    Drain(drain::Draining),
+    Rollout(rollout::Watching),
+    Wait(wait::Awaiting),
+}
+
+/// What of a command must be kept while it waits.
+#[derive(Clone, Debug)]
+pub(crate) struct Kept {
+    args: Args,
+    command: String,
+    namespace: String,
+}
 
 /// A command that is being carried out.
 pub(crate) struct Session<'a> {
@@ -53,13 +70,20 @@ const fn command(name: &'static str, flags: &'static [&'static [Flag]], run: Run
 const COMMANDS: &[Command] = &[
     command("annotate", &[label::FLAGS], label::annotate),
     command("apply", &[create::FLAGS, apply::FLAGS], apply::run),
+    command("cordon", &[drain::CORDON_FLAGS], drain::cordon),
     command("create", &[create::FLAGS], create::run),
     command("delete", &[delete::FLAGS], delete::run),
+    command("describe", &[describe::FLAGS], describe::run),
+    command("drain", &[drain::CORDON_FLAGS, drain::FLAGS], drain::drain),
     command("get", &[get::FLAGS], get::run),
     command("label", &[label::FLAGS], label::label),
+    command("patch", &[patch::FLAGS], patch::run),
     command("replace", &[create::FLAGS, create::REPLACE_FLAGS], create::replace),
+    command("rollout", &[rollout::FLAGS], rollout::run),
     command("scale", &[scale::FLAGS], scale::run),
     command("taint", &[taint::FLAGS], taint::run),
+    command("uncordon", &[drain::CORDON_FLAGS], drain::uncordon),
+    command("wait", &[wait::FLAGS], wait::run),
 ];
 
 /// Runs a command line given as one text, with or without the word `kubectl`.
@@ -92,8 +116,16 @@ pub fn run(words: &[String], client: &mut dyn Client) -> Outcome {
     session.finish(result)
 }
 
-pub(crate) fn poll(pending: Pending, _: &mut dyn Client) -> Outcome {
-    match pending.waiting {}
+pub(crate) fn poll(pending: Pending, client: &mut dyn Client) -> Outcome {
+    let Pending { output, waiting, kept, .. } = pending;
+    let Kept { args, command, namespace } = kept;
+    let mut session = Session { client, output, args, command, namespace };
+    let result = match waiting {
+        Waiting::Drain(state) => drain::go_on(&mut session, state),
+        Waiting::Rollout(state) => rollout::go_on(&mut session, state),
+        Waiting::Wait(state) => wait::go_on(&mut session, state),
+    };
+    session.finish(result)
 }
 
 impl Session<'_> {
@@ -118,7 +150,9 @@ impl Session<'_> {
         match result {
             Ok(Next::Done) => Outcome::Done(self.output),
             Ok(Next::Wait { deadline, waiting }) => {
-                Outcome::Pending(Pending { output: self.output, deadline, waiting })
+                let kept =
+                    Kept { args: self.args, command: self.command, namespace: self.namespace };
+                Outcome::Pending(Pending { output: self.output, deadline, waiting, kept })
             }
             Err(failure) => {
                 let text = failure.print(&self.command);

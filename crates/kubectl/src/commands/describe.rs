@@ -1,0 +1,415 @@
+//! `kubectl describe`.
+//!
+//! Upstream: `staging/src/k8s.io/kubectl/pkg/describe/describe.go`, v1.36.
+
+mod config;
+mod node;
+mod pod;
+mod workloads;
+
+use std::collections::BTreeMap;
+
+use api::{Kind, Listers, Object, Timestamp};
+use k8s_openapi::api::core::v1::{Event, Pod, Toleration, TopologySpreadConstraint};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, Time};
+use serde_json::Value;
+
+use super::{Next, Session, files};
+use crate::args::{Flag, switch, value};
+use crate::failure::Failure;
+use crate::{human, printers, resources, tabwriter};
+
+pub(super) const FLAGS: &[Flag] = &[
+    value("selector").or('l'),
+    switch("all-namespaces").or('A'),
+    value("filename").or('f'),
+    value("kustomize").or('k'),
+    switch("recursive").or('R'),
+    switch("show-events"),
+    value("chunk-size"),
+];
+
+/// Annotations longer than this get lines of their own.
+const MAX_ANNOTATION: usize = 140;
+
+pub(super) fn run(session: &mut Session<'_>) -> Result<Next, Failure> {
+    let words = session.args.positional.clone();
+    if words.is_empty() && !session.args.has("filename") {
+        return Err(Failure::text(
+            "You must specify the type of resource to describe. Use \"kubectl api-resources\" for a \
+             complete list of supported resources.",
+        ));
+    }
+    let asked = match session.args.has("filename") {
+        true => files::named(session)?,
+        false => resources::resolve(&words, &session.query(true))?,
+    };
+    let (mut objects, mut failures) = session.find(&asked, true)?;
+    if objects.is_empty() && failures.len() == 1 && words.len() == 2 {
+        // A name that fits nothing may be the beginning of some.
+        objects = with_prefix(session, &asked);
+        if !objects.is_empty() {
+            failures.clear();
+        }
+    }
+    let texts: Vec<String> = objects.iter().map(|it| describe(session, it)).collect();
+    session.output.out(texts.join("\n\n"));
+    if objects.is_empty() && failures.is_empty() {
+        let all = session.args.is_on("all-namespaces");
+        session.output.err(match all {
+            true => "No resources found\n".to_owned(),
+            false => format!("No resources found in {} namespace.\n", session.namespace),
+        });
+    }
+    Failure::all(failures)?;
+    Ok(Next::Done)
+}
+
+fn with_prefix(session: &Session<'_>, asked: &resources::Asked) -> Vec<Object> {
+    let resources::Asked::Names(names) = asked else { return vec![] };
+    let [(kind, prefix)] = &names[..] else { return vec![] };
+    let all = resources::list(session.client.objects(), *kind, &session.query(true));
+    let mut all = all.unwrap_or_default();
+    all.retain(|it| it.name().starts_with(prefix.as_str()));
+    all
+}
+
+/// The text for one object.
+fn describe(session: &Session<'_>, object: &Object) -> String {
+    let cluster = Cluster {
+        listers: Listers(session.client.objects()),
+        now: session.client.now(),
+        show_events: !session.args.is_off("show-events"),
+    };
+    let mut page = Page::default();
+    match object {
+        Object::Pod(it) => pod::pod(&mut page, it, &cluster),
+        Object::Node(it) => node::node(&mut page, it, &cluster),
+        Object::Deployment(it) => workloads::deployment(&mut page, it, &cluster),
+        Object::ReplicaSet(it) => workloads::replica_set(&mut page, it, &cluster),
+        Object::StatefulSet(it) => workloads::stateful_set(&mut page, it, &cluster),
+        Object::DaemonSet(it) => workloads::daemon_set(&mut page, it, &cluster),
+        Object::Job(it) => workloads::job(&mut page, it),
+        Object::CronJob(it) => workloads::cron_job(&mut page, it),
+        Object::Service(it) => config::service(&mut page, it, &cluster),
+        Object::ConfigMap(it) => config::config_map(&mut page, it),
+        Object::Secret(it) => {
+            config::secret(&mut page, it);
+            return page.print();
+        }
+        Object::Namespace(it) => {
+            config::namespace(&mut page, it, &cluster);
+            return page.print();
+        }
+        Object::ServiceAccount(it) => config::service_account(&mut page, it),
+        Object::PersistentVolume(it) => config::persistent_volume(&mut page, it, &cluster),
+        Object::PersistentVolumeClaim(it) => {
+            config::persistent_volume_claim(&mut page, it, &cluster);
+        }
+        Object::StorageClass(it) => config::storage_class(&mut page, it),
+        Object::PriorityClass(it) => config::priority_class(&mut page, it),
+        Object::PodDisruptionBudget(it) => config::pod_disruption_budget(&mut page, it),
+        Object::ResourceQuota(it) => {
+            config::resource_quota(&mut page, it);
+            return page.print();
+        }
+        Object::LimitRange(it) => {
+            config::limit_range(&mut page, it);
+            return page.print();
+        }
+        other => generic(&mut page, other),
+    }
+    page.events(object, &cluster);
+    page.print()
+}
+
+/// What descriptions look up.
+struct Cluster<'a> {
+    listers: Listers<'a>,
+    now: Timestamp,
+    show_events: bool,
+}
+
+/// A description that is being written; cells are parted by tabs.
+#[derive(Default)]
+struct Page {
+    text: String,
+}
+
+/// Writes a line like `println!`, after its level of indentation.
+macro_rules! line {
+    ($page:expr, $level:expr, $($text:tt)*) => {
+        $page.line($level, &format!($($text)*))
+    };
+}
+use line;
+
+impl Page {
+    fn line(&mut self, level: usize, text: &str) {
+        self.raw(level, text);
+        self.text.push('\n');
+    }
+
+    /// Without a line end.
+    fn raw(&mut self, level: usize, text: &str) {
+        self.text.push_str(&"  ".repeat(level));
+        self.text.push_str(text);
+    }
+
+    fn print(&self) -> String {
+        tabwriter::align(&self.text, 0, 2)
+    }
+
+    /// `Title:` and one pair on each line, as labels are shown.
+    fn pairs(&mut self, title: &str, pairs: Option<&BTreeMap<String, String>>) {
+        let lines: Vec<String> =
+            pairs.into_iter().flatten().map(|(key, value)| format!("{key}={value}")).collect();
+        self.list(title, &lines);
+    }
+
+    /// `Title:` and one item on each line.
+    fn list(&mut self, title: &str, items: &[String]) {
+        if items.is_empty() {
+            line!(self, 0, "{title}:\t<none>");
+        }
+        for (n, item) in items.iter().enumerate() {
+            match n {
+                0 => line!(self, 0, "{title}:\t{item}"),
+                _ => line!(self, 0, "\t{item}"),
+            }
+        }
+    }
+
+    fn annotations(&mut self, title: &str, annotations: Option<&BTreeMap<String, String>>) {
+        let shown: Vec<(&String, &String)> = annotations
+            .into_iter()
+            .flatten()
+            .filter(|it| it.0 != crate::last_applied::ANNOTATION)
+            .collect();
+        if shown.is_empty() {
+            line!(self, 0, "{title}:\t<none>");
+            return;
+        }
+        self.raw(0, &format!("{title}:\t"));
+        for (n, (key, value)) in shown.into_iter().enumerate() {
+            if n > 0 {
+                self.raw(0, "\t");
+            }
+            let value = value.strip_suffix('\n').unwrap_or(value);
+            if value.len() + key.len() + 2 > MAX_ANNOTATION || value.contains('\n') {
+                line!(self, 0, "{key}:");
+                for part in value.split('\n') {
+                    line!(self, 0, "\t  {}", shorten(part, MAX_ANNOTATION - 2));
+                }
+            } else {
+                line!(self, 0, "{key}: {value}");
+            }
+        }
+    }
+
+    fn tolerations(&mut self, title: &str, tolerations: &[Toleration]) {
+        let mut sorted: Vec<&Toleration> = tolerations.iter().collect();
+        sorted.sort_by_key(|it| it.key.clone().unwrap_or_default());
+        let texts: Vec<String> = sorted.into_iter().map(toleration).collect();
+        self.list(title, &texts);
+    }
+
+    fn spread(&mut self, space: &str, constraints: &[TopologySpreadConstraint]) {
+        let mut sorted: Vec<&TopologySpreadConstraint> = constraints.iter().collect();
+        sorted.sort_by(|a, b| a.topology_key.cmp(&b.topology_key));
+        for (n, it) in sorted.into_iter().enumerate() {
+            let selector = it.label_selector.as_ref();
+            let selector = selector.map_or_else(String::new, |it| {
+                format!(" for selector {}", printers::format_selector(Some(it)))
+            });
+            let text = format!(
+                "{}:{} when max skew {} is exceeded{selector}",
+                it.topology_key, it.when_unsatisfiable, it.max_skew
+            );
+            match n {
+                0 => line!(self, 0, "{space}Topology Spread Constraints:\t{text}"),
+                _ => line!(self, 0, "{space}\t{text}"),
+            }
+        }
+    }
+
+    fn events(&mut self, object: &Object, cluster: &Cluster<'_>) {
+        if !cluster.show_events {
+            return;
+        }
+        let mut events: Vec<&Event> = cluster
+            .listers
+            .list::<Event>()
+            .filter(|it| {
+                let about = &it.involved_object;
+                about.name.as_deref() == Some(object.name())
+                    && about.kind.as_deref() == Some(object.kind().name())
+                    && about.namespace.as_deref().unwrap_or_default() == object.namespace()
+                    && about.uid.as_deref().is_none_or(|it| {
+                        it.is_empty()
+                            || it == object.uid()
+                            || object.kind() == Kind::Node && it == object.name()
+                    })
+            })
+            .collect();
+        if events.is_empty() {
+            self.line(0, "Events:\t<none>");
+            return;
+        }
+        events.sort_by_key(|it| it.last_timestamp.as_ref().map(|it| it.0));
+        self.line(0, "Events:\n  Type\tReason\tAge\tFrom\tMessage");
+        self.line(1, "----\t------\t----\t----\t-------");
+        for event in events {
+            self.event(event, cluster.now);
+        }
+    }
+
+    fn event(&mut self, event: &Event, now: Timestamp) {
+        let first = event.event_time.as_ref().map(|it| it.0);
+        let first = first.or(event.first_timestamp.as_ref().map(|it| it.0));
+        let first = human::since_timestamp(first, now);
+        let count = event.count.unwrap_or_default();
+        let age = match &event.series {
+            Some(series) => {
+                let last = series.last_observed_time.as_ref().map(|it| it.0);
+                let n = series.count.unwrap_or_default();
+                format!("{} (x{n} over {first})", human::since_timestamp(last, now))
+            }
+            None if count > 1 => {
+                let last = human::since(event.last_timestamp.as_ref(), now);
+                format!("{last} (x{count} over {first})")
+            }
+            None => first,
+        };
+        let source = event.source.as_ref().and_then(|it| it.component.clone());
+        let source = source.filter(|it| !it.is_empty()).or(event.reporting_component.clone());
+        let message = event.message.as_deref().unwrap_or_default().trim();
+        let message = match event.involved_object.field_path.as_deref() {
+            Some(path) if !path.is_empty() => format!("{path}: {message}"),
+            _ => message.to_owned(),
+        };
+        line!(
+            self,
+            1,
+            "{}\t{}\t{age}\t{}\t{message}",
+            event.type_.as_deref().unwrap_or_default(),
+            event.reason.as_deref().unwrap_or_default(),
+            source.unwrap_or_default()
+        );
+    }
+}
+
+fn toleration(it: &Toleration) -> String {
+    let mut text = it.key.clone().unwrap_or_default();
+    let value = it.value.as_deref().unwrap_or_default();
+    let effect = it.effect.as_deref().unwrap_or_default();
+    if !value.is_empty() {
+        text.push_str(&format!("={value}"));
+    }
+    if !effect.is_empty() {
+        text.push_str(&format!(":{effect}"));
+    }
+    if it.operator.as_deref() == Some("Exists") && value.is_empty() {
+        text.push_str(if text.is_empty() { "op=Exists" } else { " op=Exists" });
+    }
+    if let Some(seconds) = it.toleration_seconds {
+        text.push_str(&format!(" for {seconds}s"));
+    }
+    text
+}
+
+fn shorten(text: &str, max: usize) -> String {
+    match text.char_indices().nth(max) {
+        Some((at, _)) => format!("{}...", &text[..at]),
+        None => text.to_owned(),
+    }
+}
+
+/// `Sat, 21 Nov 2026 19:49:39 +0000`.
+fn rfc1123(time: Option<&Time>) -> String {
+    match time {
+        Some(time) => time.0.strftime("%a, %d %b %Y %H:%M:%S +0000").to_string(),
+        None => "Mon, 01 Jan 0001 00:00:00 +0000".to_owned(),
+    }
+}
+
+/// `ReplicaSet/shop-1`, if something controls the object.
+fn controlled_by(page: &mut Page, object: &Object) {
+    if let Some(owner) = object.controller() {
+        line!(page, 0, "Controlled By:\t{}/{}", owner.kind, owner.name);
+    }
+}
+
+/// `3 Running / 0 Waiting / 0 Succeeded / 0 Failed` of the pods that an object controls.
+fn pods_status(cluster: &Cluster<'_>, uid: &str) -> String {
+    let (mut running, mut waiting, mut succeeded, mut failed) = (0, 0, 0, 0);
+    for pod in cluster.listers.owned_by::<Pod>(uid) {
+        match api::pods::phase(pod) {
+            "Running" => running += 1,
+            "Pending" => waiting += 1,
+            "Succeeded" => succeeded += 1,
+            "Failed" => failed += 1,
+            _ => {}
+        }
+    }
+    format!("{running} Running / {waiting} Waiting / {succeeded} Succeeded / {failed} Failed")
+}
+
+fn selector(selector: &LabelSelector) -> String {
+    printers::selector_text(Some(selector))
+}
+
+/// Objects without a description of their own.
+fn generic(page: &mut Page, object: &Object) {
+    line!(page, 0, "Name:\t{}", object.name());
+    line!(page, 0, "Namespace:\t{}", object.namespace());
+    page.pairs("Labels", object.meta().labels.as_ref());
+    page.annotations("Annotations", object.meta().annotations.as_ref());
+    line!(page, 0, "API Version:\t{}", object.kind().api_version());
+    line!(page, 0, "Kind:\t{}", object.kind());
+    let value = api::wire::to_value(object);
+    for (key, value) in value.as_object().into_iter().flatten() {
+        if !matches!(key.as_str(), "apiVersion" | "kind" | "metadata") {
+            any(page, 0, key, value);
+        }
+    }
+}
+
+/// A value of any shape, keys in words.
+fn any(page: &mut Page, level: usize, key: &str, value: &Value) {
+    let mut words = String::new();
+    for c in key.chars() {
+        match c {
+            c if words.is_empty() => words.extend(c.to_uppercase()),
+            c if c.is_uppercase() => words.extend([' ', c]),
+            c => words.push(c),
+        }
+    }
+    match value {
+        Value::Object(map) => {
+            line!(page, level, "{words}:");
+            map.iter().for_each(|(key, value)| any(page, level + 1, key, value));
+        }
+        Value::Array(items) => {
+            line!(page, level, "{words}:");
+            for item in items {
+                match item {
+                    Value::Object(map) => {
+                        map.iter().for_each(|(key, value)| any(page, level + 1, key, value));
+                    }
+                    other => line!(page, level + 1, "{}", crate::jsonpath::text(other)),
+                }
+            }
+        }
+        other => line!(page, level, "{words}:\t{}", crate::jsonpath::text(other)),
+    }
+}
+
+/// A pod template on its own, for `rollout history --revision`.
+pub(super) fn pod_template(template: &Value) -> String {
+    let mut page = Page::default();
+    if let Ok(template) = serde_json::from_value(template.clone()) {
+        pod::template(&mut page, &template);
+    }
+    page.print()
+}

@@ -1,0 +1,400 @@
+//! `kubectl rollout`.
+//!
+//! Upstream: `staging/src/k8s.io/kubectl/pkg/cmd/rollout`, `pkg/polymorphichelpers`, v1.36.
+
+use api::{Action, Kind, Listers, Object, ObjectRef, Patch, Resource as _, Timestamp, time};
+use k8s_openapi::api::apps::v1::{
+    ControllerRevision, DaemonSet, Deployment, ReplicaSet, StatefulSet,
+};
+use serde_json::{Value, json};
+
+use super::{Next, Session, Waiting, display_name, files};
+use crate::args::{Flag, switch, value};
+use crate::failure::Failure;
+use crate::resources;
+use crate::{DryRun, tabwriter};
+
+pub(super) const FLAGS: &[Flag] = &[
+    value("filename").or('f'),
+    value("kustomize").or('k'),
+    switch("recursive").or('R'),
+    value("selector").or('l'),
+    value("revision"),
+    value("to-revision"),
+    value("timeout"),
+    switch("watch").or('w'),
+    value("dry-run").optional("unchanged"),
+    value("output").or('o'),
+    value("field-manager"),
+];
+
+const REVISION: &str = "deployment.kubernetes.io/revision";
+const CHANGE_CAUSE: &str = "kubernetes.io/change-cause";
+
+/// A rollout that is watched.
+#[derive(Clone, Debug)]
+pub(crate) struct Watching {
+    keys: Vec<ObjectRef>,
+    deadline: Option<Timestamp>,
+    said: String,
+}
+
+pub(super) fn run(session: &mut Session<'_>) -> Result<Next, Failure> {
+    let words = session.args.positional.clone();
+    let Some((verb, words)) = words.split_first() else {
+        return Err(Failure::Usage(
+            "must specify one of history, pause, restart, resume, status, undo".to_owned(),
+        ));
+    };
+    if !["history", "pause", "restart", "resume", "status", "undo"].contains(&verb.as_str()) {
+        let all = session.args.positional.join(" ");
+        return Err(Failure::Usage(format!("unknown command {all:?}")));
+    }
+    session.command = format!("kubectl rollout {verb}");
+    if words.is_empty() && !session.args.has("filename") {
+        return Err(Failure::text("required resource not specified"));
+    }
+    let asked = match session.args.has("filename") {
+        true => files::named(session)?,
+        false => resources::resolve(words, &session.query(true))?,
+    };
+    let (objects, mut failures) = session.find(&asked, true)?;
+    if verb == "status" {
+        Failure::all(failures)?;
+        return status(session, &objects);
+    }
+    for object in &objects {
+        let result = match verb.as_str() {
+            "history" => history(session, object),
+            "undo" => undo(session, object),
+            "restart" => restart(session, object),
+            verb => pause(session, object, verb == "pause"),
+        };
+        if let Err(failure) = result {
+            failures.push(failure);
+        }
+    }
+    Failure::all(failures)?;
+    Ok(Next::Done)
+}
+
+/// `Job.batch`.
+fn group_kind(kind: Kind) -> String {
+    match kind.group() {
+        "" => kind.name().to_owned(),
+        group => format!("{kind}.{group}"),
+    }
+}
+
+fn status(session: &mut Session<'_>, objects: &[Object]) -> Result<Next, Failure> {
+    for object in objects {
+        if !matches!(object.kind(), Kind::Deployment | Kind::DaemonSet | Kind::StatefulSet) {
+            let kind = group_kind(object.kind());
+            return Err(Failure::Text(format!("no status viewer has been implemented for {kind}")));
+        }
+    }
+    let timeout = session.args.duration("timeout").map_err(Failure::Flags)?;
+    let timeout = timeout.filter(|it| it.as_nanos() > 0);
+    let now = session.client.now();
+    let deadline = timeout.map(|it| time::after_ms(now, it.as_millis()));
+    let keys = objects.iter().map(Object::object_ref).collect();
+    go_on(session, Watching { keys, deadline, said: String::new() })
+}
+
+pub(super) fn go_on(session: &mut Session<'_>, mut state: Watching) -> Result<Next, Failure> {
+    while let Some(key) = state.keys.first().cloned() {
+        let Some(object) = session.client.objects().get(&key).cloned() else {
+            return Err(Failure::text("object has been deleted"));
+        };
+        let (text, done) = progress(&object)?;
+        if text != state.said {
+            session.output.out(text.clone());
+            state.said = text;
+        }
+        if done || session.args.is_off("watch") {
+            state.keys.remove(0);
+            state.said.clear();
+            continue;
+        }
+        if state.deadline.is_some_and(|it| it <= session.client.now()) {
+            return Err(Failure::text("timed out waiting for the condition"));
+        }
+        return Ok(Next::Wait { deadline: state.deadline, waiting: Waiting::Rollout(state) });
+    }
+    Ok(Next::Done)
+}
+
+/// How far a rollout is, and whether it is done.
+fn progress(object: &Object) -> Result<(String, bool), Failure> {
+    match object {
+        Object::Deployment(it) => deployment_progress(it),
+        Object::DaemonSet(it) => daemon_set_progress(it),
+        Object::StatefulSet(it) => stateful_set_progress(it),
+        _ => Err(Failure::text("no status viewer has been implemented")),
+    }
+}
+
+fn deployment_progress(deployment: &Deployment) -> Result<(String, bool), Failure> {
+    let name = deployment.name();
+    let status = deployment.status.clone().unwrap_or_default();
+    let generation = deployment.metadata.generation.unwrap_or_default();
+    if generation > status.observed_generation.unwrap_or_default() {
+        return Ok(("Waiting for deployment spec update to be observed...\n".to_owned(), false));
+    }
+    let progressing = status.conditions.iter().flatten().find(|it| it.type_ == "Progressing");
+    if progressing.is_some_and(|it| it.reason.as_deref() == Some("ProgressDeadlineExceeded")) {
+        return Err(Failure::Text(format!("deployment {name:?} exceeded its progress deadline")));
+    }
+    let replicas = deployment.spec.as_ref().and_then(|it| it.replicas).unwrap_or(1);
+    let updated = status.updated_replicas.unwrap_or_default();
+    let all = status.replicas.unwrap_or_default();
+    let available = status.available_replicas.unwrap_or_default();
+    let waiting = |what: String| {
+        Ok((format!("Waiting for deployment {name:?} rollout to finish: {what}...\n"), false))
+    };
+    if updated < replicas {
+        waiting(format!("{updated} out of {replicas} new replicas have been updated"))
+    } else if all > updated {
+        waiting(format!("{} old replicas are pending termination", all - updated))
+    } else if available < updated {
+        waiting(format!("{available} of {updated} updated replicas are available"))
+    } else {
+        Ok((format!("deployment {name:?} successfully rolled out\n"), true))
+    }
+}
+
+fn daemon_set_progress(set: &DaemonSet) -> Result<(String, bool), Failure> {
+    let name = set.name();
+    let strategy = set.spec.as_ref().and_then(|it| it.update_strategy.as_ref());
+    if strategy.and_then(|it| it.type_.as_deref()) == Some("OnDelete") {
+        return Err(Failure::text(
+            "rollout status is only available for RollingUpdate strategy type",
+        ));
+    }
+    let status = set.status.clone().unwrap_or_default();
+    if set.metadata.generation.unwrap_or_default() > status.observed_generation.unwrap_or_default()
+    {
+        return Ok(("Waiting for daemon set spec update to be observed...\n".to_owned(), false));
+    }
+    let desired = status.desired_number_scheduled;
+    let updated = status.updated_number_scheduled.unwrap_or_default();
+    let available = status.number_available.unwrap_or_default();
+    let waiting = |what: String| {
+        Ok((format!("Waiting for daemon set {name:?} rollout to finish: {what}...\n"), false))
+    };
+    if updated < desired {
+        waiting(format!("{updated} out of {desired} new pods have been updated"))
+    } else if available < desired {
+        waiting(format!("{available} of {desired} updated pods are available"))
+    } else {
+        Ok((format!("daemon set {name:?} successfully rolled out\n"), true))
+    }
+}
+
+fn stateful_set_progress(set: &StatefulSet) -> Result<(String, bool), Failure> {
+    let spec = set.spec.clone().unwrap_or_default();
+    let strategy = spec.update_strategy.unwrap_or_default();
+    if strategy.type_.as_deref() == Some("OnDelete") {
+        return Err(Failure::text(
+            "rollout status is only available for RollingUpdate strategy type",
+        ));
+    }
+    let status = set.status.clone().unwrap_or_default();
+    let observed = status.observed_generation.unwrap_or_default();
+    if observed == 0 || set.metadata.generation.unwrap_or_default() > observed {
+        return Ok(("Waiting for statefulset spec update to be observed...\n".to_owned(), false));
+    }
+    let replicas = spec.replicas.unwrap_or(1);
+    let ready = status.ready_replicas.unwrap_or_default();
+    if ready < replicas {
+        return Ok((format!("Waiting for {} pods to be ready...\n", replicas - ready), false));
+    }
+    let updated = status.updated_replicas.unwrap_or_default();
+    if let Some(rolling) = strategy.rolling_update {
+        let wanted = replicas - rolling.partition.unwrap_or_default();
+        if rolling.partition.is_some() && updated < wanted {
+            return Ok((
+                format!(
+                    "Waiting for partitioned roll out to finish: {updated} out of {wanted} new pods \
+                     have been updated...\n"
+                ),
+                false,
+            ));
+        }
+        return Ok((
+            format!("partitioned roll out complete: {updated} new pods have been updated...\n"),
+            true,
+        ));
+    }
+    let (update, current) = (status.update_revision, status.current_revision);
+    if update != current {
+        let update = update.unwrap_or_default();
+        return Ok((
+            format!(
+                "waiting for statefulset rolling update to complete {updated} pods at revision \
+                 {update}...\n"
+            ),
+            false,
+        ));
+    }
+    let n = status.current_replicas.unwrap_or_default();
+    let current = current.unwrap_or_default();
+    Ok((format!("statefulset rolling update complete {n} pods at revision {current}...\n"), true))
+}
+
+/// A revision of a workload: its number, why it was made, and its pod template.
+struct Revision {
+    number: i64,
+    cause: String,
+    template: Value,
+}
+
+/// The revisions of a workload, oldest first.
+fn revisions(session: &Session<'_>, object: &Object) -> Vec<Revision> {
+    let listers = Listers(session.client.objects());
+    let cause = |annotations: Option<&std::collections::BTreeMap<String, String>>| {
+        annotations.and_then(|it| it.get(CHANGE_CAUSE)).cloned().unwrap_or_default()
+    };
+    let mut all: Vec<Revision> = match object.kind() {
+        Kind::Deployment => listers
+            .owned_by::<ReplicaSet>(object.uid())
+            .filter_map(|it| {
+                let annotations = it.metadata.annotations.as_ref();
+                let number = annotations?.get(REVISION)?.parse().ok()?;
+                let template = it.spec.as_ref().and_then(|it| it.template.as_ref());
+                let mut template = serde_json::to_value(template).unwrap_or_default();
+                if let Some(labels) = template.pointer_mut("/metadata/labels") {
+                    labels.as_object_mut()?.remove("pod-template-hash");
+                }
+                Some(Revision { number, cause: cause(annotations), template })
+            })
+            .collect(),
+        _ => listers
+            .owned_by::<ControllerRevision>(object.uid())
+            .map(|it| Revision {
+                number: it.revision,
+                cause: cause(it.metadata.annotations.as_ref()),
+                template: it
+                    .data
+                    .as_ref()
+                    .and_then(|it| it.0.pointer("/spec/template").cloned())
+                    .unwrap_or_default(),
+            })
+            .collect(),
+    };
+    all.sort_by_key(|it| it.number);
+    all
+}
+
+fn history(session: &mut Session<'_>, object: &Object) -> Result<(), Failure> {
+    if !matches!(object.kind(), Kind::Deployment | Kind::DaemonSet | Kind::StatefulSet) {
+        let kind = group_kind(object.kind());
+        return Err(Failure::Text(format!("no history viewer has been implemented for {kind:?}")));
+    }
+    let all = revisions(session, object);
+    let name = display_name(object.kind(), object.name());
+    let wanted = session.args.int("revision").map_err(Failure::Flags)?.unwrap_or_default();
+    if wanted > 0 {
+        let Some(revision) = all.iter().find(|it| it.number == wanted) else {
+            return Err(Failure::text("unable to find the specified revision"));
+        };
+        let text = super::describe::pod_template(&revision.template);
+        let text = format!("{name} with revision #{wanted}\n{text}\n");
+        session.output.out(text);
+        return Ok(());
+    }
+    let mut table = "REVISION\tCHANGE-CAUSE\n".to_owned();
+    for it in &all {
+        let cause = if it.cause.is_empty() { "<none>" } else { &it.cause };
+        table.push_str(&format!("{}\t{cause}\n", it.number));
+    }
+    let table = tabwriter::align(&table, 0, 2);
+    session.output.out(format!("{name} \n{table}\n"));
+    Ok(())
+}
+
+fn undo(session: &mut Session<'_>, object: &Object) -> Result<(), Failure> {
+    let kind = object.kind();
+    if !matches!(kind, Kind::Deployment | Kind::DaemonSet | Kind::StatefulSet) {
+        return Err(Failure::Text(format!(
+            "no rollbacker has been implemented for {:?}",
+            group_kind(kind)
+        )));
+    }
+    let wanted = session.args.int("to-revision").map_err(Failure::Flags)?.unwrap_or_default();
+    let all = revisions(session, object);
+    let target = match wanted {
+        0 => all.len().checked_sub(2).and_then(|it| all.get(it)),
+        wanted => all.iter().find(|it| it.number == wanted),
+    };
+    let Some(target) = target else {
+        return Err(Failure::Text(match wanted {
+            0 => {
+                let kind = kind.name().to_lowercase();
+                match object.kind() {
+                    Kind::Deployment => {
+                        format!("no rollout history found for {kind} {:?}", object.name())
+                    }
+                    _ => format!("no last revision to roll back to"),
+                }
+            }
+            _ => "unable to find specified revision in history".to_owned(),
+        }));
+    };
+    if session.dry_run()? != Some(DryRun::None) {
+        let patch = json!([{"op": "replace", "path": "/spec/template", "value": target.template}]);
+        let action =
+            Action::Patch { key: object.object_ref(), subresource: "", patch: Patch::Json(patch) };
+        session.write(&action)?;
+    }
+    session.print(object, "rolled back")
+}
+
+fn restart(session: &mut Session<'_>, object: &Object) -> Result<(), Failure> {
+    if !matches!(object.kind(), Kind::Deployment | Kind::DaemonSet | Kind::StatefulSet) {
+        let resource = object.kind().qualified_resource();
+        return Err(Failure::Text(format!(
+            "{resource} {:?} restarting is not supported",
+            object.name()
+        )));
+    }
+    if let Object::Deployment(it) = object
+        && it.spec.as_ref().is_some_and(|it| it.paused == Some(true))
+    {
+        return Err(Failure::text("can't restart paused deployment (run rollout resume first)"));
+    }
+    let at = session.client.now();
+    let at = Timestamp::from_second(at.as_second()).unwrap_or(at).to_string();
+    let annotations = json!({"kubectl.kubernetes.io/restartedAt": at});
+    let patch = json!({"spec": {"template": {"metadata": {"annotations": annotations}}}});
+    change(session, object, patch)?;
+    session.print(object, "restarted")
+}
+
+fn pause(session: &mut Session<'_>, object: &Object, wanted: bool) -> Result<(), Failure> {
+    let (verb, done) = if wanted { ("pausing", "paused") } else { ("resuming", "resumed") };
+    let Object::Deployment(deployment) = object else {
+        let resource = object.kind().qualified_resource();
+        return Err(Failure::Text(format!(
+            "{resource} {:?} {verb} is not supported",
+            object.name()
+        )));
+    };
+    let is = deployment.spec.as_ref().and_then(|it| it.paused).unwrap_or_default();
+    if is == wanted {
+        let resource = object.kind().qualified_resource();
+        let state = if wanted { "is already paused" } else { "is not paused" };
+        return Err(Failure::Text(format!("{resource} {:?} {state}", object.name())));
+    }
+    let value = if wanted { json!(true) } else { Value::Null };
+    change(session, object, json!({"spec": {"paused": value}}))?;
+    session.print(object, done)
+}
+
+fn change(session: &mut Session<'_>, object: &Object, patch: Value) -> Result<(), Failure> {
+    if session.dry_run()? != Some(DryRun::None) {
+        let patch = Patch::Strategic(patch);
+        session.write(&Action::Patch { key: object.object_ref(), subresource: "", patch })?;
+    }
+    Ok(())
+}
