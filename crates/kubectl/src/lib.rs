@@ -29,6 +29,6 @@ pub use shell::split;
 
 /// What `kubectl get pods` prints under STATUS, such as `ContainerCreating` or `Completed`.
 #[must_use]
-pub fn pod_status(pod: &api::k8s_openapi::api::core::v1::Pod) -> String {
+pub fn pod_status(pod: &k8s_openapi::api::core::v1::Pod) -> String {
     printers::pod_reason(pod)
 }

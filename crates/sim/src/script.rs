@@ -86,22 +86,6 @@ impl Script {
                 }
             }
         }
-        let mut n_configurations = 0;
-        for document in &documents {
-            let Body::SchedulerConfiguration(it) = &document.body else { continue };
-            n_configurations += 1;
-            for error in scheduler::Scheduler::new(Some(it)).err().into_iter().flatten() {
-                diagnostics.push(about(document, Severity::Error, "scheduler", &error));
-            }
-            if n_configurations > 1 {
-                let message = "one KubeSchedulerConfiguration is used, with all its profiles; \
-                    this further one is not";
-                diagnostics.push(about(document, Severity::Warning, "second-scheduler", message));
-            }
-        }
-        if diagnostics.iter().any(|it| it.severity == Severity::Error) {
-            return Err(diagnostics);
-        }
         let scenario = scenario.unwrap_or_default();
         let scheduler_configuration = scheduler_configuration(&documents, &mut diagnostics);
         if diagnostics.iter().any(|it| it.severity == Severity::Error) {
