@@ -11,6 +11,10 @@ use view::TimedAction;
 use super::project::{Fields, KINDS, project};
 use super::transcript::{NONE, Step, Transcript, Words};
 
+/// The length of what the server appends to a `generateName`. The pods of a StatefulSet have one
+/// too, but are named by their number.
+const RANDOM_LENGTH: usize = 5;
+
 /// No scenario needs as many events.
 const MAX_EVENTS: u64 = 200_000;
 
@@ -69,6 +73,7 @@ impl Tokens {
         }
         if let Some(prefix) = meta.generate_name.as_deref()
             && let Some(suffix) = object.name().strip_prefix(prefix)
+            && suffix.len() == RANDOM_LENGTH
         {
             let token = match object.kind() {
                 Kind::Pod => {
