@@ -71,6 +71,20 @@ pub(crate) const GLOBAL: &[Flag] = &[
     switch("help").or('h'),
 ];
 
+/// How many words stand before the command: flags that every command has, with their values.
+/// Upstream: cobra's `stripFlags`.
+pub(crate) fn n_leading_flags(words: &[String]) -> usize {
+    let mut n = 0;
+    while let Some(word) = words.get(n).filter(|it| it.len() > 1 && it.starts_with('-')) {
+        let flag = match word.strip_prefix("--") {
+            Some(long) => GLOBAL.iter().find(|it| it.long == long),
+            None => GLOBAL.iter().find(|it| word[1..].chars().eq(it.short)),
+        };
+        n += if flag.is_some_and(|it| it.takes == Takes::Value) { 2 } else { 1 };
+    }
+    n.min(words.len())
+}
+
 /// A parsed command line.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Args {
@@ -255,5 +269,21 @@ mod tests {
             "invalid argument \"maybe\" for \"-w, --watch\" flag: strconv.ParseBool: parsing \
              \"maybe\": invalid syntax",
         );
+    }
+
+    #[test]
+    fn flags_may_stand_before_the_command() {
+        for (line, n) in [
+            ("get pods -n a", 0),
+            ("-n a get pods", 2),
+            ("--namespace a get pods", 2),
+            ("--namespace=a get pods", 1),
+            ("--help get", 1),
+            ("-n", 1),
+            ("", 0),
+        ] {
+            let words: Vec<String> = line.split_whitespace().map(str::to_owned).collect();
+            assert_eq!(n_leading_flags(&words), n, "{line}");
+        }
     }
 }

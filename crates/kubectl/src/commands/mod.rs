@@ -16,7 +16,7 @@ mod wait;
 
 use api::{Action, Kind, Object, Timestamp};
 
-use crate::args::{Args, Flag};
+use crate::args::{self, Args, Flag};
 use crate::failure::Failure;
 use crate::output_format::{self, Format, PrintOptions};
 use crate::resources::{self, Asked, Query};
@@ -130,6 +130,7 @@ pub(crate) fn poll(pending: Pending, client: &mut dyn Client) -> Outcome {
 
 impl Session<'_> {
     fn dispatch(&mut self, words: &[String]) -> Result<Next, Failure> {
+        let (flags, words) = words.split_at(args::n_leading_flags(words));
         let name = words.first().map(String::as_str).unwrap_or_default();
         let Some(command) = COMMANDS.iter().find(|it| it.name == name) else {
             return Err(Failure::Raw(format!(
@@ -138,7 +139,8 @@ impl Session<'_> {
             )));
         };
         self.command = format!("kubectl {name}");
-        self.args = Args::parse(&words[1..], command.flags).map_err(Failure::Flags)?;
+        let words = [flags, &words[1..]].concat();
+        self.args = Args::parse(&words, command.flags).map_err(Failure::Flags)?;
         if let Some(namespace) = self.args.get("namespace") {
             self.namespace = namespace.to_owned();
         }
