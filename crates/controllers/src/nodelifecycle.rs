@@ -40,6 +40,8 @@ pub struct NodeLifecycleController {
     zones: BTreeMap<String, EvictionQueue>,
     /// The next pass over all nodes, if one is needed.
     next_pass: Option<Timestamp>,
+    /// The first pass has been made.
+    started: bool,
 }
 
 /// The key of the pass over all nodes.
@@ -181,7 +183,9 @@ struct Pass {
 
 impl NodeLifecycleController {
     fn ask_for_pass(&mut self, view: &View<'_>, queue: &mut WorkQueue) {
-        let at = next_tick(view.now);
+        // The first pass comes at once.
+        let soon = after_ms(view.now, view.settings.controller_latency_ms);
+        let at = if self.started { next_tick(view.now) } else { soon };
         let at = self.next_pass.map_or(at, |it| it.min(at).max(view.now));
         self.next_pass = Some(at);
         queue.add_at(pass_key(), at);
@@ -193,6 +197,7 @@ impl NodeLifecycleController {
         let due = self.next_pass.is_some_and(|it| it <= view.now);
         if due {
             self.next_pass = None;
+            self.started = true;
             self.monitor(view, &mut pass);
         } else {
             self.taint(view, &mut pass);

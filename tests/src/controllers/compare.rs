@@ -409,7 +409,14 @@ fn turns(points: &[Point]) -> Vec<Point> {
 }
 
 /// Events whose number depends on how often a controller looks.
-const REPEATING: &[&str] = &["JobAlreadyActive", "SawCompletedJob", "FailedScheduling"];
+const REPEATING: &[&str] = &[
+    "JobAlreadyActive",
+    "SawCompletedJob",
+    "FailedScheduling",
+    "MultiplePodDisruptionBudgets",
+    "UnmanagedPods",
+    "NoPods",
+];
 
 type EventKey = (String, String, String, String, String);
 
@@ -428,7 +435,9 @@ fn compare_events(
     let objects: BTreeSet<&str> = transcript.events.iter().map(|it| kind_of(&it.object)).collect();
     for event in &seen.events {
         let is_node = event.object.starts_with("Node/") && !objects.contains("Node");
-        if event.source != "kubelet" && !is_node {
+        // The recorded control plane knew its nodes already.
+        let known = event.reason == "RegisteredNode" && event.t < 1.0;
+        if event.source != "kubelet" && !is_node && !known {
             actual.entry(actual_key(event, renames)).or_default().push(event);
         }
     }

@@ -219,7 +219,12 @@ fn node(fields: &mut Fields, json: &Value) {
         let equals = if value.is_empty() { "" } else { "=" };
         format!("{}{equals}{value}:{}", text("key"), text("effect"))
     };
-    list(fields, "spec.taints", &json["spec"]["taints"], taint);
+    // Transcripts have them in alphabetical order.
+    let mut taints = json["spec"]["taints"].clone();
+    if let Some(taints) = taints.as_array_mut() {
+        taints.sort_by_key(taint);
+    }
+    list(fields, "spec.taints", &taints, taint);
 }
 
 fn uncounted(fields: &mut Fields, uncounted: &Value) {

@@ -134,7 +134,12 @@ impl Watch {
     fn take(&mut self, simulation: &mut Simulation) {
         for (ms, change) in simulation.take_changes() {
             let Some(object) = change.object() else { continue };
-            if object.kind() != Kind::Node && object.namespace() != self.namespace {
+            // Events about nodes are in the namespace `default`.
+            let about_node = object
+                .as_kind::<Event>()
+                .is_some_and(|it| it.involved_object.kind.as_deref() == Some("Node"));
+            let is_node = object.kind() == Kind::Node || about_node;
+            if !is_node && object.namespace() != self.namespace {
                 continue;
             }
             if let (None, Some(new)) = (&change.old, &change.new)
