@@ -12,6 +12,9 @@ const TOLERANCE_LOST: f64 = 7.5;
 /// The same after a node was deleted: the pod garbage collector takes its time.
 const TOLERANCE_DELETED: f64 = 25.0;
 
+/// What lasts no longer than this may be passed over, seconds.
+const TRANSIENT: f64 = 0.3;
+
 /// A value with its time, how far it may be off, and whether it must be there.
 #[derive(Clone, Debug)]
 struct Point {
@@ -145,7 +148,9 @@ fn assign(
         let candidates = ours.get(&family).unwrap_or(&empty);
         let differences: Vec<Vec<Vec<(f64, String)>>> = wanted
             .iter()
-            .map(|w| candidates.iter().map(|c| differences(&expected[*w], &actual[*c])).collect())
+            .map(|w| {
+                candidates.iter().map(|c| differences("Pod", &expected[*w], &actual[*c])).collect()
+            })
             .collect();
         let matched = matching(&differences, candidates.len());
         for (index, name) in wanted.iter().enumerate() {
@@ -268,7 +273,7 @@ fn compare_rest(
                 problems.push((t, format!("{name} is missing or never changes")));
             }
             Some(actual) => {
-                let found = differences(life, &renamed(actual, renames));
+                let found = differences(kind_of(name), life, &renamed(actual, renames));
                 problems.extend(found.into_iter().map(|(t, it)| (t, format!("{name} {it}"))));
             }
         }
@@ -282,7 +287,7 @@ fn compare_rest(
     }
 }
 
-fn differences(expected: &Life, actual: &Life) -> Vec<(f64, String)> {
+fn differences(kind: &str, expected: &Life, actual: &Life) -> Vec<(f64, String)> {
     let mut found = vec![];
     both(&mut found, "created", expected.created, actual.created);
     for (path, value) in &expected.initial {
@@ -293,11 +298,14 @@ fn differences(expected: &Life, actual: &Life) -> Vec<(f64, String)> {
         }
     }
     let paths: BTreeSet<&String> = expected.fields.keys().chain(actual.fields.keys()).collect();
-    for path in paths {
+    // How often a ReplicaSet is scaled depends on how many changes one sync sees.
+    let steps_count =
+        |path: &str| kind == "ReplicaSet" && path.to_lowercase().ends_with("generation");
+    for path in paths.into_iter().filter(|it| !steps_count(it)) {
         let none = vec![];
         let wanted = expected.fields.get(path).unwrap_or(&none);
         let got = actual.fields.get(path).unwrap_or(&none);
-        found.extend(compare_points(path, wanted, got));
+        found.extend(compare_points(kind, path, wanted, got));
     }
     both(&mut found, "deleted", expected.deleted, actual.deleted);
     found.sort_by(|a, b| a.0.total_cmp(&b.0));
@@ -338,10 +346,18 @@ fn is_count(points: &[Point]) -> bool {
     points.iter().all(|it| it.value == NONE || it.value.parse::<i64>().is_ok())
 }
 
-fn compare_points(path: &str, expected: &[Point], actual: &[Point]) -> Option<(f64, String)> {
+fn compare_points(
+    kind: &str,
+    path: &str,
+    expected: &[Point],
+    actual: &[Point],
+) -> Option<(f64, String)> {
     let varies = expected.iter().any(|it| it.varies);
     let (mut wanted, mut got) = (steps(expected), steps(actual));
-    if path.starts_with("status.") {
+    if !["Pod", "Node", "Job", "CronJob"].contains(&kind) {
+        (wanted, got) = (settled(expected), settled(actual));
+    }
+    if path.starts_with("status.") || path == "spec.replicas" {
         // A status begins with nothing.
         for points in [&mut wanted, &mut got] {
             if points.first().is_some_and(|it| it.value == NONE) {
@@ -389,6 +405,21 @@ fn steps(points: &[Point]) -> Vec<Point> {
     result
 }
 
+/// Without the values that something passed through: how many of them there are depends on how
+/// many changes one sync sees.
+fn settled(points: &[Point]) -> Vec<Point> {
+    let stays = |index: usize| {
+        points.get(index + 1).is_none_or(|next| next.t - points[index].t > TRANSIENT)
+    };
+    let left: Vec<Point> = points
+        .iter()
+        .enumerate()
+        .filter(|(index, _)| stays(*index))
+        .map(|(_, it)| it.clone())
+        .collect();
+    steps(&left)
+}
+
 /// Where a count turns from rising to falling or back, and where it ends.
 fn turns(points: &[Point]) -> Vec<Point> {
     let number = |point: &Point| point.value.parse::<i64>().unwrap_or(0);
@@ -418,6 +449,40 @@ const REPEATING: &[&str] = &[
     "NoPods",
 ];
 
+/// Steps of one scaling are one: from where to where in the end, by object and direction.
+fn scaling(message: &str) -> Option<(String, i64, i64)> {
+    let rest = message.strip_prefix("Scaled ")?;
+    let (head, counts) = rest.split_once(" from ")?;
+    let (from, to) = counts.split_once(" to ")?;
+    Some((head.to_owned(), from.parse().ok()?, to.parse().ok()?))
+}
+
+/// Joins scalings that go on where the one before ended: whether 3 to 1 takes one step or two
+/// depends on how many changes one sync sees.
+fn join_scalings<T: Clone>(events: Vec<T>, of: impl Fn(&mut T) -> (&str, &mut String)) -> Vec<T> {
+    let mut result: Vec<T> = vec![];
+    for mut event in events {
+        let (object, message) = of(&mut event);
+        let object = object.to_owned();
+        let Some((head, from, to)) = scaling(&message_of(message)) else {
+            result.push(event);
+            continue;
+        };
+        let before = result.iter_mut().rev().find_map(|it| {
+            let (same, message) = of(it);
+            let (other, start, end) = scaling(&message_of(message))?;
+            (same == object && other == head).then_some((start, end, message))
+        });
+        match before {
+            Some((start, end, message)) if end == from => {
+                *message = format!("Scaled {head} from {start} to {to}");
+            }
+            _ => result.push(event),
+        }
+    }
+    result
+}
+
 type EventKey = (String, String, String, String, String);
 
 fn compare_events(
@@ -427,13 +492,15 @@ fn compare_events(
     tolerance: &impl Fn(f64) -> f64,
     problems: &mut Vec<(f64, String)>,
 ) {
+    let wanted = join_scalings(transcript.events.clone(), |it| (&it.object, &mut it.message));
+    let got = join_scalings(seen.events.clone(), |it| (&it.object, &mut it.message));
     let mut expected: BTreeMap<EventKey, Vec<&EventEntry>> = BTreeMap::new();
-    for event in &transcript.events {
+    for event in &wanted {
         expected.entry(expected_key(event)).or_default().push(event);
     }
     let mut actual: BTreeMap<EventKey, Vec<&SeenEvent>> = BTreeMap::new();
     let objects: BTreeSet<&str> = transcript.events.iter().map(|it| kind_of(&it.object)).collect();
-    for event in &seen.events {
+    for event in &got {
         let is_node = event.object.starts_with("Node/") && !objects.contains("Node");
         // The recorded control plane knew its nodes already.
         let known = event.reason == "RegisteredNode" && event.t < 1.0;

@@ -28,6 +28,8 @@ pub(super) struct Step {
     pub(super) error: Option<Value>,
     pub(super) kubectl: Option<String>,
     pub(super) stdin: Option<String>,
+    #[serde(rename = "exitCode")]
+    pub(super) exit_code: Option<i32>,
     pub(super) node_fail: Option<String>,
     pub(super) node_recover: Option<String>,
     pub(super) node_notready: Option<String>,

@@ -16,7 +16,10 @@ pub(super) fn set_job(job: &mut Job) {
     let limit = if spec.backoff_limit_per_index.is_some() { i32::MAX } else { 6 };
     spec.backoff_limit.get_or_insert(limit);
     let labels = spec.template.metadata.as_ref().and_then(|it| it.labels.clone());
-    if labels.is_some() && job.metadata.labels.as_ref().is_none_or(|it| it.is_empty()) {
+    // A new Job gets the generated labels as well: upstream's two maps are one. See the strategy.
+    let is_stored = job.metadata.creation_timestamp.is_some();
+    if is_stored && labels.is_some() && job.metadata.labels.as_ref().is_none_or(|it| it.is_empty())
+    {
         job.metadata.labels = labels;
     }
     spec.completion_mode.get_or_insert_with(|| "NonIndexed".to_owned());
