@@ -11,5 +11,6 @@ pub fn all() -> Zones {
             zones.add_tzif(name, data);
         }
     }
+    zones.set_complete();
     zones
 }

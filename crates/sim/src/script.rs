@@ -6,7 +6,6 @@ use api::k8s_openapi::api::batch::v1::CronJob;
 use api::scenario::{Preset, ScenarioSpec};
 use api::yaml::{self, Body, Document};
 use api::{Action, ApiError, Kind, Object, ObjectRef, Settings, Timestamp, Zones, time};
-use apiserver::Store;
 use scheduler::Scheduler;
 use serde::Deserialize;
 use view::{Diagnostic, LinkFile, Notice, Severity, TimedAction};
@@ -195,7 +194,7 @@ impl Script {
     /// # Errors
     /// All diagnostics, if an object is refused.
     pub(crate) fn check(mut self, run: &Run) -> Result<Self, Vec<Diagnostic>> {
-        let mut store = Store::new(run.seed);
+        let mut store = run.store();
         store.bootstrap(run.start);
         for nodes in [true, false] {
             self.create(nodes, |object| {

@@ -45,6 +45,15 @@ pub(crate) struct Run {
 }
 
 impl Run {
+    /// An empty store that knows what there is outside of the cluster.
+    pub(crate) fn store(&self) -> Store {
+        let mut store = Store::new(self.seed);
+        if self.zones.is_complete() {
+            store.set_zones(self.zones.clone());
+        }
+        store
+    }
+
     /// Milliseconds of the run.
     pub(crate) fn ms(&self, at: Timestamp) -> i64 {
         time::ms_between(self.start, at)
@@ -176,7 +185,7 @@ impl World {
     /// A new cluster without nodes, all of whose components are about to start.
     pub(crate) fn new(run: &Run, now: Timestamp) -> Self {
         let mut world = Self {
-            store: Store::new(run.seed),
+            store: run.store(),
             components: components::all(run),
             stopped: BTreeSet::new(),
             queue: EventQueue::default(),
