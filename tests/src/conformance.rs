@@ -19,8 +19,11 @@ pub struct Verdict {
 pub type Run = fn(path: &Path, text: &str, only: Option<&str>) -> Vec<Verdict>;
 
 /// The areas.
-pub const AREAS: &[(&str, Run)] =
-    &[("controllers", crate::controllers::run), ("cron", crate::cron::run)];
+pub const AREAS: &[(&str, Run)] = &[
+    ("controllers", crate::controllers::run),
+    ("cron", crate::cron::run),
+    ("scheduler", crate::scheduler::run),
+];
 
 /// The project's own data of an area.
 #[must_use]

@@ -3,5 +3,6 @@
 pub mod conformance;
 pub mod controllers;
 pub mod cron;
+pub mod scheduler;
 pub mod suite;
 pub mod zones;

@@ -54,7 +54,7 @@ impl Objects {
     }
 
     /// All objects of a kind, by namespace and name.
-    pub fn list(&self, kind: Kind) -> impl DoubleEndedIterator<Item = &Object> {
+    pub fn list(&self, kind: Kind) -> impl DoubleEndedIterator<Item = &Object> + Clone {
         self.tables.get(&kind).into_iter().flat_map(|table| table.values())
     }
 

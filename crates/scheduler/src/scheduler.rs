@@ -97,6 +97,22 @@ impl Scheduler {
         Ok(scheduler)
     }
 
+    /// As [`Scheduler::from_objects`], for objects that came in a certain order: the order in which
+    /// nodes and pods are met decides between what upstream leaves to chance.
+    ///
+    /// # Errors
+    /// As [`Scheduler::new`].
+    pub fn from_objects_in_order(
+        document: Option<&Value>,
+        objects: &Objects,
+        order: &[ObjectRef],
+    ) -> Result<Self, Vec<String>> {
+        let mut scheduler = Self::new(document)?;
+        let all = order.iter().filter_map(|key| objects.get(key));
+        scheduler.load_all(all, Timestamp::UNIX_EPOCH);
+        Ok(scheduler)
+    }
+
     /// The configuration that it runs with, defaults filled in.
     #[must_use]
     pub fn config(&self) -> &Config {
@@ -180,13 +196,18 @@ impl Scheduler {
 
     /// Reads everything that exists. Upstream: the initial lists of the informers.
     fn load(&mut self, listers: Listers<'_>, now: Timestamp) {
-        for node in listers.0.list(Kind::Node) {
+        let nodes = listers.0.list(Kind::Node);
+        self.load_all(nodes.chain(listers.0.list(Kind::Pod)), now);
+    }
+
+    fn load_all<'a>(&mut self, objects: impl Iterator<Item = &'a Object> + Clone, now: Timestamp) {
+        for node in objects.clone() {
             if let Object::Node(node) = node {
                 let _: NodeId = self.cache.set_node(node);
             }
         }
         let mut pending = Vec::new();
-        for pod in listers.0.list(Kind::Pod) {
+        for pod in objects {
             let Object::Pod(pod) = pod else { continue };
             if api::pods::is_terminal(pod) {
                 continue;
