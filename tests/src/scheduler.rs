@@ -95,14 +95,11 @@ fn normalized(expect: &Value) -> Value {
 
 fn answer(case: &Value) -> Result<Value, String> {
     let mut objects = Objects::default();
-    let mut order = vec![];
     for value in case["objects"].as_array().into_iter().flatten() {
-        let object = read(value)?;
-        order.push(object.object_ref());
-        objects.put(object);
+        objects.put(read(value)?);
     }
     let config = case.get("config");
-    let mut scheduler = match Scheduler::from_objects_in_order(config, &objects, &order) {
+    let mut scheduler = match Scheduler::from_objects(config, &objects) {
         Ok(it) => it,
         Err(errors) => {
             let text = match errors.as_slice() {

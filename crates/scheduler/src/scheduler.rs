@@ -97,22 +97,6 @@ impl Scheduler {
         Ok(scheduler)
     }
 
-    /// As [`Scheduler::from_objects`], for objects that came in a certain order: the order in which
-    /// nodes and pods are met decides between what upstream leaves to chance.
-    ///
-    /// # Errors
-    /// As [`Scheduler::new`].
-    pub fn from_objects_in_order(
-        document: Option<&Value>,
-        objects: &Objects,
-        order: &[ObjectRef],
-    ) -> Result<Self, Vec<String>> {
-        let mut scheduler = Self::new(document)?;
-        let all = order.iter().filter_map(|key| objects.get(key));
-        scheduler.load_all(all, Timestamp::UNIX_EPOCH);
-        Ok(scheduler)
-    }
-
     /// The configuration that it runs with, defaults filled in.
     #[must_use]
     pub fn config(&self) -> &Config {

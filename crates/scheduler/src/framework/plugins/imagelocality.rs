@@ -28,10 +28,10 @@ impl Plugin for ImageLocality {
 fn sum_image_scores(handle: &Handle<'_>, pod: &PodInfo, node: &NodeInfo) -> i64 {
     let total = handle.cache.n_nodes() as f64;
     let scaled = |image| {
-        let at = node.images.binary_search_by_key(image, |(it, _)| *it).ok()?;
-        let (_, size) = node.images.get(at)?;
-        let (_, n_nodes) = handle.cache.image(*image)?;
-        Some((*size as f64 * (n_nodes as f64 / total)) as i64)
+        node.images.binary_search_by_key(image, |(it, _)| *it).ok()?;
+        // The size is the one of the node that brought the image first, as upstream's cache has it.
+        let (size, n_nodes) = handle.cache.image(*image)?;
+        Some((size as f64 * (n_nodes as f64 / total)) as i64)
     };
     pod.images.iter().filter_map(scaled).sum()
 }
