@@ -154,6 +154,30 @@ impl Scheduler {
         Some((outcome, diagnosis))
     }
 
+    /// Schedules a pod and keeps it on its node, without a store. `None` when it found no node.
+    pub fn place(
+        &mut self,
+        pod: &Arc<Pod>,
+        objects: &Objects,
+        now: Timestamp,
+        seed: u64,
+    ) -> Option<NodeId> {
+        let framework = self.framework_for(pod)?.clone();
+        let info = Arc::new(PodInfo::new(pod.clone(), &mut self.cache.interner));
+        let mut handle = Handle {
+            cache: &mut self.cache,
+            nominator: &self.nominator,
+            listers: Listers(objects),
+            now,
+            seed,
+        };
+        let (outcome, cycle) = schedule_pod(&framework, &mut handle, &info, &mut self.sampling);
+        drop(cycle);
+        let chosen = outcome.chosen?;
+        self.cache.assume_pod(info, chosen);
+        Some(chosen)
+    }
+
     /// What an attempt at a pod of the store would find at this moment. `None` when the pod is not
     /// there or no profile serves it.
     #[must_use]
