@@ -92,25 +92,23 @@ macro_rules! objects {
                     _ => false,
                 }
             }
-            /// Reads an object of a known kind.
-            ///
-            /// # Errors
-            /// What the deserializer reports.
-            pub fn deserialize_kind<'de, D: Deserializer<'de>>(
-                kind: Kind,
-                deserializer: D,
-            ) -> Result<Object, D::Error> {
-                match kind { $(
-                    Kind::$kind => <$path>::deserialize(deserializer).map(Resource::into_object),
-                )* }
-            }
         }
 
-        impl Serialize for Object {
-            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                match self { $(Object::$kind(it) => it.serialize(serializer),)* }
-            }
+        /// One copy of the reading code for all formats: the types are many and large.
+        fn deserialize_erased<'de>(
+            kind: Kind,
+            deserializer: &mut dyn erased_serde::Deserializer<'de>,
+        ) -> Result<Object, erased_serde::Error> {
+            match kind { $(
+                Kind::$kind => <$path>::deserialize(deserializer).map(Resource::into_object),
+            )* }
         }
+
+        /// The object as something that any serializer writes.
+        fn as_erased(object: &Object) -> &dyn erased_serde::Serialize {
+            match object { $(Object::$kind(it) => &**it,)* }
+        }
+
     };
 }
 
@@ -144,7 +142,25 @@ objects! {
     CSIDriver = api::storage::v1::CSIDriver,
 }
 
+impl Serialize for Object {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        erased_serde::serialize(as_erased(self), serializer)
+    }
+}
+
 impl Object {
+    /// Reads an object of a known kind.
+    ///
+    /// # Errors
+    /// What the deserializer reports.
+    pub fn deserialize_kind<'de, D: Deserializer<'de>>(
+        kind: Kind,
+        deserializer: D,
+    ) -> Result<Object, D::Error> {
+        let mut erased = <dyn erased_serde::Deserializer<'_>>::erase(deserializer);
+        deserialize_erased(kind, &mut erased).map_err(serde::de::Error::custom)
+    }
+
     /// Its key.
     #[must_use]
     pub fn object_ref(&self) -> ObjectRef {

@@ -363,8 +363,8 @@ pub(crate) fn max_restarts(pod: &Pod) -> (i32, i32) {
 /// because only equality of templates matters to anyone who sees the hash.
 pub(crate) fn compute_hash(template: &impl serde::Serialize, collisions: Option<i32>) -> String {
     let mut hash = Fnv32a(0x811c_9dc5);
-    // Writing to the hash cannot fail, and templates are plain data.
-    let _ = serde_json::to_writer(&mut hash, template);
+    // Writing to the hash cannot fail.
+    let _ = hash.write_all(api::wire::to_json(template).as_bytes());
     if let Some(collisions) = collisions {
         let _ = hash.write_all(&i64::from(collisions).to_le_bytes());
     }

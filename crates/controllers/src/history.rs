@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 /// The patch that restores a template: what a revision stores. Upstream: `getPatch`.
 pub(crate) fn patch_of(template: &PodTemplateSpec) -> Value {
     // Templates are plain data, which always has a JSON form.
-    let mut template = serde_json::to_value(template).unwrap_or_default();
+    let mut template = api::wire::to_value(template);
     if let Some(template) = template.as_object_mut() {
         template.insert("$patch".to_owned(), json!("replace"));
     }

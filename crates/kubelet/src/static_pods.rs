@@ -26,12 +26,13 @@ pub(crate) fn mirror_hash(pod: &Pod) -> Option<&str> {
 fn wanted(node: &Node) -> Vec<Pod> {
     let annotations = node.metadata.annotations.as_ref();
     let text = annotations.and_then(|it| it.get(&format!("{PREFIX}static-pods")));
-    let manifests: Vec<Pod> = text.and_then(|it| serde_json::from_str(it).ok()).unwrap_or_default();
+    let value = text.and_then(|it| serde_json::from_str(it).ok()).unwrap_or_default();
+    let manifests: Vec<Pod> = api::wire::from_value(value).unwrap_or_default();
     manifests.into_iter().filter_map(|pod| mirror(pod, node)).collect()
 }
 
 fn mirror(mut pod: Pod, node: &Node) -> Option<Pod> {
-    let text = serde_json::to_string(&pod).ok()?;
+    let text = api::wire::to_json(&pod);
     let name = pod.metadata.name.take()?;
     let hash = format!("{:016x}{:016x}", hash(0, &[&text]), hash(1, &[&text]));
     pod.metadata.name = Some(format!("{name}-{}", node.name()));

@@ -19,7 +19,7 @@ const WIDTH: usize = 80;
 /// What cannot be written as JSON becomes `null`; no API object is so.
 #[must_use]
 pub fn to_string(value: &impl Serialize) -> String {
-    let value = serde_json::to_value(value).unwrap_or_default();
+    let value = crate::wire::to_value(value);
     let mut emitter = Emitter { out: String::new(), column: 0 };
     match &value {
         Value::Object(map) if !map.is_empty() => emitter.map(map, 0, true),
@@ -52,7 +52,7 @@ pub fn to_json_pretty(value: &impl Serialize) -> String {
 }
 
 fn sorted(value: &impl Serialize) -> Value {
-    let mut value = serde_json::to_value(value).unwrap_or_default();
+    let mut value = crate::wire::to_value(value);
     value.sort_all_objects();
     value
 }

@@ -76,7 +76,7 @@ impl Bad {
     /// A value as Go's JSON encoder writes it.
     #[must_use]
     pub fn json(value: &impl Serialize) -> Self {
-        Self(serde_json::to_string(value).map(|it| go_json(&it)).unwrap_or_default())
+        Self(go_json(&api::wire::to_json(value)))
     }
 }
 

@@ -53,18 +53,18 @@ const META_ORDER: &[&str] = &[
 
 /// A value as the JSON of the internal type, in one line.
 pub(crate) fn dump(type_: &str, value: &impl Serialize) -> String {
-    dump_value(type_, &serde_json::to_value(value).unwrap_or_default(), None)
+    dump_value(type_, &api::wire::to_value(value), None)
 }
 
 /// As [`dump`], on many lines with an indent of one space.
 pub(crate) fn dump_pretty(type_: &str, value: &impl Serialize) -> String {
-    dump_value(type_, &serde_json::to_value(value).unwrap_or_default(), Some(0))
+    dump_value(type_, &api::wire::to_value(value), Some(0))
 }
 
 /// A label selector as an error shows it.
 pub(crate) fn selector(selector: &LabelSelector) -> Bad {
     let mut writer = Writer { out: String::new(), indent: None };
-    writer.api_object(&serde_json::to_value(selector).unwrap_or_default());
+    writer.api_object(&api::wire::to_value(selector));
     Bad::raw(writer.out)
 }
 

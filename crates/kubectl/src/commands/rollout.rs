@@ -262,7 +262,7 @@ fn revisions(session: &Session<'_>, object: &Object) -> Vec<Revision> {
                 let annotations = it.metadata.annotations.as_ref();
                 let number = annotations?.get(REVISION)?.parse().ok()?;
                 let template = it.spec.as_ref().and_then(|it| it.template.as_ref());
-                let mut template = serde_json::to_value(template).unwrap_or_default();
+                let mut template = api::wire::to_value(&template);
                 if let Some(labels) = template.pointer_mut("/metadata/labels") {
                     labels.as_object_mut()?.remove("pod-template-hash");
                 }

@@ -249,7 +249,7 @@ const NO_SOURCE: [&str; 9] = [
 ];
 
 fn source_of(volume: &PersistentVolume) -> Value {
-    let mut value = serde_json::to_value(&volume.spec).unwrap_or_default();
+    let mut value = api::wire::to_value(&volume.spec);
     if let Value::Object(map) = &mut value {
         map.retain(|key, _| !NO_SOURCE.contains(&key.as_str()));
     }
