@@ -17,6 +17,7 @@ pub mod duration;
 pub mod fields;
 pub mod pods;
 pub mod quantity;
+pub mod quota;
 pub mod resources;
 pub mod scenario;
 pub mod selector;

@@ -17,6 +17,7 @@ pub mod nodelifecycle;
 pub mod persistentvolume;
 pub mod podgc;
 pub mod replicaset;
+pub mod resourcequota;
 pub mod statefulset;
 pub mod tainteviction;
 #[cfg(test)]
@@ -44,5 +45,6 @@ pub fn all() -> Vec<Box<dyn Component>> {
         Box::new(podgc::PodGcController::default()),
         Box::new(disruption::DisruptionController::default()),
         Box::new(persistentvolume::PersistentVolumeController::default()),
+        Box::new(resourcequota::ResourceQuotaController),
     ]
 }
