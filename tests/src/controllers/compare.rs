@@ -71,7 +71,7 @@ pub(super) fn compare(transcript: &Transcript, seen: &Seen) -> Vec<String> {
     };
     let mut expected = Lives::new();
     for entry in &transcript.timeline {
-        let slack = tolerance(entry.t) + entry.shift;
+        let slack = tolerance(entry.t) + entry.shift.abs();
         let life = expected.entry(entry.object.clone()).or_default();
         life.add(entry.t, words(&entry.change), slack, entry.varies);
     }
@@ -518,7 +518,7 @@ fn compare_events(
             }
             continue;
         };
-        let slack = tolerance(first.t) + first.shift;
+        let slack = tolerance(first.t) + first.shift.abs();
         if !first.varies && (got[0].t - first.t).abs() > slack {
             let text = format!(
                 "event {object} {reason}: {message} is at {:.1} s, expected at {:.1} s",
