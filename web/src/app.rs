@@ -79,7 +79,7 @@ struct Flight {
     /// The console line that waits for its answer.
     command_id: u32,
     /// When the last frame was, for the pace of playing.
-    last_frame_ms: f64,
+    last_frame_ms: i64,
     /// Frames since marks and lanes were asked for.
     frames: u32,
 }

@@ -6,8 +6,8 @@
 pub struct Example {
     /// The name in `#example/<id>`: the file's.
     pub id: &'static str,
-    /// The whole file.
-    pub text: &'static str,
+    /// The title as a comment and the documents: what the editor shows.
+    pub text: String,
     /// First line.
     pub title: &'static str,
     /// Chapter of the book.
@@ -58,7 +58,9 @@ pub fn find(id: &str) -> Option<Example> {
 }
 
 fn parse(id: &'static str, text: &'static str) -> Example {
-    let mut example = Example { id, text, title: "", chapter: "", lesson: "", hint: "", at_ms: 0 };
+    let body = text.lines().skip_while(|it| it.starts_with('#'));
+    let mut example =
+        Example { id, text: String::new(), title: "", chapter: "", lesson: "", hint: "", at_ms: 0 };
     for line in text.lines().map_while(|it| it.strip_prefix("# ")) {
         match line.split_once(": ") {
             Some(("chapter", it)) => example.chapter = it,
@@ -69,6 +71,8 @@ fn parse(id: &'static str, text: &'static str) -> Example {
             _ => {}
         }
     }
+    example.text = format!("# {}\n", example.title);
+    body.for_each(|it| example.text.extend([it, "\n"]));
     example
 }
 
@@ -82,7 +86,7 @@ mod tests {
             let parts = [it.title, it.chapter, it.lesson, it.hint];
             assert!(parts.iter().all(|it| !it.is_empty()), "{}: {parts:?}", it.id);
             assert!(it.title.len() <= 48, "{}: the title is too long for the header", it.id);
-            assert!(!crate::outline::documents(it.text).is_empty(), "{}", it.id);
+            assert!(!crate::outline::documents(&it.text).is_empty(), "{}", it.id);
         }
     }
 

@@ -184,6 +184,23 @@ pub fn percent(part: i64, whole: i64) -> i64 {
     if whole <= 0 { 0 } else { part.saturating_mul(100) / whole }
 }
 
+/// A part in thousandths of a per cent, at most the whole: positions and widths on the page are
+/// integers, since printing floating point alone would weigh several kilobytes.
+#[must_use]
+pub fn milli_percent(part: i64, whole: i64) -> i64 {
+    if whole <= 0 {
+        return 0;
+    }
+    let ratio = i128::from(part) * 100_000 / i128::from(whole);
+    i64::try_from(ratio.clamp(0, 100_000)).unwrap_or_default()
+}
+
+/// Thousandths of a per cent as CSS and SVG write them: `12.345%`.
+#[must_use]
+pub fn css_percent(milli: i64) -> String {
+    format!("{}.{:03}%", milli / 1000, milli % 1000)
+}
+
 /// `1 node`, `3 nodes`.
 #[must_use]
 pub fn count(n: usize, noun: &str) -> String {
@@ -242,6 +259,14 @@ mod tests {
         for (text, ms) in rows {
             assert_eq!(parse_time(text), ms, "{text}");
         }
+    }
+
+    #[test]
+    fn positions_are_thousandths_of_a_per_cent() {
+        assert_eq!(css_percent(milli_percent(1, 8)), "12.500%");
+        assert_eq!(milli_percent(9, 8), 100_000);
+        assert_eq!(milli_percent(i64::MAX, 1), 100_000);
+        assert_eq!(milli_percent(1, 0), 0);
     }
 
     #[test]

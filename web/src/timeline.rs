@@ -1,4 +1,5 @@
-//! The geometry of the time line, in per cent of its width: no pixels, nothing to measure.
+//! The geometry of the time line, in thousandths of a per cent of its width: no pixels, nothing to
+//! measure.
 
 use view::{Lane, ObjectName, Outcome};
 
@@ -35,9 +36,9 @@ const STEPS: [i64; 22] = [
 /// A lane shows so many runs above each other; more share the last row.
 const MAX_ROWS: usize = 4;
 /// Runs of one row closer than this share of the axis become one bar.
-const MERGE: f64 = 0.12;
-/// The narrowest bar, in per cent.
-const MIN_WIDTH: f64 = 0.18;
+const MERGE: i64 = 120;
+/// The narrowest bar.
+const MIN_WIDTH: i64 = 180;
 
 /// The length of the axis for a run that has come so far.
 #[must_use]
@@ -55,11 +56,10 @@ pub fn ticks(window_ms: i64) -> Vec<i64> {
     (0..=window_ms / step.max(1)).map(|it| it * step).filter(|it| *it < window_ms).collect()
 }
 
-/// Where a time lies, in per cent.
+/// Where a time lies, in thousandths of a per cent.
 #[must_use]
-#[expect(clippy::cast_precision_loss, reason = "a position on a screen")]
-pub fn at(ms: i64, window_ms: i64) -> f64 {
-    (ms as f64 * 100.0 / window_ms.max(1) as f64).clamp(0.0, 100.0)
+pub fn at(ms: i64, window_ms: i64) -> i64 {
+    crate::format::milli_percent(ms, window_ms)
 }
 
 /// One bar of a lane.
@@ -67,10 +67,10 @@ pub fn at(ms: i64, window_ms: i64) -> f64 {
 pub struct BarShape {
     /// What a click selects; the last one where several became one bar.
     pub object: ObjectName,
-    /// Left edge in per cent of the width.
-    pub x: f64,
-    /// Per cent of the width.
-    pub width: f64,
+    /// Left edge.
+    pub x: i64,
+    /// From there.
+    pub width: i64,
     /// From the top, counted from 0.
     pub row: usize,
     /// How it ended.
@@ -107,7 +107,7 @@ pub fn bars(lane: &Lane, now_ms: i64, reached_ms: i64, window_ms: i64) -> (Vec<B
         let ahead = span.start_ms > now_ms;
         if let Some(last) = bars.get_mut(last_of_row[row])
             && x - (last.x + last.width) < MERGE
-            && width < 2.0 * MERGE
+            && width < 2 * MERGE
             && (last.outcome, last.ahead) == (span.outcome, ahead)
         {
             last.width = (x + width - last.x).max(last.width);
@@ -174,7 +174,7 @@ mod tests {
     #[test]
     fn a_run_without_an_end_reaches_as_far_as_the_run() {
         let (bars, _) = bars(&lane(&[(0, None)]), 50_000, 150_000, 300_000);
-        assert!((bars[0].width - 50.0).abs() < 0.001);
+        assert_eq!(bars[0].width, 50_000);
     }
 
     #[test]

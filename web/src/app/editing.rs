@@ -52,11 +52,7 @@ impl App {
         if !self.options.fragment.is_empty() || self.state.epoch > 0 {
             self.host.set_fragment(&format!("example/{id}"));
         }
-        let opened = Opened {
-            text: example.text.to_owned(),
-            example: Some(example.id),
-            ..Opened::default()
-        };
+        let opened = Opened { text: example.text, example: Some(example.id), ..Opened::default() };
         self.open_text(opened, example.at_ms);
     }
 

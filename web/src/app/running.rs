@@ -17,7 +17,7 @@ impl App {
             return;
         }
         self.ui.playing = playing;
-        self.flight.last_frame_ms = 0.0;
+        self.flight.last_frame_ms = 0;
         if playing {
             self.host.frame();
         } else {
@@ -26,7 +26,7 @@ impl App {
     }
 
     /// A repaint is near: go on, unless the frame before is still being computed.
-    pub(super) fn frame(&mut self, now_ms: f64) -> bool {
+    pub(super) fn frame(&mut self, now_ms: i64) -> bool {
         if !self.ui.playing {
             return false;
         }
@@ -35,8 +35,7 @@ impl App {
             return false;
         }
         let last = std::mem::replace(&mut self.flight.last_frame_ms, now_ms);
-        #[expect(clippy::cast_possible_truncation, reason = "frames last milliseconds")]
-        let elapsed_ms = if last > 0.0 { (now_ms - last) as i64 } else { 16 };
+        let elapsed_ms = if last > 0 { now_ms - last } else { 16 };
         let state = &self.state;
         let to =
             play::target(state.now_ms, elapsed_ms, self.ui.speed, self.ui.skip_idle, state.next_ms);

@@ -6,15 +6,15 @@ use ::view::{Lane, Mark, MarkKind, ObjectName, Outcome, RunState};
 use yew::prelude::*;
 
 use super::{Send, color_class, on};
-use crate::format;
+use crate::format::{self, css_percent};
 use crate::msg::Msg;
 use crate::shared::Shared;
 use crate::timeline::{self, BarShape};
 
 /// More marks than this are thinned out.
 const MAX_MARKS: usize = 200;
-/// Height of the bars of a lane together.
-const BARS_PX: f64 = 15.0;
+/// Height of the bars of a lane together, in tenths of pixels.
+const BARS: usize = 150;
 
 #[derive(PartialEq, Properties)]
 pub struct Props {
@@ -34,7 +34,7 @@ pub fn Lanes(props: &Props) -> Html {
     html! {
         <div data-testid="lanes">
             <div class="track">
-                <span class="muted hist">{ lanes_title(props.lanes.len()) }</span>
+                <span class="muted n-lanes">{ lanes_title(props.lanes.len()) }</span>
                 <svg class="axis" role="img" aria-label="Time line with marks">
                     { for ticks.iter().map(|it| tick(*it, window)) }
                     { for marks(&props.marks, window) }
@@ -51,12 +51,8 @@ fn lanes_title(n: usize) -> String {
     if n == 0 { String::new() } else { format::count(n, "lane") }
 }
 
-fn percent(it: f64) -> String {
-    format!("{it:.3}%")
-}
-
 fn tick(ms: i64, window: i64) -> Html {
-    let x = percent(timeline::at(ms, window));
+    let x = css_percent(timeline::at(ms, window));
     html! {
         <g key={ms}>
             <line x1={x.clone()} x2={x.clone()} y1="2" y2="30" stroke="var(--line-soft)" />
@@ -75,7 +71,7 @@ fn marks(marks: &[Mark], window: i64) -> Vec<Html> {
         .enumerate()
         .filter(|(index, it)| index % every == 0 || it.kind == MarkKind::Step)
         .map(|(index, it)| {
-            let x = percent(timeline::at(it.at_ms, window));
+            let x = css_percent(timeline::at(it.at_ms, window));
             let (top, color) = match it.kind {
                 MarkKind::Step => ("16", "var(--brass)"),
                 kind if bad(kind) => ("20", "var(--bad)"),
@@ -124,13 +120,13 @@ fn short_kind(kind: &str) -> &str {
 }
 
 fn grid(ms: i64, window: i64) -> Html {
-    let x = percent(timeline::at(ms, window));
+    let x = css_percent(timeline::at(ms, window));
     html! { <line class="grid" x1={x.clone()} x2={x} y1="0" y2="20" /> }
 }
 
 fn bar(it: &BarShape, n_rows: usize, lane: &Lane, send: &Send) -> Html {
-    #[expect(clippy::cast_precision_loss, reason = "at most four rows")]
-    let (height, top) = (BARS_PX / n_rows as f64, it.row as f64 * BARS_PX / n_rows as f64 + 2.5);
+    let (height, top) = (BARS / n_rows, it.row * BARS / n_rows + 25);
+    let tenths = |it: usize| format!("{}.{}", it / 10, it % 10);
     let (fill, stroke) = match it.outcome {
         Outcome::Failed => ("var(--bad-bg)", "var(--bad)"),
         Outcome::Deleted => ("var(--sunk)", "var(--c)"),
@@ -153,15 +149,15 @@ fn bar(it: &BarShape, n_rows: usize, lane: &Lane, send: &Send) -> Html {
     };
     let select = on(send, Msg::Select(Some(it.object.clone())));
     let text =
-        (n_rows == 1 && it.width > 5.0 && fill == "var(--c)").then(|| tail(&it.object, lane));
+        (n_rows == 1 && it.width > 5000 && fill == "var(--c)").then(|| tail(&it.object, lane));
     html! {
         <g key={format!("{}{}", it.object.name, it.start_ms)}>
             <rect
                 class={classes!("bar", it.ahead.then_some("ahead"))}
-                x={percent(it.x)}
-                width={percent(it.width)}
-                y={format!("{top:.1}")}
-                height={format!("{:.1}", (height - 1.0).max(2.0))}
+                x={css_percent(it.x)}
+                width={css_percent(it.width)}
+                y={tenths(top)}
+                height={tenths(height - 10)}
                 rx="2.5"
                 {fill}
                 {stroke}
@@ -170,7 +166,7 @@ fn bar(it: &BarShape, n_rows: usize, lane: &Lane, send: &Send) -> Html {
                 <title>{ title }</title>
             </rect>
             if let Some(text) = text {
-                <text x={percent(it.x)} dx="5" y="13.500">{ text }</text>
+                <text x={css_percent(it.x)} dx="5" y="13.500">{ text }</text>
             }
         </g>
     }
@@ -185,7 +181,7 @@ fn tail(object: &ObjectName, lane: &Lane) -> String {
 fn fire(ms: i64, now_ms: i64, window: i64) -> Html {
     let fill = if ms <= now_ms { "var(--brass)" } else { "var(--panel)" };
     html! {
-        <circle key={format!("f{ms}")} cx={percent(timeline::at(ms, window))} cy="10" r="4" {fill} stroke="var(--brass)" stroke-width="1.5">
+        <circle key={format!("f{ms}")} cx={css_percent(timeline::at(ms, window))} cy="10" r="4" {fill} stroke="var(--brass)" stroke-width="1.5">
             <title>{ format!("expected at {}", format::clock(ms)) }</title>
         </circle>
     }

@@ -102,9 +102,8 @@ fn counts(pod: &PodTile) -> bool {
     !matches!(pod.phase.as_str(), "Succeeded" | "Failed")
 }
 
-#[expect(clippy::cast_precision_loss, reason = "a width on a screen")]
-fn per_cent(part: i64, whole: i64) -> f64 {
-    if whole <= 0 { 0.0 } else { (part as f64 * 100.0 / whole as f64).min(100.0) }
+fn width(part: i64, whole: i64) -> String {
+    format!("width:{}", format::css_percent(format::milli_percent(part, whole)))
 }
 
 fn bar(amount: &Amount, props: &Props) -> Html {
@@ -116,8 +115,8 @@ fn bar(amount: &Amount, props: &Props) -> Html {
     let known: i64 = props.pods.iter().filter(|it| counts(it)).map(|it| of(it)).sum();
     let segments = props.pods.iter().filter(|it| counts(it) && of(it) > 0).map(|pod| {
         let color = props.colors.get(&pod.workload).copied().unwrap_or(7);
-        let width = per_cent(of(pod), amount.allocatable);
-        html! { <s key={pod.name.clone()} class={color_class(color)} style={format!("width:{width:.2}%")}></s> }
+        let style = width(of(pod), amount.allocatable);
+        html! { <s key={pod.name.clone()} class={color_class(color)} {style}></s> }
     });
     let rest = (amount.requested - known).max(0);
     let stranded = match amount.resource.as_str() {
@@ -133,10 +132,10 @@ fn bar(amount: &Amount, props: &Props) -> Html {
             <div class="resb" role="img" aria-label={spoken}>
                 { for segments }
                 if rest > 0 {
-                    <s class="w7" style={format!("width:{:.2}%", per_cent(rest, amount.allocatable))}></s>
+                    <s class="w7" style={width(rest, amount.allocatable)}></s>
                 }
                 if stranded > 0 {
-                    <s class="hatch" style={format!("width:{:.2}%", per_cent(stranded, amount.allocatable))} title="Stranded: no known pod can use it"></s>
+                    <s class="hatch" style={width(stranded, amount.allocatable)} title="Stranded: no known pod can use it"></s>
                 }
             </div>
             <span class="num">{ label }</span>
@@ -156,7 +155,8 @@ fn tiles(props: &Props) -> Html {
     let surplus = props.pods.len().saturating_sub(MAX_SQUARES);
     let dense = props.pods.len() > MAX_TILES;
     let draw = |pod: &Rc<PodTile>| {
-        let share = per_cent(pod.cpu, cpu).max(per_cent(pod.memory, memory));
+        let share =
+            format::milli_percent(pod.cpu, cpu).max(format::milli_percent(pod.memory, memory));
         let color = props.colors.get(&pod.workload).copied().unwrap_or(7);
         let selected = props.selected_pod.as_deref() == Some(&pod.name);
         let dim = !props.filter.is_empty() && !pod.name.contains(props.filter.as_str());

@@ -50,7 +50,7 @@ fn colored(line: &str) -> Html {
     let Some((key, value)) = split(line) else {
         return html! { <span class="v">{ line.to_owned() }</span> };
     };
-    let class = if value.trim().parse::<f64>().is_ok()
+    let class = if value.trim().starts_with(|it: char| it.is_ascii_digit())
         || matches!(value.trim(), "true" | "false" | "null")
     {
         "n"

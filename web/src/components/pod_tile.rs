@@ -60,16 +60,16 @@ fn second_line(pod: &PodTile) -> String {
     }
 }
 
-/// The tile. `share` is the dominant share of the node in per cent.
+/// The tile. `share` is the dominant share of the node in thousandths of a per cent.
 pub fn tile(
     pod: &PodTile,
     color: usize,
-    share: f64,
+    share: i64,
     selected: bool,
     dim: bool,
     send: &Send,
 ) -> Html {
-    let (grow, basis) = ((share / 25.0).clamp(0.5, 4.0), (share * 1.5).clamp(52.0, 150.0));
+    let (grow, basis) = ((share / 250).clamp(50, 400), (share * 3 / 2000).clamp(52, 150));
     let class = classes!(
         "tile",
         color_class(color),
@@ -83,7 +83,7 @@ pub fn tile(
         <button
             key={pod.name.clone()}
             {class}
-            style={format!("flex:{grow:.2} 1 {basis:.0}px")}
+            style={format!("flex:{grow} 1 {basis}px")}
             data-testid="pod-tile"
             data-pod={format!("{}/{}", pod.namespace, pod.name)}
             data-phase={pod.phase.clone()}

@@ -51,7 +51,7 @@ pub fn Slider(props: &Props) -> Html {
                 />
             </div>
             <div class="needlebox" aria-hidden="true">
-                <div class="needle" style={format!("left:{:.3}%", timeline::at(now, window))}></div>
+                <div class="needle" style={format!("left:{}", format::css_percent(timeline::at(now, window)))}></div>
             </div>
         </>
     }

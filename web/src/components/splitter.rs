@@ -45,10 +45,10 @@ pub fn Splitter(props: &Props) -> Html {
                 return;
             };
             let bounds = panes.get_bounding_client_rect();
-            let x = f64::from(event.client_x());
-            let px = if from_right { bounds.right() - x } else { x - bounds.left() };
             #[expect(clippy::cast_possible_truncation, reason = "pixels")]
-            resize(px as i32);
+            let (left, right) = (bounds.left() as i32, bounds.right() as i32);
+            let x = event.client_x();
+            resize(if from_right { right - x } else { x - left });
         })
     };
     let onpointerdown = Callback::from(|event: PointerEvent| {

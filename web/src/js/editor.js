@@ -26,6 +26,9 @@ const look = EditorView.theme({
   '.cm-scroller': { fontFamily: 'var(--mono)', lineHeight: '1.6' },
   '.cm-content': { caretColor: 'var(--brass)', padding: '8px 0' },
   '.cm-gutters': { backgroundColor: 'transparent', color: 'var(--muted)', border: '0' },
+  '.cm-gutter-lint': { width: '14px' },
+  '.cm-gutter-lint .cm-gutterElement': { padding: '4px 0 0 3px' },
+  '.cm-lint-marker': { width: '10px', height: '10px' },
   '.cm-lineNumbers .cm-gutterElement': { minWidth: '32px' },
   '.cm-activeLine': { backgroundColor: 'color-mix(in srgb, var(--brass-bg) 38%, transparent)' },
   '.cm-activeLineGutter': { backgroundColor: 'transparent', color: 'var(--ink)' },
@@ -73,7 +76,7 @@ export function createEditor(parent, text, emit) {
     }
   });
   const extensions = [
-    lineNumbers(), foldGutter(), lintGutter(), history(), drawSelection(), bracketMatching(), closeBrackets(),
+    lintGutter(), lineNumbers(), foldGutter(), history(), drawSelection(), bracketMatching(), closeBrackets(),
     highlightActiveLine(), highlightActiveLineGutter(), indentUnit.of('  '),
     EditorState.tabSize.of(2), yaml(), syntaxHighlighting(colours), look, heard, tabRule(touched),
     keymap.of([...closeBracketsKeymap, ...defaultKeymap, ...historyKeymap]),

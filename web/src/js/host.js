@@ -26,7 +26,7 @@ export function createHost({ embed }) {
     ask: (request) => engine.ask(request),
     restart: () => engine.restart(),
     patience: () => engine.patience(),
-    frame: () => void requestAnimationFrame((now) => emit('frame', String(now))),
+    frame: () => void requestAnimationFrame((now) => emit('frame', String(Math.round(now)))),
     later: (ms, payload) => void setTimeout(() => emit('later', payload), ms),
 
     // The editor is its own chunk: pages without one never load it.
