@@ -81,6 +81,7 @@ export const walks = {
     await page.getByTestId("run-button").click();
     await page.getByTestId("jump").fill("2m");
     await page.getByTestId("jump").press("Enter");
+    await page.getByTestId("tab-workloads").click();
     await until(page, "the job is complete", () =>
       /Complete/.test(document.querySelector("[data-testid=workloads-table]")?.innerText ?? ""));
     const row = await page.getByTestId("workloads-table").innerText();
@@ -93,6 +94,7 @@ export const walks = {
     await page.getByTestId("run-button").click();
     await page.getByTestId("jump").fill("9m30s");
     await page.getByTestId("jump").press("Enter");
+    await page.getByTestId("tab-workloads").click();
     const jobs = () => page.locator("[data-testid=workloads-table] [data-kind=Job]").count();
     await until(page, "three jobs are there", () =>
       document.querySelectorAll("[data-testid=workloads-table] [data-kind=Job]").length === 3);

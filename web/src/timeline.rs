@@ -48,6 +48,16 @@ pub fn window(reached_ms: i64) -> i64 {
     wanted.saturating_add(step - 1) / step * step
 }
 
+/// The length of the axis of a run: what was reached, and the next fire of a cron job where that is
+/// not too far away.
+#[must_use]
+pub fn axis(now_ms: i64, horizon_ms: i64, lanes: &[Lane]) -> i64 {
+    let reached = horizon_ms.max(now_ms);
+    let coming = lanes.iter().filter_map(|it| it.expected_ms.iter().find(|it| **it > now_ms));
+    let near = coming.copied().filter(|it| *it <= reached.saturating_mul(2).max(10 * MINUTE)).min();
+    window(near.map_or(reached, |it| reached.max(it)))
+}
+
 /// The times to print along an axis.
 #[must_use]
 pub fn ticks(window_ms: i64) -> Vec<i64> {
@@ -153,6 +163,13 @@ mod tests {
         for (reached, expected) in rows {
             assert_eq!(window(reached), expected, "{reached}");
         }
+    }
+
+    #[test]
+    fn the_axis_shows_the_next_fire_unless_it_is_far_away() {
+        let lane = |ms: i64| Lane { expected_ms: vec![ms], ..Lane::default() };
+        assert_eq!(axis(0, 0, &[lane(8 * MINUTE)]), 9 * MINUTE);
+        assert_eq!(axis(0, 0, &[lane(DAY)]), 5 * MINUTE);
     }
 
     #[test]

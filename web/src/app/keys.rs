@@ -11,7 +11,7 @@ impl App {
     /// True when the page must be drawn again.
     pub(super) fn key(&mut self, key: &str) -> bool {
         let now = self.state.now_ms;
-        let tenth = crate::timeline::window(self.state.horizon_ms) / 10;
+        let tenth = self.axis() / 10;
         match key {
             " " => self.play(!self.ui.playing),
             "," => self.step_back(),

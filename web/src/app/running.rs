@@ -94,9 +94,14 @@ impl App {
         }
     }
 
+    /// The length of the time line.
+    pub(super) fn axis(&self) -> i64 {
+        crate::timeline::axis(self.state.now_ms, self.state.horizon_ms, &self.lanes)
+    }
+
     /// A key: a tenth of the axis.
     pub(super) fn seek_tenth(&mut self, tenth: i64) {
-        self.seek(crate::timeline::window(self.state.horizon_ms) * tenth / 10);
+        self.seek(self.axis() * tenth / 10);
     }
 
     /// Ends a simulation that takes too long, and shows the run as it was.

@@ -8,6 +8,9 @@ use crate::components::{
     Splitter, StagePane, ToastLine, Transport,
 };
 
+/// Notices of this code stand under the editor: they are about the text.
+const ASSUMED: &str = "assumed-duration";
+
 impl App {
     /// The full page.
     pub(super) fn view_page(&self) -> Html {
@@ -31,6 +34,7 @@ impl App {
                         outline={self.outline.clone()}
                         cursor_line={self.cursor_line}
                         diagnostics={self.diagnostics.clone()}
+                        assumed={self.state.notices.iter().filter(|it| it.code == ASSUMED).map(|it| it.message.clone()).collect::<Vec<_>>()}
                         example={self.example().map(|it| (it.lesson, it.hint))}
                         auto_run={ui.auto_run}
                         send={send.clone()}
@@ -73,7 +77,8 @@ impl App {
     }
 
     fn banners(&self) -> Html {
-        let notices = self.state.notices.iter().skip(self.ui.n_notices_read).cloned().collect();
+        let notices = self.state.notices.iter().filter(|it| it.code != ASSUMED);
+        let notices = notices.skip(self.ui.n_notices_read).cloned().collect();
         html! {
             <Banners
                 notices={crate::shared::Shared::new(notices)}
@@ -109,6 +114,7 @@ impl App {
 
     fn time(&self) -> Html {
         let ui = &self.ui;
+        let window = self.axis();
         html! {
             <section class="time" aria-label="Time" data-keys="" tabindex="-1">
                 <Transport
@@ -121,6 +127,7 @@ impl App {
                 <div class="lanes">
                     <Slider
                         state={self.state.clone()}
+                        {window}
                         n_pending={self.cluster.pending.len()}
                         send={self.send.clone()}
                     />
@@ -128,6 +135,7 @@ impl App {
                         lanes={self.lanes.clone()}
                         marks={self.marks.clone()}
                         state={self.state.clone()}
+                        {window}
                         colors={self.cluster.colors.clone()}
                         send={self.send.clone()}
                     />

@@ -21,6 +21,8 @@ pub struct Props {
     pub lanes: Shared<Vec<Lane>>,
     pub marks: Shared<Vec<Mark>>,
     pub state: Shared<RunState>,
+    /// Length of the axis.
+    pub window: i64,
     pub colors: Shared<BTreeMap<String, usize>>,
     pub send: Send,
 }
@@ -28,8 +30,7 @@ pub struct Props {
 /// Axis and rows.
 #[component]
 pub fn Lanes(props: &Props) -> Html {
-    let state = &props.state;
-    let window = timeline::window(state.horizon_ms.max(state.now_ms));
+    let window = props.window;
     let ticks = timeline::ticks(window);
     html! {
         <div data-testid="lanes">

@@ -19,6 +19,8 @@ pub struct Props {
     pub outline: Shared<Vec<Document>>,
     pub cursor_line: usize,
     pub diagnostics: Shared<Vec<Diagnostic>>,
+    /// What the engine had to assume about the text.
+    pub assumed: Vec<String>,
     /// Lesson and hint of the untouched example.
     pub example: Option<(&'static str, &'static str)>,
     pub auto_run: bool,
@@ -37,6 +39,16 @@ pub fn Manifests(props: &Props) -> Html {
             }
             <div class="editor" data-testid="editor" ref={props.editor.clone()}></div>
             { problems(&props.diagnostics, send) }
+            if let [first, rest @ ..] = &props.assumed[..] {
+                <details class="problems assumed">
+                    <summary>
+                        { icon(Icon::Info) }{ " " }
+                        { if rest.is_empty() { "An assumption".to_owned() } else { format!("{} assumptions", rest.len() + 1) } }
+                    </summary>
+                    <p>{ first }</p>
+                    { for rest.iter().map(|it| html! { <p>{ it }</p> }) }
+                </details>
+            }
             <div class="applybar">
                 <button class="primary" data-testid="run-button" onclick={on(send, Msg::RunFromStart)}>
                     { "Run from start" }

@@ -13,6 +13,8 @@ use crate::timeline;
 #[derive(PartialEq, Properties)]
 pub struct Props {
     pub state: Shared<RunState>,
+    /// Length of the axis.
+    pub window: i64,
     pub n_pending: usize,
     pub send: Send,
 }
@@ -22,7 +24,7 @@ pub struct Props {
 pub fn Slider(props: &Props) -> Html {
     let state = &props.state;
     let now = state.now_ms;
-    let window = timeline::window(state.horizon_ms.max(now));
+    let window = props.window;
     let oninput = {
         let send = props.send.clone();
         Callback::from(move |event: InputEvent| {
