@@ -180,6 +180,17 @@ impl Cluster {
         }
     }
 
+    /// The workload that a scenario without pending pods is about: the first that nothing owns.
+    #[must_use]
+    pub fn main_workload(&self) -> Option<ObjectName> {
+        const KINDS: [&str; 4] = ["CronJob", "Job", "DaemonSet", "Deployment"];
+        let of_kind = |kind: &&str| {
+            let mut all = self.workloads.values().filter(|it| it.object.kind == **kind);
+            all.find(|it| it.workload == format!("{kind}/{}", it.object.name))
+        };
+        KINDS.iter().find_map(|it| of_kind(it)).map(|it| it.object.clone())
+    }
+
     /// The pods whose owners include the object, or that sit on it where it is a node.
     #[must_use]
     pub fn pods_of(&self, object: &ObjectName) -> Vec<Rc<PodTile>> {

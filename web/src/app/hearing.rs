@@ -131,7 +131,7 @@ impl App {
         self.cluster = Shared::new(self.cluster.after(delta));
         if std::mem::take(&mut self.select_pending) {
             let first = self.cluster.pending.first().map(|it| pod_object(it));
-            self.ui.select(first);
+            self.ui.select(first.or_else(|| self.cluster.main_workload()));
             self.ui.pane = Pane::Cluster;
             self.inspect();
         } else if touched {

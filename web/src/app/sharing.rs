@@ -94,19 +94,18 @@ impl App {
         }
     }
 
-    /// The scenario's title, from the engine, the example or the first comment.
+    /// The scenario's title: of the untouched example, the first comment, or the Scenario document.
     pub(super) fn title(&self) -> String {
-        if !self.state.title.is_empty() {
-            return self.state.title.clone();
-        }
         let example = self.opened.example.and_then(crate::examples::find);
         let comment = || {
             let first = self.text.lines().next()?.strip_prefix("# ")?;
             Some(first.trim().to_owned()).filter(|it| !it.is_empty())
         };
+        let named = || Some(self.state.title.clone()).filter(|it| !it.is_empty());
         example
             .map(|it| it.title.to_owned())
             .or_else(comment)
+            .or_else(named)
             .unwrap_or_else(|| "Untitled scenario".to_owned())
     }
 }

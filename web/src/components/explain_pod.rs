@@ -91,12 +91,12 @@ fn attempt(pod: &PodTile, diagnosis: &Rc<Diagnosis>, props: &Props) -> Html {
             { sentence(pod, diagnosis, n_fit, props) }
             if !diagnosis.verdicts.is_empty() {
                 <div class="row">
-                    <div class="seg" role="group" aria-label="Phase">
-                        { segment("Filter", !scores, send, Msg::Scores(false)) }
-                        if !diagnosis.scores.is_empty() {
+                    if !diagnosis.scores.is_empty() {
+                        <div class="seg" role="group" aria-label="Phase">
+                            { segment("Filter", !scores, send, Msg::Scores(false)) }
                             { segment("Score", scores, send, Msg::Scores(true)) }
-                        }
-                    </div>
+                        </div>
+                    }
                     <span class="muted">
                         { format!("attempt {} at {}", diagnosis.attempt, format::clock(diagnosis.at_ms)) }
                     </span>

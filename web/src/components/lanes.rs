@@ -32,17 +32,19 @@ pub struct Props {
 pub fn Lanes(props: &Props) -> Html {
     let window = props.window;
     let ticks = timeline::ticks(window);
+    let has_something = |it: &&Lane| !it.spans.is_empty() || !it.expected_ms.is_empty();
+    let lanes: Vec<&Lane> = props.lanes.iter().filter(has_something).collect();
     html! {
         <div data-testid="lanes">
             <div class="track">
-                <span class="muted n-lanes">{ lanes_title(props.lanes.len()) }</span>
+                <span class="muted n-lanes">{ lanes_title(lanes.len()) }</span>
                 <svg class="axis" role="img" aria-label="Time line with marks">
                     { for ticks.iter().map(|it| tick(*it, window)) }
                     { for marks(&props.marks, window) }
                 </svg>
             </div>
             <div class="rows" role="list" aria-label="Lanes" tabindex="0">
-                { for props.lanes.iter().map(|it| lane(it, &ticks, window, props)) }
+                { for lanes.iter().map(|it| lane(it, &ticks, window, props)) }
             </div>
         </div>
     }
