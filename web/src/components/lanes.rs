@@ -14,7 +14,7 @@ use crate::timeline::{self, BarShape};
 /// More marks than this are thinned out.
 const MAX_MARKS: usize = 200;
 /// Height of the bars of a lane together, in tenths of pixels.
-const BARS: usize = 150;
+const BARS: usize = 190;
 
 #[derive(PartialEq, Properties)]
 pub struct Props {
@@ -124,7 +124,7 @@ fn short_kind(kind: &str) -> &str {
 
 fn grid(ms: i64, window: i64) -> Html {
     let x = css_percent(timeline::at(ms, window));
-    html! { <line class="grid" x1={x.clone()} x2={x} y1="0" y2="20" /> }
+    html! { <line class="grid" x1={x.clone()} x2={x} y1="0" y2="24" /> }
 }
 
 fn bar(it: &BarShape, n_rows: usize, lane: &Lane, send: &Send) -> Html {
@@ -169,7 +169,7 @@ fn bar(it: &BarShape, n_rows: usize, lane: &Lane, send: &Send) -> Html {
                 <title>{ title }</title>
             </rect>
             if let Some(text) = text {
-                <text x={css_percent(it.x)} dx="5" y="13.500">{ text }</text>
+                <text x={css_percent(it.x)} dx="5" y="15.500">{ text }</text>
             }
         </g>
     }
@@ -184,7 +184,7 @@ fn tail(object: &ObjectName, lane: &Lane) -> String {
 fn fire(ms: i64, now_ms: i64, window: i64) -> Html {
     let fill = if ms <= now_ms { "var(--brass)" } else { "var(--panel)" };
     html! {
-        <circle key={format!("f{ms}")} cx={css_percent(timeline::at(ms, window))} cy="10" r="4" {fill} stroke="var(--brass)" stroke-width="1.5">
+        <circle key={format!("f{ms}")} cx={css_percent(timeline::at(ms, window))} cy="12" r="4.5" {fill} stroke="var(--brass)" stroke-width="1.5">
             <title>{ format!("expected at {}", format::clock(ms)) }</title>
         </circle>
     }

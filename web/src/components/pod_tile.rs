@@ -87,12 +87,11 @@ pub fn tile(
             data-testid="pod-tile"
             data-pod={format!("{}/{}", pod.namespace, pod.name)}
             data-phase={pod.phase.clone()}
-            aria-label={spoken.clone()}
             aria-pressed={selected.to_string()}
-            title={spoken}
+            title={spoken.clone()}
             onclick={on(send, Msg::Select(Some(pod_object(pod))))}
         >
-            { label(pod) }<small>{ second_line(pod) }</small>
+            { label(pod) }<small>{ second_line(pod) }</small><span class="sr">{ spoken }</span>
         </button>
     }
 }

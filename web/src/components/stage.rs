@@ -65,6 +65,9 @@ pub fn StagePane(props: &Props) -> Html {
         <section class="pane stage" aria-label="Cluster" data-keys="" tabindex="-1">
             { head(props) }
             <div id="stage-body" class={classes!("stage-body", props.stale.then_some("stale"), flat.then_some("table"))}>
+                if props.stale {
+                    <p class="stale-note">{ "The text has errors: this is the cluster from before them." }</p>
+                }
                 { body }
             </div>
             if props.stage == Stage::Cluster {

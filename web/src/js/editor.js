@@ -80,7 +80,7 @@ export function createEditor(parent, text, emit) {
     highlightActiveLine(), highlightActiveLineGutter(), indentUnit.of('  '),
     EditorState.tabSize.of(2), yaml(), syntaxHighlighting(colours), look, heard, tabRule(touched),
     keymap.of([...closeBracketsKeymap, ...defaultKeymap, ...historyKeymap]),
-    EditorView.contentAttributes.of({ 'aria-label': 'Manifests', 'data-testid': 'editor-content' }),
+    EditorView.contentAttributes.of({ 'aria-label': 'Manifests', tabindex: '0', 'data-testid': 'editor-content' }),
     EditorView.domEventHandlers({ pointerdown: () => { touched.yes = true; } }),
   ];
   const view = new EditorView({ parent, state: EditorState.create({ doc: text, extensions }) });
