@@ -223,7 +223,8 @@ fn fail(cycle: &mut Cycle<'_, '_>, pod: &PodInfo, outcome: &mut Outcome) {
     } else {
         match cycle.run_post_filter(pod, &outcome.statuses) {
             Ok(result) => outcome.post_filter = result,
-            Err((result, rejection)) => {
+            Err(failure) => {
+                let (result, rejection) = *failure;
                 text = rejection.reasons.message();
                 outcome.post_filter = result;
             }

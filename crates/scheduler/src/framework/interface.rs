@@ -147,6 +147,9 @@ pub struct PostFilterResult {
     pub victims: Vec<Arc<PodInfo>>,
 }
 
+/// PostFilter made no room: what it says, and what becomes of the nomination all the same.
+pub type PostFilterFailure = (PostFilterResult, Rejection);
+
 /// What becomes of `nominatedNodeName`. Upstream: `NominatingInfo` in mode `ModeOverride`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Nomination {
@@ -296,7 +299,7 @@ pub trait PostFilterPlugin {
         cycle: &mut super::runtime::Cycle<'_, '_>,
         pod: &PodInfo,
         statuses: &NodeToStatus,
-    ) -> Result<PostFilterResult, (PostFilterResult, Rejection)>;
+    ) -> Result<PostFilterResult, Box<PostFilterFailure>>;
 }
 
 /// Prepares scoring.

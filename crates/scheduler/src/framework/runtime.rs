@@ -10,7 +10,8 @@ use view::StatusCode;
 
 use super::cycle_state::CycleState;
 use super::interface::{
-    Handle, NodeToStatus, Plugin, PostFilterResult, PreFilter, PreScore, Rejection,
+    Handle, NodeToStatus, Plugin, PostFilterFailure, PostFilterResult, PreFilter, PreScore,
+    Rejection,
 };
 use super::plugins::registry::new_plugin;
 use super::types::{NodeId, NodeInfo, PodInfo};
@@ -399,23 +400,25 @@ impl<'a, 'h> Cycle<'a, 'h> {
         &mut self,
         pod: &PodInfo,
         statuses: &NodeToStatus,
-    ) -> Result<PostFilterResult, (PostFilterResult, Rejection)> {
+    ) -> Result<PostFilterResult, Box<PostFilterFailure>> {
         let mut result = PostFilterResult::default();
         let mut reasons = Vec::new();
         let framework = self.framework;
         for plugin in &framework.post_filter {
             let Some(it) = plugin.as_post_filter() else { continue };
-            match it.post_filter(self, pod, statuses) {
+            let (partial, rejection) = match it.post_filter(self, pod, statuses) {
                 Ok(result) => return Ok(result),
-                Err((result, rejection))
-                    if rejection.code == StatusCode::UnschedulableAndUnresolvable =>
-                {
-                    return Err((result, rejection.by(plugin.name())));
+                Err(failure) => *failure,
+            };
+            match rejection.code {
+                StatusCode::UnschedulableAndUnresolvable => {
+                    return Err(Box::new((partial, rejection.by(plugin.name()))));
                 }
-                Err((_, rejection)) if !rejection.is_rejected() => {
-                    return Err((PostFilterResult::default(), rejection.by(plugin.name())));
+                StatusCode::Error => {
+                    let rejection = rejection.by(plugin.name());
+                    return Err(Box::new((PostFilterResult::default(), rejection)));
                 }
-                Err((partial, rejection)) => {
+                _ => {
                     if partial.nominated.is_some() || partial.report.is_some() {
                         result = partial;
                     }
@@ -425,7 +428,7 @@ impl<'a, 'h> Cycle<'a, 'h> {
         }
         let mut rejection = Rejection::unschedulable("");
         rejection.reasons = super::interface::Reasons::Many(reasons);
-        Err((result, rejection))
+        Err(Box::new((result, rejection)))
     }
 
     /// Runs PreScore and Score. Upstream: `RunPreScorePlugins` and `RunScorePlugins`.

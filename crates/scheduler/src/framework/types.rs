@@ -540,7 +540,8 @@ impl NodeInfo {
         self.non_zero.0 += sign * pod.non_zero_cpu;
         self.non_zero.1 += sign * pod.non_zero_memory;
         if !pod.host_ports.is_empty() {
-            self.n_pods_with_ports = self.n_pods_with_ports.saturating_add_signed(sign as isize);
+            let n = self.n_pods_with_ports;
+            self.n_pods_with_ports = if sign > 0 { n + 1 } else { n.saturating_sub(1) };
         }
     }
 

@@ -114,7 +114,7 @@ pub struct RequestedToCapacityRatioParam {
 }
 
 /// How nodes with more or less room are scored.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default, deny_unknown_fields)]
 pub struct ScoringStrategy {
     /// `LeastAllocated`, `MostAllocated` or `RequestedToCapacityRatio`.
@@ -125,12 +125,6 @@ pub struct ScoringStrategy {
     /// Of that strategy.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub requested_to_capacity_ratio: Option<RequestedToCapacityRatioParam>,
-}
-
-impl Default for ScoringStrategy {
-    fn default() -> Self {
-        Self { type_: String::new(), resources: Vec::new(), requested_to_capacity_ratio: None }
-    }
 }
 
 args! {

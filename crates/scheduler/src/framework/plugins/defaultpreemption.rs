@@ -13,7 +13,8 @@ use view::{PreemptionReport, StatusCode};
 use super::names;
 use crate::apis::config::DefaultPreemptionArgs;
 use crate::framework::interface::{
-    NodeToStatus, Nomination, Plugin, PostFilterPlugin, PostFilterResult, Rejection,
+    NodeToStatus, Nomination, Plugin, PostFilterFailure, PostFilterPlugin, PostFilterResult,
+    Rejection,
 };
 use crate::framework::preemption::{Candidate, pick_one, sort_by_importance, split_by_budget};
 use crate::framework::runtime::Cycle;
@@ -49,10 +50,8 @@ impl Plugin for DefaultPreemption {
     }
 }
 
-type Failure = (PostFilterResult, Rejection);
-
-fn fail(result: PostFilterResult, text: &str) -> Failure {
-    (result, Rejection::unschedulable(format!("preemption: {text}")))
+fn fail(result: PostFilterResult, text: &str) -> Box<PostFilterFailure> {
+    Box::new((result, Rejection::unschedulable(format!("preemption: {text}"))))
 }
 
 /// Upstream: `PodEligibleToPreemptOthers`.
@@ -102,7 +101,7 @@ impl PostFilterPlugin for DefaultPreemption {
         cycle: &mut Cycle<'_, '_>,
         pod: &PodInfo,
         statuses: &NodeToStatus,
-    ) -> Result<PostFilterResult, Failure> {
+    ) -> Result<PostFilterResult, Box<PostFilterFailure>> {
         if let Err(text) = check_eligible(cycle, pod, statuses) {
             return Err(fail(PostFilterResult::default(), text));
         }

@@ -9,8 +9,9 @@ use k8s_openapi::api::core::v1::Pod;
 use super::names;
 use crate::framework::cycle_state::CycleState;
 use crate::framework::interface::{
-    FilterPlugin, Handle, NodeToStatus, Plugin, PostFilterPlugin, PostFilterResult,
-    PreEnqueuePlugin, PreFilter, PreFilterPlugin, Rejection, ScorePlugin, default_normalize_score,
+    FilterPlugin, Handle, NodeToStatus, Plugin, PostFilterFailure, PostFilterPlugin,
+    PostFilterResult, PreEnqueuePlugin, PreFilter, PreFilterPlugin, Rejection, ScorePlugin,
+    default_normalize_score,
 };
 use crate::framework::runtime::Cycle;
 use crate::framework::types::{NodeId, NodeInfo, PodInfo};
@@ -95,14 +96,14 @@ impl PostFilterPlugin for DynamicResources {
         cycle: &mut Cycle<'_, '_>,
         _: &PodInfo,
         _: &NodeToStatus,
-    ) -> Result<PostFilterResult, (PostFilterResult, Rejection)> {
+    ) -> Result<PostFilterResult, Box<PostFilterFailure>> {
         // When an earlier PreFilter turned the pod away, this plugin finds no state of its own:
         // upstream's message then ends with a bare "not found".
         let rejection = match cycle.state.read::<StateData>() {
             None => Rejection::error("not found"),
             Some(StateData) => Rejection::unschedulable("no new claims to deallocate"),
         };
-        Err((PostFilterResult::default(), rejection))
+        Err(Box::new((PostFilterResult::default(), rejection)))
     }
 }
 

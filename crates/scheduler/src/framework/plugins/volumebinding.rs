@@ -288,7 +288,7 @@ fn candidates(handle: &mut Handle<'_>, claim: &PersistentVolumeClaim) -> Vec<Vol
         }
         found.push((!bound, capacity(volume), Volume::new(volume, interner)));
     }
-    found.sort_by(|a, b| (a.0, a.1).cmp(&(b.0, b.1)));
+    found.sort_by_key(|(is_free, capacity, _)| (*is_free, *capacity));
     found.into_iter().map(|(_, _, volume)| volume).collect()
 }
 
