@@ -7,7 +7,7 @@
 #![expect(clippy::disallowed_methods, reason = "a benchmark looks at the clock")]
 #![expect(clippy::unwrap_used, reason = "a benchmark may stop")]
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
 use api::{Objects, Resource, Timestamp};
@@ -65,6 +65,16 @@ fn pod(kind: &str, at: usize) -> Pod {
     serde_json::from_value(json!({"metadata": metadata, "spec": spec})).unwrap()
 }
 
+/// Time on the processor, where the system tells, so that other work on the machine does not count.
+fn cpu_seconds() -> f64 {
+    static START: OnceLock<Instant> = OnceLock::new();
+    let stat = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
+    match stat.split(' ').next().and_then(|it| it.parse::<f64>().ok()) {
+        Some(ns) => ns / 1e9,
+        None => START.get_or_init(Instant::now).elapsed().as_secs_f64(),
+    }
+}
+
 fn run(kind: &str, n_nodes: usize) -> f64 {
     let mut objects = Objects::default();
     for at in 0..n_nodes {
@@ -72,12 +82,12 @@ fn run(kind: &str, n_nodes: usize) -> f64 {
     }
     let mut scheduler = Scheduler::from_objects(None, &objects).unwrap();
     let pods: Vec<Arc<Pod>> = (0..N_PODS).map(|at| Arc::new(pod(kind, at))).collect();
-    let start = Instant::now();
+    let start = cpu_seconds();
     for pod in &pods {
         let placed = scheduler.place(pod, &objects, Timestamp::UNIX_EPOCH, 1);
         assert!(placed.is_some(), "{kind}: a pod found no node");
     }
-    N_PODS as f64 / start.elapsed().as_secs_f64()
+    N_PODS as f64 / (cpu_seconds() - start)
 }
 
 fn main() {

@@ -11,7 +11,9 @@ use crate::schedule_one::Outcome;
 /// kind and the best scores.
 const FULL_ROWS: usize = 200;
 /// Rows of each kind in a large cluster.
-const SAMPLE_ROWS: usize = 20;
+const SAMPLE_ROWS: usize = 5;
+/// So many of the best nodes get formulas.
+const FORMULAS: usize = 3;
 
 fn verdict(node: &str, rejection: &Rejection) -> NodeVerdict {
     NodeVerdict {
@@ -104,7 +106,7 @@ fn scores(cycle: &Cycle<'_, '_>, pod: &PodInfo, outcome: &Outcome) -> Vec<NodeSc
     }
     order.sort_by_key(|at| std::cmp::Reverse(outcome.totals.get(*at).copied()));
     let limit = if outcome.n_nodes <= FULL_ROWS { usize::MAX } else { SAMPLE_ROWS };
-    let row = |at: usize| {
+    let row = |(rank, at): (usize, usize)| {
         let node = cache.node(*outcome.feasible.get(at)?);
         let plugins = outcome.scores.iter().filter_map(|it| {
             let plugin = cycle.framework.all.get(it.plugin).and_then(|it| it.as_score());
@@ -113,7 +115,9 @@ fn scores(cycle: &Cycle<'_, '_>, pod: &PodInfo, outcome: &Outcome) -> Vec<NodeSc
                 raw: *it.raw.get(at)?,
                 normalized: *it.normalized.get(at)?,
                 weight: it.weight,
-                formula: plugin.and_then(|it| it.formula(cycle.handle, &cycle.state, pod, node)),
+                formula: plugin
+                    .filter(|_| rank < FORMULAS)
+                    .and_then(|it| it.formula(cycle.handle, &cycle.state, pod, node)),
             })
         });
         Some(NodeScores {
@@ -122,5 +126,5 @@ fn scores(cycle: &Cycle<'_, '_>, pod: &PodInfo, outcome: &Outcome) -> Vec<NodeSc
             plugins: plugins.collect(),
         })
     };
-    order.into_iter().take(limit).filter_map(row).collect()
+    order.into_iter().take(limit).enumerate().filter_map(row).collect()
 }

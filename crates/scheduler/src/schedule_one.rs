@@ -60,6 +60,11 @@ pub fn hash(seed: u64, names: &[&str]) -> u64 {
             it = (it ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
         }
     }
+    mix(it)
+}
+
+/// Spreads what differs in a few bits over all of them.
+fn mix(mut it: u64) -> u64 {
     it ^= it >> 32;
     it = it.wrapping_mul(0xd6e8_feb8_6659_fd93);
     it ^ (it >> 32)
@@ -290,10 +295,8 @@ fn choose(
     let scored = nodes.iter().zip(&outcome.totals);
     outcome.best = scored.filter(|(_, it)| **it == highest).map(|(id, _)| *id).collect();
     let handle = &cycle.handle;
-    let rank = |id: &&NodeId| {
-        let name = &handle.cache.node(**id).name;
-        (hash(handle.seed, &[&pod.key, name]), name.clone())
-    };
+    let start = hash(handle.seed, &[&pod.key]);
+    let rank = |id: &&NodeId| mix(start ^ handle.cache.node(**id).name_hash);
     outcome.chosen = match outcome.best.as_slice() {
         [only] => Some(*only),
         best => best.iter().max_by_key(rank).copied(),

@@ -1,5 +1,6 @@
 //! The scheduler as a component, over a small store: the queue, preemption, and what must always
 //! hold after any sequence of changes.
+#![expect(clippy::unwrap_used, clippy::panic, reason = "tests may stop")]
 
 use std::collections::BTreeMap;
 

@@ -268,6 +268,11 @@ pub trait PreFilterPlugin {
 
 /// Turns nodes away.
 pub trait FilterPlugin {
+    /// Whether the pod asks for anything that the filter looks at; if not, it is not run.
+    fn concerns(&self, _pod: &PodInfo) -> bool {
+        true
+    }
+
     /// # Errors
     /// When the node cannot do.
     fn filter(

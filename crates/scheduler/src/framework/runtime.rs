@@ -300,7 +300,10 @@ impl<'a, 'h> Cycle<'a, 'h> {
             }
         }
         let skip = &self.state.skip_filter;
-        self.filters.retain(|at| !skip.contains(&framework.filter[*at].name()));
+        self.filters.retain(|at| {
+            let plugin = &framework.filter[*at];
+            !skip.contains(&plugin.name()) && plugin.as_filter().is_some_and(|it| it.concerns(pod))
+        });
         outcome?;
         match rejected {
             None => Ok(result),

@@ -425,6 +425,8 @@ pub struct NodeInfo {
     pub name: Arc<str>,
     /// The name, interned.
     pub name_sym: Sym,
+    /// A hash of the name, for ties.
+    pub name_hash: u64,
     /// The object; `None` while only pods know the node.
     pub node: Option<Arc<Node>>,
     /// Its labels.
@@ -456,6 +458,7 @@ impl NodeInfo {
             id,
             name: name.into(),
             name_sym: interner.intern(name),
+            name_hash: crate::schedule_one::hash(0, &[name]),
             node: None,
             labels: Labels::default(),
             hard_taints: Vec::new(),

@@ -33,6 +33,10 @@ fn wanted(pod: &PodInfo) -> Option<&str> {
 }
 
 impl FilterPlugin for NodeName {
+    fn concerns(&self, pod: &PodInfo) -> bool {
+        wanted(pod).is_some()
+    }
+
     fn filter(
         &self,
         _: &Handle<'_>,

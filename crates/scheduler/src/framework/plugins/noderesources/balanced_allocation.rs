@@ -84,10 +84,24 @@ fn balance(all: &[Allocation], of: fn(&Allocation) -> i64) -> i64 {
 
 /// How much better or worse the balance gets. Upstream: `balancedResourceScorer`.
 fn balanced_resource_score(wanted: &[Wanted], node: &NodeInfo) -> (i64, i64, i64) {
-    let all: Vec<Allocation> =
-        wanted.iter().map(|it| allocation(*it, node, Sum::Requested)).collect();
-    let with = balance(&all, |it| it.requested);
-    let without = balance(&all, |it| it.allocated);
+    const NONE: Allocation = Allocation { requested: 0, allocated: 0, allocatable: 0 };
+    // Two resources are the rule: no need to allocate memory for each node.
+    let mut few = [NONE; 4];
+    let many: Vec<Allocation>;
+    let all = match few.get_mut(..wanted.len()) {
+        Some(few) => {
+            for (it, wanted) in few.iter_mut().zip(wanted) {
+                *it = allocation(*wanted, node, Sum::Requested);
+            }
+            &*few
+        }
+        None => {
+            many = wanted.iter().map(|it| allocation(*it, node, Sum::Requested)).collect();
+            &many
+        }
+    };
+    let with = balance(all, |it| it.requested);
+    let without = balance(all, |it| it.allocated);
     let half = MAX_NODE_SCORE / 2;
     (half + (half + with - without) / 2, with, without)
 }
