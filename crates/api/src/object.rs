@@ -161,6 +161,22 @@ impl Object {
         deserialize_erased(kind, &mut erased).map_err(serde::de::Error::custom)
     }
 
+    /// Notes that `spec.selector` of a workload was given, if only as `{}`: the type cannot tell
+    /// that from a selector that is missing, but the server does. Such an object is always refused,
+    /// so that no stored one has the note.
+    pub fn note_empty_selector(&mut self) {
+        let selector = match self {
+            Object::ReplicaSet(it) => Arc::make_mut(it).spec.as_mut().map(|it| &mut it.selector),
+            Object::Deployment(it) => Arc::make_mut(it).spec.as_mut().map(|it| &mut it.selector),
+            Object::StatefulSet(it) => Arc::make_mut(it).spec.as_mut().map(|it| &mut it.selector),
+            Object::DaemonSet(it) => Arc::make_mut(it).spec.as_mut().map(|it| &mut it.selector),
+            _ => None,
+        };
+        if let Some(selector) = selector.filter(|it| it.match_expressions.is_none()) {
+            selector.match_labels.get_or_insert_default();
+        }
+    }
+
     /// Its key.
     #[must_use]
     pub fn object_ref(&self) -> ObjectRef {

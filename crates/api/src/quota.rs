@@ -3,15 +3,18 @@
 //! Upstream: `pkg/quota/v1/evaluator/core/{pods,services,persistent_volume_claims}.go`,
 //! `staging/src/k8s.io/apiserver/pkg/quota/v1/generic/evaluator.go`, v1.36.
 
+use std::collections::BTreeMap;
+
 use k8s_openapi::api::core::v1::{
     PersistentVolumeClaim, Pod, PodAffinityTerm, ResourceQuota, ScopedResourceSelectorRequirement,
     Service,
 };
+use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 
 use crate::quantity::{self, Exact, Format};
 use crate::resources::{Amounts, Side, pod_amounts, qos_class};
 use crate::selector::{Operator, Requirement};
-use crate::{Kind, Object, Timestamp, pods};
+use crate::{Kind, Object, Objects, Timestamp, pods};
 
 /// The part of a name that limits one storage class.
 const STORAGE_CLASS: &str = ".storageclass.storage.k8s.io/";
@@ -213,6 +216,72 @@ fn crosses_namespaces(pod: &Pod) -> bool {
     ];
     required.into_iter().flatten().flatten().any(crosses)
         || preferred.into_iter().flatten().flatten().any(|it| crosses(&it.pod_affinity_term))
+}
+
+/// The limits of a quota: those that its controller has taken over, or else those of its spec.
+#[must_use]
+pub fn hard(quota: &ResourceQuota) -> Option<&BTreeMap<String, Quantity>> {
+    let taken_over = quota.status.as_ref().and_then(|it| it.hard.as_ref());
+    taken_over.or_else(|| quota.spec.as_ref().and_then(|it| it.hard.as_ref()))
+}
+
+/// What all objects of the quota's namespace use of its limits.
+#[must_use]
+pub fn used(quota: &ResourceQuota, objects: &Objects, now: Timestamp) -> Amounts {
+    let namespace = quota.metadata.namespace.as_deref().unwrap_or_default();
+    let names = hard(quota).into_iter().flat_map(BTreeMap::keys);
+    let mut used: Amounts = names.map(|it| (it.clone(), Exact::default())).collect();
+    for kind in Kind::ALL.iter().copied().filter(|it| it.namespaced()) {
+        if !used.keys().any(|it| tracks(kind, it)) {
+            continue;
+        }
+        for object in objects.list_in(kind, namespace).filter(|it| matches(quota, it)) {
+            for (name, amount) in usage(object, now) {
+                if let Some(sum) = used.get_mut(&name) {
+                    *sum = sum.plus(amount);
+                }
+            }
+        }
+    }
+    used
+}
+
+/// The resources that every container must ask for, if a quota limits them.
+const ENFORCED: [(&str, Side, &str); 6] = [
+    ("cpu", Side::Requests, "cpu"),
+    ("limits.cpu", Side::Limits, "cpu"),
+    ("limits.memory", Side::Limits, "memory"),
+    ("memory", Side::Requests, "memory"),
+    ("requests.cpu", Side::Requests, "cpu"),
+    ("requests.memory", Side::Requests, "memory"),
+];
+
+/// The containers that do not say what a quota of these resources wants to know: each such resource
+/// with their names. Upstream: `podEvaluator.Constraints`.
+#[must_use]
+pub fn unsaid(pod: &Pod, names: &[&str]) -> BTreeMap<String, Vec<String>> {
+    let mut unsaid: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    let Some(spec) = &pod.spec else { return unsaid };
+    let given = |it: &Option<BTreeMap<String, Quantity>>| it.iter().any(|it| !it.is_empty());
+    if spec.resources.as_ref().is_some_and(|it| given(&it.requests) || given(&it.limits)) {
+        return unsaid;
+    }
+    for container in spec.containers.iter().chain(spec.init_containers.iter().flatten()) {
+        for (name, side, resource) in ENFORCED.iter().filter(|it| names.contains(&it.0)) {
+            let given = container.resources.as_ref().and_then(|it| match side {
+                Side::Requests => it.requests.as_ref(),
+                Side::Limits => it.limits.as_ref(),
+            });
+            if given.is_some_and(|it| it.contains_key(*resource)) {
+                continue;
+            }
+            let containers = unsaid.entry((*name).to_owned()).or_default();
+            if let Err(at) = containers.binary_search(&container.name) {
+                containers.insert(at, container.name.clone());
+            }
+        }
+    }
+    unsaid
 }
 
 #[cfg(test)]

@@ -14,6 +14,7 @@ mod nodetaint;
 mod podtopologylabels;
 mod priority;
 mod resourcequota;
+mod runtimeclass;
 mod storage;
 
 pub(crate) use lifecycle::validate_delete;
@@ -29,7 +30,7 @@ pub(crate) fn mutate_create(store: &Store, object: &mut Object) -> Result<(), Ap
     defaulttolerationseconds::admit(object);
     storage::set_default_class(store, object);
     storage::protect(object);
-    Ok(())
+    runtimeclass::admit(object)
 }
 
 /// The plugins that may refuse a new object.

@@ -13,6 +13,7 @@ mod bootstrap;
 mod names;
 mod patch;
 mod store;
+mod warnings;
 
 pub use defaults::default_object;
 pub use patch::apply_patch;

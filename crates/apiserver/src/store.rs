@@ -29,6 +29,8 @@ pub struct Store {
     correlator: Arc<events::Correlator>,
     zones: Option<Arc<Zones>>,
     allow_privileged: bool,
+    /// A component is writing, which reads no warnings.
+    is_component: bool,
 }
 
 impl Store {
@@ -104,6 +106,13 @@ impl Store {
         action: &Action,
         now: Timestamp,
     ) -> Result<Option<Object>, ApiError> {
+        self.is_component = true;
+        let result = self.carry_out(action, now);
+        self.is_component = false;
+        result
+    }
+
+    fn carry_out(&mut self, action: &Action, now: Timestamp) -> Result<Option<Object>, ApiError> {
         match action {
             Action::Create { object, created, failed } => {
                 let result = self.create(object.clone(), now);
@@ -140,6 +149,13 @@ impl Store {
         meta.creation_timestamp.get_or_insert_with(|| api::time::meta_time(now));
         meta.managed_fields = None;
         self.commit(object)
+    }
+
+    /// Keeps what the server advises against, for those who read it.
+    pub(crate) fn warn(&mut self, object: &Object, creating: bool) {
+        if !self.is_component {
+            self.warnings.extend(crate::warnings::of(object, creating));
+        }
     }
 
     /// Writes an object under a new revision and logs the change.

@@ -52,7 +52,7 @@ macro_rules! with_generation {
 }
 
 /// Prepares a new object. Its uid must be set. Upstream: `PrepareForCreate`.
-pub fn prepare_for_create(object: &mut Object) {
+pub fn prepare_for_create(object: &mut Object, now: Timestamp) {
     match object {
         Object::Pod(it) => prepare_pod(Arc::make_mut(it)),
         Object::Job(it) => prepare_job(Arc::make_mut(it)),
@@ -90,13 +90,35 @@ pub fn prepare_for_create(object: &mut Object) {
         Object::PodDisruptionBudget(it) => {
             let it = Arc::make_mut(it);
             it.metadata.generation = Some(1);
-            it.status = Some(k8s_openapi::api::policy::v1::PodDisruptionBudgetStatus::default());
+            it.status = Some(k8s_openapi::api::policy::v1::PodDisruptionBudgetStatus {
+                current_healthy: Some(0),
+                desired_healthy: Some(0),
+                disruptions_allowed: Some(0),
+                expected_pods: Some(0),
+                ..Default::default()
+            });
         }
         Object::Namespace(it) => prepare_namespace(Arc::make_mut(it)),
+        Object::ResourceQuota(it) => Arc::make_mut(it).status = Some(Default::default()),
+        Object::Service(it) => {
+            Arc::make_mut(it).status = Some(k8s_openapi::api::core::v1::ServiceStatus {
+                load_balancer: Some(Default::default()),
+                conditions: None,
+            });
+        }
+        Object::EndpointSlice(it) => Arc::make_mut(it).metadata.generation = Some(1),
+        Object::PriorityClass(it) => Arc::make_mut(it).metadata.generation = Some(1),
+        other => prepare_storage(other, now),
+    }
+}
+
+fn prepare_storage(object: &mut Object, now: Timestamp) {
+    match object {
         Object::PersistentVolume(it) => {
             let phase = Some("Pending".to_owned());
             Arc::make_mut(it).status = Some(k8s_openapi::api::core::v1::PersistentVolumeStatus {
                 phase,
+                last_phase_transition_time: Some(api::time::meta_time(now)),
                 ..Default::default()
             });
         }
@@ -108,14 +130,6 @@ pub fn prepare_for_create(object: &mut Object) {
                     ..Default::default()
                 });
         }
-        Object::ResourceQuota(it) => Arc::make_mut(it).status = Some(Default::default()),
-        Object::Service(it) => {
-            Arc::make_mut(it).status = Some(k8s_openapi::api::core::v1::ServiceStatus {
-                load_balancer: Some(Default::default()),
-                conditions: None,
-            });
-        }
-        Object::EndpointSlice(it) => Arc::make_mut(it).metadata.generation = Some(1),
         _ => {}
     }
 }
@@ -132,6 +146,7 @@ fn prepare_pod(pod: &mut Pod) {
     };
     let spec = pod.spec.get_or_insert_default();
     merge_match_label_keys(&pod.metadata, spec);
+    merge_spread_keys(&pod.metadata, spec);
     if !spec.scheduling_gates.as_deref().unwrap_or_default().is_empty() {
         status.conditions = Some(vec![k8s_openapi::api::core::v1::PodCondition {
             type_: "PodScheduled".to_owned(),
@@ -173,6 +188,19 @@ fn merge_match_label_keys(meta: &ObjectMeta, spec: &mut k8s_openapi::api::core::
     }
 }
 
+/// As [`merge_match_label_keys`], for spread constraints. Upstream:
+/// `applyMatchLabelKeys`.
+fn merge_spread_keys(meta: &ObjectMeta, spec: &mut k8s_openapi::api::core::v1::PodSpec) {
+    let empty = BTreeMap::new();
+    let labels = meta.labels.as_ref().unwrap_or(&empty);
+    for constraint in spec.topology_spread_constraints.iter_mut().flatten() {
+        let Some(selector) = &mut constraint.label_selector else { continue };
+        for key in constraint.match_label_keys.iter().flatten() {
+            push_requirement(selector, key, "In", labels);
+        }
+    }
+}
+
 fn push_requirement(
     selector: &mut LabelSelector,
     key: &str,
@@ -194,13 +222,24 @@ const JOB_NAME: [&str; 2] = ["batch.kubernetes.io/job-name", "job-name"];
 
 fn prepare_job(job: &mut Job) {
     generate_selector_if_needed(job);
-    // Upstream's defaulting does this when it reads the stored object.
-    if job.metadata.labels.as_ref().is_none_or(BTreeMap::is_empty) {
-        let template = job.spec.as_ref().and_then(|it| it.template.metadata.as_ref());
-        job.metadata.labels = template.and_then(|it| it.labels.clone());
-    }
     job.metadata.generation = Some(1);
     job.status = Some(Default::default());
+}
+
+/// Whether defaulting will make the labels of a Job's template its own, too.
+pub(crate) fn job_shares_labels(object: &Object) -> bool {
+    let Object::Job(job) = object else { return false };
+    let template = job.spec.as_ref().and_then(|it| it.template.metadata.as_ref());
+    job.metadata.labels.as_ref().is_none_or(BTreeMap::is_empty)
+        && template.is_some_and(|it| it.labels.is_some())
+}
+
+/// Both are one map upstream: what the strategy adds to the template's labels, the Job has as well.
+pub(crate) fn share_job_labels(object: &mut Object) {
+    let Object::Job(job) = object else { return };
+    let job = Arc::make_mut(job);
+    let template = job.spec.as_ref().and_then(|it| it.template.metadata.as_ref());
+    job.metadata.labels = template.and_then(|it| it.labels.clone());
 }
 
 /// Gives the Job its selector unless the user wants to choose it. Upstream: `generateSelector`.

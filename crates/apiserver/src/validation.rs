@@ -10,7 +10,7 @@ use crate::store::Store;
 
 mod apps;
 mod batch;
-mod check;
+pub(crate) mod check;
 mod core;
 mod diff;
 mod field;
@@ -18,8 +18,8 @@ mod internal;
 mod labels;
 mod meta;
 mod other;
-mod resources;
-mod text;
+pub(crate) mod resources;
+pub(crate) mod text;
 
 pub use field::{Bad, Errors, Path};
 
@@ -82,6 +82,9 @@ pub(crate) fn validate_update(store: &Store, new: &Object, old: &Object) -> Resu
     let mut errors = Errors::default();
     let e = &mut errors;
     match (new, old) {
+        (Object::Namespace(new), Object::Namespace(old)) => {
+            core::small::namespace_update(e, new, old);
+        }
         (Object::Node(new), Object::Node(old)) => core::node::update(e, new, old),
         (Object::Pod(new), Object::Pod(old)) => core::pod_update::update(e, new, old, &context),
         (Object::Service(new), Object::Service(old)) => core::service::update(e, new, old),

@@ -158,8 +158,12 @@ pub(super) fn decode_node<T: for<'de> Deserialize<'de>>(node: &Node) -> (Option<
 pub(super) fn decode_object(kind: Kind, node: &Node) -> (Option<Object>, Vec<Problem>) {
     let context = Context::default();
     let decoder = Decoder { node, path: &Path::ROOT, context: &context };
-    let object = Object::deserialize_kind(kind, decoder);
-    (object.ok(), context.into_problems())
+    let mut object = Object::deserialize_kind(kind, decoder).ok();
+    let selector = node.get("spec").and_then(|it| it.get("selector"));
+    if let (Some(object), Some(Data::Map(_))) = (&mut object, selector.map(|it| &it.data)) {
+        object.note_empty_selector();
+    }
+    (object, context.into_problems())
 }
 
 pub(super) fn diagnostic(problem: Problem) -> Diagnostic {

@@ -47,5 +47,6 @@ pub(super) fn set_cron_job(cron_job: &mut CronJob) {
     spec.suspend.get_or_insert(false);
     spec.successful_jobs_history_limit.get_or_insert(3);
     spec.failed_jobs_history_limit.get_or_insert(1);
+    spec.job_template.metadata.get_or_insert_default();
     set_job_spec(spec.job_template.spec.get_or_insert_default());
 }

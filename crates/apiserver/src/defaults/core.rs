@@ -70,7 +70,18 @@ pub(super) fn set_namespace(namespace: &mut Namespace) {
 
 /// Upstream: `SetDefaults_NodeStatus`.
 pub(super) fn set_node(node: &mut Node) {
-    let Some(status) = &mut node.status else { return };
+    let spec = node.spec.get_or_insert_default();
+    // The older field stands for the first address of the newer one.
+    match (&spec.pod_cidr, &spec.pod_cidrs) {
+        (Some(cidr), None) => spec.pod_cidrs = Some(vec![cidr.clone()]),
+        (None, Some(cidrs)) => spec.pod_cidr = cidrs.first().cloned(),
+        _ => {}
+    }
+    let status = node.status.get_or_insert_default();
+    // Go writes these even if nothing is known.
+    status.node_info.get_or_insert_default();
+    let endpoints = status.daemon_endpoints.get_or_insert_default();
+    endpoints.kubelet_endpoint.get_or_insert_default();
     round_up(&mut status.capacity);
     round_up(&mut status.allocatable);
     if status.allocatable.is_none() && status.capacity.is_some() {

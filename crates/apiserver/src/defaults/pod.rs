@@ -3,9 +3,11 @@
 //! Upstream: `pkg/apis/core/v1/{defaults,zz_generated.defaults}.go`, v1.36.
 
 use k8s_openapi::api::core::v1::{
-    Container, ContainerPort, EnvVar, HTTPGetAction, Lifecycle, Pod, PodSpec, PodTemplateSpec,
-    Probe, ResourceRequirements, Volume,
+    Container, ContainerPort, DownwardAPIVolumeFile, EnvVar, HTTPGetAction, Lifecycle, Pod,
+    PodSpec, PodTemplateSpec, Probe, ResourceFieldSelector, ResourceRequirements, Volume,
 };
+
+use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 
 use crate::defaults::{core, set_text, storage};
 
@@ -75,6 +77,8 @@ fn set_pod_level_requests(spec: &mut PodSpec) {
 
 /// Upstream: the part of `SetObjectDefaults_*` that concerns `spec.template`.
 pub(super) fn set_template(template: &mut PodTemplateSpec) {
+    // Go writes the metadata of a template even if there is none.
+    template.metadata.get_or_insert_default();
     set_pod_spec(template.spec.get_or_insert_default());
 }
 
@@ -142,9 +146,27 @@ fn set_port(port: &mut ContainerPort) {
 }
 
 fn set_variable(variable: &mut EnvVar) {
-    let source = variable.value_from.as_mut();
-    if let Some(field) = source.and_then(|it| it.field_ref.as_mut()) {
+    let Some(source) = &mut variable.value_from else { return };
+    if let Some(field) = &mut source.field_ref {
         set_text(&mut field.api_version, "v1");
+    }
+    if let Some(resource) = &mut source.resource_field_ref {
+        set_divisor(resource);
+    }
+}
+
+/// A divisor is always written, `0` standing for none.
+fn set_divisor(resource: &mut ResourceFieldSelector) {
+    let divisor = resource.divisor.get_or_insert_with(|| Quantity("0".to_owned()));
+    divisor.0 = api::quantity::canonical(&divisor.0);
+}
+
+fn set_file(file: &mut DownwardAPIVolumeFile) {
+    if let Some(field) = &mut file.field_ref {
+        set_text(&mut field.api_version, "v1");
+    }
+    if let Some(resource) = &mut file.resource_field_ref {
+        set_divisor(resource);
     }
 }
 
@@ -242,8 +264,7 @@ fn set_volume(volume: &mut Volume) {
     }
     if let Some(it) = &mut volume.downward_api {
         it.default_mode.get_or_insert(FILE_MODE);
-        let fields = it.items.iter_mut().flatten().filter_map(|it| it.field_ref.as_mut());
-        fields.for_each(|it| set_text(&mut it.api_version, "v1"));
+        it.items.iter_mut().flatten().for_each(set_file);
     }
     if let Some(it) = &mut volume.projected {
         it.default_mode.get_or_insert(FILE_MODE);
@@ -252,8 +273,7 @@ fn set_volume(volume: &mut Volume) {
                 token.expiration_seconds.get_or_insert(3600);
             }
             let items = source.downward_api.iter_mut().flat_map(|it| it.items.iter_mut());
-            let fields = items.flatten().filter_map(|it| it.field_ref.as_mut());
-            fields.for_each(|it| set_text(&mut it.api_version, "v1"));
+            items.flatten().for_each(set_file);
         }
     }
     if let Some(it) = &mut volume.host_path {

@@ -54,21 +54,26 @@ impl Store {
             meta.managed_fields = None;
             meta.self_link = None;
         }
+        let shares_labels = strategy::job_shares_labels(&object);
         defaults::default_object(&mut object);
         admission::mutate_create(self, &mut object)?;
         self.fill_system_fields(&mut object, now, attempt);
         if let Object::Service(service) = &mut object {
             self.allocate_for_service(Arc::make_mut(service), None)?;
         }
-        strategy::prepare_for_create(&mut object);
+        strategy::prepare_for_create(&mut object, now);
+        if shares_labels {
+            strategy::share_job_labels(&mut object);
+        }
         validation::validate_create(self, &object)?;
+        self.warn(&object, true);
         canonicalize(&mut object);
         admission::validate_create(self, &object)?;
         let key = object.object_ref();
         if self.objects.get(&key).is_some() {
             return Err(ApiError::already_exists(&key));
         }
-        admission::charge_quota(self, &object, None)?;
+        admission::charge_quota(self, &object, None, now)?;
         Ok(self.commit(object))
     }
 
@@ -113,8 +118,15 @@ impl Store {
     }
 }
 
-/// Upstream: `Canonicalize` of the strategies.
+/// Upstream: `Canonicalize` of the strategies, and what defaulting does when it reads the stored
+/// object: a Job without labels gets those of its template, generated ones included.
 fn canonicalize(object: &mut Object) {
+    if let Object::Job(job) = object {
+        if job.metadata.labels.as_ref().is_none_or(std::collections::BTreeMap::is_empty) {
+            strategy::share_job_labels(object);
+        }
+        return;
+    }
     if let Object::Namespace(namespace) = object {
         let name = namespace.metadata.name.clone().unwrap_or_default();
         let labels = namespace.metadata.labels.as_ref();

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
 
 use api::{ApiError, Kind};
-use k8s_openapi::api::core::v1::Service;
+use k8s_openapi::api::core::v1::{Service, ServiceSpec};
 
 use crate::names;
 use crate::store::Store;
@@ -179,9 +179,24 @@ fn node_ports(service: &Service) -> BTreeSet<i32> {
     ports.filter_map(|it| it.node_port).filter(|it| *it != 0).collect()
 }
 
+/// A request that only knows `clusterIP` means `clusterIPs` too. Upstream: `NormalizeClusterIPs`.
+fn normalize_addresses(spec: &mut ServiceSpec, before: &ServiceSpec) {
+    if spec.cluster_ips != before.cluster_ips {
+        return;
+    }
+    let (now, then) = (spec.cluster_ip.clone(), before.cluster_ip.clone());
+    let is_set = |it: &Option<String>| it.as_ref().is_some_and(|it| !it.is_empty());
+    if is_set(&then) && !is_set(&now) {
+        spec.cluster_ips = None;
+    } else if now != then {
+        spec.cluster_ips = now.map(|it| vec![it]);
+    }
+}
+
 /// Upstream: `patchAllocatedValues`.
 fn keep_allocated(service: &mut Service, old: &Service) {
     let (Some(spec), Some(before)) = (&mut service.spec, &old.spec) else { return };
+    normalize_addresses(spec, before);
     let has_address = |type_: Option<&str>| type_ != Some("ExternalName");
     if has_address(spec.type_.as_deref())
         && has_address(before.type_.as_deref())

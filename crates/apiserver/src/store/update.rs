@@ -98,12 +98,15 @@ impl Store {
             }
         }
         match part {
-            Part::Main => validation::validate_update(self, &new, &old)?,
+            Part::Main => {
+                validation::validate_update(self, &new, &old)?;
+                self.warn(&new, false);
+            }
             Part::Status | Part::Finalize => validation::validate_status_update(&new, &old)?,
         }
         if part == Part::Main {
             admission::validate_update(self, &new, &old)?;
-            admission::charge_quota(self, &new, Some(&old))?;
+            admission::charge_quota(self, &new, Some(&old), now)?;
         }
         if new == old && !deletes_now(&new, &old) {
             return Ok(old);

@@ -430,9 +430,9 @@ fn count_indexes(indexes: &str, completions: i32) -> Result<i64, String> {
 }
 
 pub(crate) fn job_update(errors: &mut Errors, new: &Job, old: &Job, context: &Context<'_>) {
+    job(errors, new, context);
     meta::object_meta_update(errors, &new.metadata, &old.metadata);
     let (Some(spec), Some(before)) = (&new.spec, &old.spec) else { return };
-    job_spec(errors, spec, context);
     let path = Path::new("spec");
     completions(errors, &path.child("completions"), spec, before);
     if spec.selector != before.selector {

@@ -305,7 +305,7 @@ impl Errors {
         };
         Err(ApiError {
             reason: ApiReason::Invalid,
-            message: format!("{kind}{group} \"{name}\" is invalid: {all}"),
+            message: format!("{kind}{group} {} is invalid: {all}", quote(name)),
             kind: Some(kind),
             name: name.to_owned(),
             causes: self.list,

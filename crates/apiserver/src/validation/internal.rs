@@ -64,7 +64,12 @@ pub(crate) fn dump_pretty(type_: &str, value: &impl Serialize) -> String {
 /// A label selector as an error shows it.
 pub(crate) fn selector(selector: &LabelSelector) -> Bad {
     let mut writer = Writer { out: String::new(), indent: None };
-    writer.api_object(&api::wire::to_value(selector));
+    let mut value = api::wire::to_value(selector);
+    if let Value::Object(map) = &mut value {
+        // Go leaves out a map without entries.
+        map.retain(|_, it| it.as_object().is_none_or(|it| !it.is_empty()));
+    }
+    writer.api_object(&value);
     Bad::raw(writer.out)
 }
 

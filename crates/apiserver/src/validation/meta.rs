@@ -105,7 +105,8 @@ fn owner_references(errors: &mut Errors, path: &Path<'_>, references: &[OwnerRef
         }
         if reference.api_version == "v1" && reference.kind == "Event" {
             let why = "/v1, Kind=Event is disallowed from being an owner";
-            errors.invalid(path, Bad::json(reference), why);
+            let shown = shown(std::slice::from_ref(reference));
+            errors.invalid(path, shown, why);
         }
         if reference.controller == Some(true) {
             let current = format!("{}/{}", reference.kind, reference.name);
@@ -115,12 +116,35 @@ fn owner_references(errors: &mut Errors, path: &Path<'_>, references: &[OwnerRef
                         "Only one reference can have Controller set to true. Found \"true\" in \
                          references for {first} and {current}"
                     );
-                    errors.invalid(path, Bad::json(&references), &why);
+                    errors.invalid(path, shown(references), &why);
                 }
                 None => controller = Some(current),
             }
         }
     }
+}
+
+/// Owner references in the order of Go's fields.
+fn shown(references: &[OwnerReference]) -> Bad {
+    let texts: Vec<String> = references
+        .iter()
+        .map(|it| {
+            let text = |it: &str| serde_json::to_string(it).unwrap_or_default();
+            let flag = |name: &str, it: Option<bool>| {
+                it.map(|it| format!(",\"{name}\":{it}")).unwrap_or_default()
+            };
+            format!(
+                "{{\"apiVersion\":{},\"kind\":{},\"name\":{},\"uid\":{}{}{}}}",
+                text(&it.api_version),
+                text(&it.kind),
+                text(&it.name),
+                text(&it.uid),
+                flag("controller", it.controller),
+                flag("blockOwnerDeletion", it.block_owner_deletion),
+            )
+        })
+        .collect();
+    Bad::raw(format!("[{}]", texts.join(",")))
 }
 
 fn finalizers(errors: &mut Errors, path: &Path<'_>, finalizers: &[String]) {

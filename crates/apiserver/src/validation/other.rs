@@ -183,6 +183,7 @@ fn topologies(errors: &mut Errors, terms: &[TopologySelectorTerm]) {
 }
 
 pub(crate) fn storage_class_update(errors: &mut Errors, new: &StorageClass, old: &StorageClass) {
+    storage_class(errors, new);
     meta::object_meta_update(errors, &new.metadata, &old.metadata);
     let fields = [
         ("parameters", new.parameters != old.parameters, Bad::json(&new.parameters)),

@@ -30,6 +30,7 @@ pub(crate) fn create(errors: &mut Errors, node: &Node) {
 }
 
 pub(crate) fn update(errors: &mut Errors, new: &Node, old: &Node) {
+    create(errors, new);
     meta::object_meta_update(errors, &new.metadata, &old.metadata);
     amounts(errors, new);
     let empty = NodeSpec::default();

@@ -21,6 +21,11 @@ pub(crate) fn namespace(errors: &mut Errors, namespace: &Namespace) {
     }
 }
 
+pub(crate) fn namespace_update(errors: &mut Errors, new: &Namespace, old: &Namespace) {
+    namespace(errors, new);
+    meta::object_meta_update(errors, &new.metadata, &old.metadata);
+}
+
 pub(crate) fn service_account(errors: &mut Errors, account: &ServiceAccount) {
     meta::object_meta(errors, &account.metadata, true, text::dns1123_subdomain);
 }
