@@ -29,8 +29,6 @@ pub struct Store {
     correlator: Arc<events::Correlator>,
     zones: Option<Arc<Zones>>,
     allow_privileged: bool,
-    /// A component is writing, which reads no warnings.
-    is_component: bool,
 }
 
 impl Store {
@@ -106,13 +104,6 @@ impl Store {
         action: &Action,
         now: Timestamp,
     ) -> Result<Option<Object>, ApiError> {
-        self.is_component = true;
-        let result = self.carry_out(action, now);
-        self.is_component = false;
-        result
-    }
-
-    fn carry_out(&mut self, action: &Action, now: Timestamp) -> Result<Option<Object>, ApiError> {
         match action {
             Action::Create { object, created, failed } => {
                 let result = self.create(object.clone(), now);
@@ -151,9 +142,10 @@ impl Store {
         self.commit(object)
     }
 
-    /// Keeps what the server advises against, for those who read it.
+    /// Keeps what the server advises against, for those who read it. Controllers do not, and of
+    /// what they make somebody was told at the template.
     pub(crate) fn warn(&mut self, object: &Object, creating: bool) {
-        if !self.is_component {
+        if object.controller().is_none() {
             self.warnings.extend(crate::warnings::of(object, creating));
         }
     }
