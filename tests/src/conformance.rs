@@ -20,6 +20,7 @@ pub type Run = fn(path: &Path, text: &str, only: Option<&str>) -> Vec<Verdict>;
 
 /// The areas.
 pub const AREAS: &[(&str, Run)] = &[
+    ("api", crate::api::run),
     ("controllers", crate::controllers::run),
     ("cron", crate::cron::run),
     ("scheduler", crate::scheduler::run),

@@ -1,5 +1,6 @@
 //! Conformance runner and scenario suite.
 
+pub mod api;
 pub mod conformance;
 pub mod controllers;
 pub mod cron;

@@ -15,8 +15,7 @@ mod strategic;
 /// `BadRequest` for a patch that is malformed or leaves something that is no object of the kind,
 /// `Invalid` for a JSON patch whose operations do not apply.
 pub fn apply_patch(object: &Object, patch: &Patch) -> Result<Object, ApiError> {
-    let mut value = serde_json::to_value(object)
-        .map_err(|it| ApiError::new(ApiReason::InternalError, it.to_string()))?;
+    let mut value = api::wire::to_value(object);
     match patch {
         Patch::Merge(patch) => merge(&mut value, patch),
         Patch::Strategic(patch) => {
