@@ -25,6 +25,39 @@ pub(crate) fn enqueue(queue: &mut WorkQueue, view: &View<'_>, key: ObjectRef) {
     queue.add_at(key, after_ms(view.now, view.settings.controller_latency_ms));
 }
 
+/// Until when the last sync of each object goes on. What changes meanwhile waits for the next one,
+/// so that an object with thousands of pods is not looked at once for each of them.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Pace {
+    busy_until: BTreeMap<ObjectRef, Timestamp>,
+}
+
+impl Pace {
+    /// How long a sync takes for each object that it reads. A guess at upstream's speed.
+    const MICROS_PER_OBJECT: usize = 20;
+    /// With fewer objects, syncs take no time.
+    const MIN_OBJECTS: usize = 250;
+
+    /// Notes that a sync of `key` has begun, which reads so many objects.
+    pub(crate) fn begin(&mut self, key: &ObjectRef, n_objects: usize, now: Timestamp) {
+        if n_objects < Self::MIN_OBJECTS {
+            self.busy_until.remove(key);
+            return;
+        }
+        let ms = n_objects * Self::MICROS_PER_OBJECT / 1_000;
+        let end = after_ms(now, i64::try_from(ms).unwrap_or(i64::MAX));
+        self.busy_until.insert(key.clone(), end);
+    }
+
+    /// Passes keys on, each not before the sync of it that goes on has ended.
+    pub(crate) fn pass(&self, from: WorkQueue, to: &mut WorkQueue) {
+        for (key, at) in from.entries {
+            let free = self.busy_until.get(&key).copied();
+            to.add_at(key, free.map_or(at, |it| it.max(at)));
+        }
+    }
+}
+
 /// Queues all objects of a type. Upstream: the initial list of the informer.
 pub(crate) fn enqueue_all<T: Resource>(queue: &mut WorkQueue, view: &View<'_>) {
     for object in view.listers.0.list(T::KIND) {
@@ -362,13 +395,20 @@ pub(crate) fn max_restarts(pod: &Pod) -> (i32, i32) {
 /// Differs from upstream: the hash is of the template as JSON instead of Go's dump of its memory,
 /// because only equality of templates matters to anyone who sees the hash.
 pub(crate) fn compute_hash(template: &impl serde::Serialize, collisions: Option<i32>) -> String {
+    let collisions = collisions.map(|it| i64::from(it).to_le_bytes());
+    let template = api::wire::to_json(template);
+    let hash = hash_of(&[template.as_bytes(), collisions.as_ref().map_or(&[], |it| it)]);
+    safe_encode(&hash.to_string())
+}
+
+/// The hash of several texts as one.
+pub(crate) fn hash_of(parts: &[&[u8]]) -> u32 {
     let mut hash = Fnv32a(0x811c_9dc5);
-    // Writing to the hash cannot fail.
-    let _ = hash.write_all(api::wire::to_json(template).as_bytes());
-    if let Some(collisions) = collisions {
-        let _ = hash.write_all(&i64::from(collisions).to_le_bytes());
+    for part in parts {
+        // Writing to the hash cannot fail.
+        let _ = hash.write_all(part);
     }
-    safe_encode(&hash.0.to_string())
+    hash.0
 }
 
 /// Upstream: `rand.SafeEncodeString`.

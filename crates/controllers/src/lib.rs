@@ -30,7 +30,7 @@ use api::Component;
 #[must_use]
 pub fn all() -> Vec<Box<dyn Component>> {
     vec![
-        Box::new(replicaset::ReplicaSetController),
+        Box::new(replicaset::ReplicaSetController::default()),
         Box::new(deployment::DeploymentController),
         Box::new(statefulset::StatefulSetController),
         Box::new(daemon::DaemonSetsController::default()),

@@ -37,6 +37,7 @@ pub struct DaemonSetsController {
     /// When each DaemonSet is to be looked at again whatever happens until then. Upstream: the
     /// delaying queue, which keeps such times apart from immediate work.
     waiting: BTreeMap<ObjectRef, Timestamp>,
+    pace: utils::Pace,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -56,18 +57,20 @@ impl Component for DaemonSetsController {
 
     fn react(&mut self, change: &Change, view: &View<'_>, queue: &mut WorkQueue) {
         let Some(object) = change.object() else { return };
+        let mut due = WorkQueue::default();
         match object.kind() {
-            Kind::DaemonSet => utils::enqueue(queue, view, object.object_ref()),
+            Kind::DaemonSet => utils::enqueue(&mut due, view, object.object_ref()),
             Kind::Pod => {
                 self.expect_availability(change, view);
-                utils::enqueue_owners::<DaemonSet>(change, view, queue, selector_of);
+                utils::enqueue_owners::<DaemonSet>(change, view, &mut due, selector_of);
             }
             Kind::ControllerRevision => {
-                utils::enqueue_owners::<DaemonSet>(change, view, queue, selector_of);
+                utils::enqueue_owners::<DaemonSet>(change, view, &mut due, selector_of);
             }
-            Kind::Node => node_changed(change, view, queue),
+            Kind::Node => node_changed(change, view, &mut due),
             _ => {}
         }
+        self.pace.pass(due, queue);
     }
 
     fn decide(&mut self, key: &ObjectRef, view: &View<'_>) -> Plan {
@@ -76,10 +79,12 @@ impl Component for DaemonSetsController {
         }
         let Some(ds) = view.listers.by_ref::<DaemonSet>(key) else {
             self.waiting.remove(key);
+            self.pace.begin(key, 0, view.now);
             let fresh = |it: &Backoff| ms_between(it.last_update, view.now) <= 2 * BACKOFF_MAX_MS;
             self.failed_pods_backoff.retain(|_, it| fresh(it));
             return Plan::default();
         };
+        self.pace.begin(key, view.listers.0.count(Kind::Node), view.now);
         let mut plan = self.sync(ds, key, view).unwrap_or_default();
         if let Some(at) = self.waiting.get(key) {
             plan.requeue(*at);
@@ -184,14 +189,22 @@ impl<'a> Nodes<'a> {
         self.verdicts.values().filter(|it| it.should_run).count()
     }
 
-    /// The nodes that should run a pod or have one, with their pods, by name.
-    pub(super) fn wanted_or_with_pods(&self) -> Vec<(&'a str, &[&'a Pod])> {
+    /// The nodes that should run a pod or have one, with their pods, in an order that is random
+    /// but the same for the same seed and revision.
+    pub(super) fn wanted_or_with_pods(
+        &self,
+        seed: u64,
+        revision: &str,
+    ) -> Vec<(&'a str, &[&'a Pod])> {
         let wanted = self.verdicts.iter().filter(|(_, verdict)| verdict.should_run);
         let wanted = wanted.map(|(node, _)| (*node, self.pods_on(node)));
         let others = self.pods.iter().filter(|(node, _)| !self.should_run(node));
         let mut all: Vec<_> =
             wanted.chain(others.map(|(node, pods)| (*node, pods.as_slice()))).collect();
-        all.sort_by_key(|(node, _)| *node);
+        all.sort_by_cached_key(|(node, _)| {
+            let parts = [&seed.to_le_bytes(), revision.as_bytes(), node.as_bytes()];
+            (utils::hash_of(&parts), *node)
+        });
         all
     }
 }

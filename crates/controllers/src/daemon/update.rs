@@ -1,8 +1,8 @@
 //! Replaces daemon pods of an old template, and keeps the history of templates.
 //!
 //! Upstream: `pkg/controller/daemon/update.go`, v1.36.
-//! Differs from upstream: nodes take their turn by name, because upstream goes through a map in
-//! random order.
+//! Nodes take their turn in random order, as upstream goes through a map; here it follows from
+//! the seed.
 
 use std::collections::BTreeSet;
 
@@ -206,7 +206,7 @@ fn replace_in_place<'a>(nodes: &Nodes<'a>, roll: &Roll<'_>, max_unavailable: usi
     let mut n_unavailable = 0;
     let mut allowed = Vec::new();
     let mut candidates = Vec::new();
-    for (_, pods) in nodes.wanted_or_with_pods() {
+    for (_, pods) in nodes.wanted_or_with_pods(roll.view.seed, roll.hash) {
         let Some(pair) = roll.pair(pods) else {
             n_unavailable += 1;
             continue;
@@ -235,7 +235,7 @@ fn surge<'a>(nodes: &Nodes<'a>, roll: &Roll<'_>, max_surge: usize) -> Update<'a>
     let mut should_not_run = Vec::new();
     let mut candidates = Vec::new();
     let (mut n_surge, mut n_available) = (0, 0);
-    for (node, pods) in nodes.wanted_or_with_pods() {
+    for (node, pods) in nodes.wanted_or_with_pods(roll.view.seed, roll.hash) {
         let Some(pair) = roll.pair(pods) else {
             n_surge += 1;
             continue;

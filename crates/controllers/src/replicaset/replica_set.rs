@@ -26,9 +26,11 @@ const BURST_REPLICAS: usize = 500;
 /// The condition that tells of refused pods. Upstream: `ReplicaSetReplicaFailure`.
 const REPLICA_FAILURE: &str = "ReplicaFailure";
 
-/// The controller. It remembers nothing: whatever it needs is in the store.
-#[derive(Clone, Debug)]
-pub struct ReplicaSetController;
+/// The controller.
+#[derive(Clone, Debug, Default)]
+pub struct ReplicaSetController {
+    pace: utils::Pace,
+}
 
 impl Component for ReplicaSetController {
     fn id(&self) -> ComponentId {
@@ -41,15 +43,22 @@ impl Component for ReplicaSetController {
 
     fn react(&mut self, change: &Change, view: &View<'_>, queue: &mut WorkQueue) {
         let Some(object) = change.object() else { return };
+        let mut due = WorkQueue::default();
         match object.kind() {
-            Kind::ReplicaSet => utils::enqueue(queue, view, object.object_ref()),
-            Kind::Pod => utils::enqueue_owners::<ReplicaSet>(change, view, queue, selector_of),
+            Kind::ReplicaSet => utils::enqueue(&mut due, view, object.object_ref()),
+            Kind::Pod => utils::enqueue_owners::<ReplicaSet>(change, view, &mut due, selector_of),
             _ => {}
         }
+        self.pace.pass(due, queue);
     }
 
     fn decide(&mut self, key: &ObjectRef, view: &View<'_>) -> Plan {
-        view.listers.by_ref::<ReplicaSet>(key).map(|rs| sync(rs, view)).unwrap_or_default()
+        let Some(rs) = view.listers.by_ref::<ReplicaSet>(key) else {
+            self.pace.begin(key, 0, view.now);
+            return Plan::default();
+        };
+        self.pace.begin(key, view.listers.0.owned_by(rs.uid()).count(), view.now);
+        sync(rs, view)
     }
 
     fn applied(
@@ -270,7 +279,7 @@ mod tests {
     }
 
     fn decide(world: &World) -> Plan {
-        world.decide::<ReplicaSet>(&mut ReplicaSetController, "rs")
+        world.decide::<ReplicaSet>(&mut ReplicaSetController::default(), "rs")
     }
 
     #[test]
@@ -371,7 +380,7 @@ mod tests {
         world.put::<ReplicaSet>(replica_set("rs", 1));
         let key = ObjectRef::new(Kind::ReplicaSet, "default", "rs");
         let refused = Err(ApiError::new(ApiReason::Forbidden, "no room"));
-        let plan = ReplicaSetController.applied(&key, &[refused], &world.view());
+        let plan = ReplicaSetController::default().applied(&key, &[refused], &world.view());
         let conditions = |plan: &Plan| {
             let status = status_of::<ReplicaSet>(plan).unwrap().status.unwrap();
             status.conditions.unwrap_or_default()
