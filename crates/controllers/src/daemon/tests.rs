@@ -190,7 +190,7 @@ fn an_update_with_surge_starts_the_new_pod_first() {
     assert_eq!((created_on(&plan), deleted(&plan)), (vec![], vec![]));
     put(&mut world, "new", PodSketch { node, labels, ..NEW });
     let plan = decide(&world);
-    assert_eq!(deleted(&plan), [node.clone()]);
+    assert_eq!(deleted(&plan), std::slice::from_ref(node));
 }
 
 #[test]
