@@ -29,6 +29,9 @@ const COMPONENT: &str = "node-controller";
 const MONITOR_PERIOD_MS: i64 = 5_000;
 /// Where the passes fall within the period. Upstream it is where the controller happened to start.
 const MONITOR_PHASE_MS: i64 = 2_500;
+/// How long the first change of a new node's taints takes: it conflicts with the kubelet's first
+/// report and is repeated after 100 to 200 ms. Upstream: `UpdateTaintBackoff`.
+const NEW_NODE_DELAY_MS: i64 = 150;
 /// Upstream: `NodeEvictionPeriod`, the rhythm in which `NoExecute` taints are added.
 const EVICTION_PERIOD_MS: i64 = 100;
 
@@ -38,6 +41,8 @@ pub struct NodeLifecycleController {
     known: BTreeMap<String, String>,
     health: BTreeMap<String, Health>,
     zones: BTreeMap<String, EvictionQueue>,
+    /// From when on the taints of nodes that have just been added are looked at.
+    new_nodes: BTreeMap<String, Timestamp>,
     /// The next pass over all nodes, if one is needed.
     next_pass: Option<Timestamp>,
     /// The first pass has been made.
@@ -84,9 +89,15 @@ impl Component for NodeLifecycleController {
         match (&change.old, &change.new) {
             (old, Some(Object::Node(new))) => {
                 let old = old.as_ref().and_then(|it| it.as_kind::<Node>());
+                self.new_nodes.retain(|_, at| *at > view.now);
+                if old.is_none() {
+                    let at = after_ms(view.now, NEW_NODE_DELAY_MS);
+                    self.new_nodes.insert(new.name().to_owned(), at);
+                }
                 if old.is_none_or(|old| matters(old, new)) {
                     let at = after_ms(view.now, view.settings.controller_latency_ms);
-                    queue.add_at(new.object_ref(), at);
+                    let not_before = self.new_nodes.get(new.name()).copied();
+                    queue.add_at(new.object_ref(), not_before.map_or(at, |it| it.max(at)));
                     self.ask_for_pass(view, queue);
                 }
             }
