@@ -2,6 +2,7 @@
 //!
 //! Upstream: `pkg/scheduler/eventhandlers.go`, v1.36.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use api::{Change, Listers, Object, Timestamp};
@@ -13,6 +14,7 @@ use crate::framework::events::{
     pod_scheduling_properties_change,
 };
 use crate::framework::interface::{HintContext, QueueingHint};
+use crate::framework::runtime::Framework;
 use crate::framework::types::PodInfo;
 use crate::scheduler::Scheduler;
 
@@ -144,7 +146,8 @@ impl Scheduler {
                     pod.pod = info.clone();
                     self.queue.add_unschedulable(pod);
                     for event in pod_scheduling_properties_change(new, old) {
-                        self.move_one(&info.key, event, change, listers, now);
+                        let is_it = |it: &QueuedPodInfo| it.pod.key == info.key;
+                        self.move_where(event, change, listers, now, is_it);
                     }
                 }
             }
@@ -171,15 +174,7 @@ impl Scheduler {
         let priority = pod.spec.as_ref().and_then(|it| it.priority).unwrap_or_default();
         let change = Change { old: Some(Object::Pod(pod.clone())), new: None };
         let event = ClusterEvent::new(EventResource::AssignedPod, ActionType::DELETE);
-        let keys: Vec<Arc<str>> = self
-            .queue
-            .unschedulable()
-            .filter(|it| it.pod.priority <= priority)
-            .map(|it| it.pod.key.clone())
-            .collect();
-        for key in keys {
-            self.move_one(&key, event, &change, listers, now);
-        }
+        self.move_where(event, &change, listers, now, |it| it.pod.priority <= priority);
     }
 
     fn delete_pod(
@@ -225,57 +220,57 @@ impl Scheduler {
         listers: Listers<'_>,
         now: Timestamp,
     ) {
-        let keys: Vec<Arc<str>> = self.queue.unschedulable().map(|it| it.pod.key.clone()).collect();
-        for key in keys {
-            self.move_one(&key, event, change, listers, now);
-        }
+        self.move_where(event, change, listers, now, |_| true);
     }
 
-    fn move_one(
+    fn move_where(
         &mut self,
-        key: &str,
         event: ClusterEvent,
         change: &Change,
         listers: Listers<'_>,
         now: Timestamp,
+        concerns: impl Fn(&QueuedPodInfo) -> bool,
     ) {
-        let Some(pod) = self.queue.take_unschedulable(key) else { return };
-        if !self.is_worth_requeuing(&pod, event, change, listers) {
-            return self.queue.add_unschedulable(pod);
+        let (profiles, interner) = (&self.profiles, &mut self.cache.interner);
+        let mut context = HintContext { interner, listers };
+        let keys: Vec<Arc<str>> = self
+            .queue
+            .unschedulable()
+            .filter(|it| {
+                concerns(it) && is_worth_requeuing(profiles, &mut context, it, event, change)
+            })
+            .map(|it| it.pod.key.clone())
+            .collect();
+        for key in keys {
+            let Some(pod) = self.queue.take_unschedulable(&key) else { continue };
+            let gate = self.gate(&pod.pod.pod);
+            self.queue.requeue(pod, now, gate);
         }
-        let gate = self.gate(&pod.pod.pod);
-        self.queue.requeue(pod, now, gate);
     }
+}
 
-    /// Upstream: `isPodWorthRequeuing`.
-    fn is_worth_requeuing(
-        &mut self,
-        pod: &QueuedPodInfo,
-        event: ClusterEvent,
-        change: &Change,
-        listers: Listers<'_>,
-    ) -> bool {
-        let gating = pod.gated.as_ref().map(|it| it.plugin);
-        if gating.is_none() && pod.unschedulable_plugins.is_empty() {
-            return true;
-        }
-        let Some(framework) = self.framework_for(&pod.pod.pod).cloned() else { return true };
-        let names = gating.iter().chain(&pod.unschedulable_plugins);
-        for name in names {
-            let Some(plugin) = framework.all.get(*name) else { continue };
-            for registered in plugin.events_to_register() {
-                if !registered.event.covers(event) {
-                    continue;
-                }
-                let Some(hint) = &registered.hint else { return true };
-                let mut context = HintContext { interner: &mut self.cache.interner, listers };
-                if hint(&mut context, &pod.pod, change) == QueueingHint::Queue {
-                    return true;
-                }
-            }
-        }
-        false
+/// Upstream: `isPodWorthRequeuing`.
+fn is_worth_requeuing(
+    profiles: &BTreeMap<String, Arc<Framework>>,
+    context: &mut HintContext<'_>,
+    pod: &QueuedPodInfo,
+    event: ClusterEvent,
+    change: &Change,
+) -> bool {
+    let gating = pod.gated.as_ref().map(|it| it.plugin);
+    if gating.is_none() && pod.unschedulable_plugins.is_empty() {
+        return true;
     }
+    let name = pod.pod.spec().and_then(|it| it.scheduler_name.as_deref());
+    let Some(framework) = profiles.get(name.unwrap_or("default-scheduler")) else { return true };
+    let mut names = gating.iter().chain(&pod.unschedulable_plugins);
+    names.any(|name| {
+        let registered = framework.events_of(name).iter().filter(|it| it.event.covers(event));
+        registered.into_iter().any(|it| match &it.hint {
+            None => true,
+            Some(hint) => hint(context, &pod.pod, change) == QueueingHint::Queue,
+        })
+    })
 }
 
 fn key_of(pod: &Pod) -> String {

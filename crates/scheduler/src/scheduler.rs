@@ -41,7 +41,7 @@ struct Binding {
 /// kube-scheduler.
 #[derive(Clone)]
 pub struct Scheduler {
-    profiles: Arc<BTreeMap<String, Arc<Framework>>>,
+    pub(crate) profiles: Arc<BTreeMap<String, Arc<Framework>>>,
     /// The configuration that it runs with.
     config: Arc<Config>,
     pub(crate) cache: Cache,
@@ -352,6 +352,7 @@ impl Scheduler {
                 self.cache.assume_pod(pod.clone(), id);
                 let binding = Binding { pod: queued, node, since: view.now };
                 if wait {
+                    plan.actions.splice(0..0, expect_on(&key, &binding.node, view.listers));
                     self.waiting.insert(pod.key.clone(), binding);
                 } else {
                     self.bind(binding, &mut plan);
@@ -514,6 +515,14 @@ impl Scheduler {
             plan.push(Action::UpdateStatus(updated.into_object()));
         }
     }
+}
+
+/// Tells the world where a pod will be while its volumes are being bound. Upstream: the feature
+/// `NominatedNodeNameForExpectation`.
+fn expect_on(key: &ObjectRef, node: &str, listers: Listers<'_>) -> Option<Action> {
+    let mut pod = listers.by_ref::<Pod>(key)?.clone();
+    pod.status.get_or_insert_default().nominated_node_name = Some(node.to_owned());
+    Some(Action::UpdateStatus(pod.into_object()))
 }
 
 /// Whether all claims of the pod are bound. Upstream: `checkBindings`.

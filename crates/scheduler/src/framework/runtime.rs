@@ -9,6 +9,7 @@ use k8s_openapi::api::core::v1::Pod;
 use view::StatusCode;
 
 use super::cycle_state::CycleState;
+use super::events::ClusterEventWithHint;
 use super::interface::{
     Handle, NodeToStatus, Plugin, PostFilterFailure, PostFilterResult, PreFilter, PreScore,
     Rejection,
@@ -53,6 +54,7 @@ pub struct Framework {
     /// All of them, by name.
     pub all: BTreeMap<String, Arc<dyn Plugin>>,
     weights: BTreeMap<String, i64>,
+    events: BTreeMap<String, Vec<ClusterEventWithHint>>,
 }
 
 /// One plugin's scores of the nodes that passed.
@@ -173,6 +175,7 @@ impl Framework {
             pre_enqueue: point!("PreEnqueuePlugin", pre_enqueue, as_pre_enqueue),
             queue_sort: point!("QueueSortPlugin", queue_sort, as_queue_sort),
             weights: score_weights(&plugins.score.enabled, multi, &all)?,
+            events: all.iter().map(|(name, it)| (name.clone(), it.events_to_register())).collect(),
             all,
         };
         if framework.queue_sort.len() != 1 {
@@ -202,6 +205,12 @@ impl Framework {
             }
         }
         Ok(())
+    }
+
+    /// The events that may help pods that a plugin turned away.
+    #[must_use]
+    pub fn events_of(&self, plugin: &str) -> &[ClusterEventWithHint] {
+        self.events.get(plugin).map(Vec::as_slice).unwrap_or_default()
     }
 
     /// The weight of a score plugin.
