@@ -125,8 +125,7 @@ fn read(value: &Value) -> Result<Object, String> {
     let text = |key: &str| value[key].as_str().unwrap_or_default();
     let kind = Kind::from_api_version(text("apiVersion"), text("kind"))
         .ok_or_else(|| format!("unknown kind {}", text("kind")))?;
-    let mut object =
-        Object::deserialize_kind(kind, value.clone()).map_err(|error| error.to_string())?;
+    let mut object = api::wire::object_from_value(kind, value)?;
     apiserver::default_object(&mut object);
     Ok(object)
 }

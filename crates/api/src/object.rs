@@ -94,21 +94,25 @@ macro_rules! objects {
             }
         }
 
-        /// One copy of the reading code for all formats: the types are many and large.
-        fn deserialize_erased<'de>(
-            kind: Kind,
-            deserializer: &mut dyn erased_serde::Deserializer<'de>,
-        ) -> Result<Object, erased_serde::Error> {
-            match kind { $(
-                Kind::$kind => <$path>::deserialize(deserializer).map(Resource::into_object),
-            )* }
+        impl Object {
+            /// Reads an object of a known kind. Only the YAML decoder calls it, with one concrete
+            /// deserializer: the types are many and large, and each further deserializer would
+            /// compile them all once more. JSON comes through [`crate::wire`].
+            pub(crate) fn deserialize_kind<'de, D: Deserializer<'de>>(
+                kind: Kind,
+                deserializer: D,
+            ) -> Result<Object, D::Error> {
+                match kind { $(
+                    Kind::$kind => <$path>::deserialize(deserializer).map(Resource::into_object),
+                )* }
+            }
         }
 
-        /// The object as something that any serializer writes.
-        fn as_erased(object: &Object) -> &dyn erased_serde::Serialize {
-            match object { $(Object::$kind(it) => &**it,)* }
+        impl Serialize for Object {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                match self { $(Object::$kind(it) => it.serialize(serializer),)* }
+            }
         }
-
     };
 }
 
@@ -142,25 +146,7 @@ objects! {
     CSIDriver = api::storage::v1::CSIDriver,
 }
 
-impl Serialize for Object {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        erased_serde::serialize(as_erased(self), serializer)
-    }
-}
-
 impl Object {
-    /// Reads an object of a known kind.
-    ///
-    /// # Errors
-    /// What the deserializer reports.
-    pub fn deserialize_kind<'de, D: Deserializer<'de>>(
-        kind: Kind,
-        deserializer: D,
-    ) -> Result<Object, D::Error> {
-        let mut erased = <dyn erased_serde::Deserializer<'_>>::erase(deserializer);
-        deserialize_erased(kind, &mut erased).map_err(serde::de::Error::custom)
-    }
-
     /// Notes that `spec.selector` of a workload was given, if only as `{}`: the type cannot tell
     /// that from a selector that is missing, but the server does. Such an object is always refused,
     /// so that no stored one has the note.

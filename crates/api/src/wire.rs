@@ -1,33 +1,39 @@
 //! Objects and their parts as JSON, the way the API server sends them.
 //!
-//! Both directions go through one erased copy of each type's code, because these types are many and
-//! large: code that reads or writes Kubernetes types should come here instead of to `serde_json`.
+//! Kubernetes' types are many and large, and every serializer or deserializer that meets them
+//! compiles them all once more. So there is one of each: everything is written through
+//! `serde_json::Value` and read through the decoder of [`crate::yaml`]. Code that reads or writes
+//! Kubernetes types should come here instead of to `serde_json`.
 
-use serde::de::DeserializeOwned;
-use serde::{Serialize, de::Error as _};
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
+
+use crate::{Kind, Object, yaml};
 
 /// An object, or a part of one, as the API server sends it.
 #[must_use]
 pub fn to_value<T: Serialize>(part: &T) -> Value {
-    erased_serde::serialize(part, serde_json::value::Serializer).unwrap_or_default()
+    serde_json::to_value(part).unwrap_or_default()
 }
 
-/// A part of an object from JSON.
-///
-/// # Errors
-/// What does not fit the type.
-pub fn from_value<T: DeserializeOwned>(value: Value) -> Result<T, serde_json::Error> {
-    let mut erased = <dyn erased_serde::Deserializer<'_>>::erase(value);
-    erased_serde::deserialize(&mut erased).map_err(serde_json::Error::custom)
-}
-
-/// An object, or a part of one, as JSON text with the fields in the order of the type.
+/// An object, or a part of one, as JSON text with sorted keys.
 #[must_use]
 pub fn to_json<T: Serialize>(part: &T) -> String {
-    let mut out = vec![];
-    match erased_serde::serialize(part, &mut serde_json::Serializer::new(&mut out)) {
-        Ok(()) => String::from_utf8(out).unwrap_or_default(),
-        Err(_) => String::new(),
-    }
+    to_value(part).to_string()
+}
+
+/// An object of a known kind from JSON. Unknown fields are dropped.
+///
+/// # Errors
+/// What does not fit the kind's type, in Go's words.
+pub fn object_from_value(kind: Kind, value: &Value) -> Result<Object, String> {
+    yaml::object_from_json(kind, value)
+}
+
+/// A part of an object from JSON. Unknown fields are dropped.
+///
+/// # Errors
+/// What does not fit the type, in Go's words.
+pub fn from_value<T: for<'de> Deserialize<'de>>(value: &Value) -> Result<T, String> {
+    yaml::from_json(value)
 }

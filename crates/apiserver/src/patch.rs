@@ -33,19 +33,12 @@ pub fn apply_patch(object: &Object, patch: &Patch) -> Result<Object, ApiError> {
             })?;
         }
     }
-    from_value(object, value)
+    from_value(object, &value)
 }
 
-fn from_value(object: &Object, value: Value) -> Result<Object, ApiError> {
+fn from_value(object: &Object, value: &Value) -> Result<Object, ApiError> {
     let kind = object.kind();
-    let has_selector = value.pointer("/spec/selector").is_some_and(Value::is_object);
-    let patched = Object::deserialize_kind(kind, value).map(|mut it| {
-        if has_selector {
-            it.note_empty_selector();
-        }
-        it
-    });
-    patched.map_err(|it| {
+    api::wire::object_from_value(kind, value).map_err(|it| {
         let message =
             format!("{kind} in version \"{}\" cannot be handled as a {kind}: {it}", kind.version());
         ApiError::about(ApiReason::BadRequest, &object.object_ref(), message)

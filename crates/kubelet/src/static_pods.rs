@@ -27,7 +27,7 @@ fn wanted(node: &Node) -> Vec<Pod> {
     let annotations = node.metadata.annotations.as_ref();
     let text = annotations.and_then(|it| it.get(&format!("{PREFIX}static-pods")));
     let value = text.and_then(|it| serde_json::from_str(it).ok()).unwrap_or_default();
-    let manifests: Vec<Pod> = api::wire::from_value(value).unwrap_or_default();
+    let manifests: Vec<Pod> = api::wire::from_value(&value).unwrap_or_default();
     manifests.into_iter().filter_map(|pod| mirror(pod, node)).collect()
 }
 

@@ -61,7 +61,7 @@ impl World {
             value["kind"].as_str().unwrap(),
         )
         .unwrap();
-        let object = Object::deserialize_kind(kind, value).unwrap();
+        let object = api::wire::object_from_value(kind, &value).unwrap();
         let key = object.object_ref();
         self.write(Some(object), &key);
     }

@@ -166,6 +166,28 @@ pub(super) fn decode_object(kind: Kind, node: &Node) -> (Option<Object>, Vec<Pro
     (object, context.into_problems())
 }
 
+/// Reads an object of a known kind from JSON; see [`crate::wire`].
+pub(crate) fn object_from_json(kind: Kind, value: &serde_json::Value) -> Result<Object, String> {
+    let (object, problems) = decode_object(kind, &Node::from_json(value));
+    without_fault(object, &problems)
+}
+
+/// Reads a part of an object from JSON; see [`crate::wire`].
+pub(crate) fn from_json<T: for<'de> Deserialize<'de>>(
+    value: &serde_json::Value,
+) -> Result<T, String> {
+    let (part, problems) = decode_node(&Node::from_json(value));
+    without_fault(part, &problems)
+}
+
+/// The value, unless something other than an unknown field is wrong with it.
+fn without_fault<T>(value: Option<T>, problems: &[Problem]) -> Result<T, String> {
+    match problems.iter().find(|it| it.fault != Fault::UnknownField) {
+        Some(problem) => Err(problem.message.clone()),
+        None => value.ok_or_else(|| "it cannot be read".to_owned()),
+    }
+}
+
 pub(super) fn diagnostic(problem: Problem) -> Diagnostic {
     Diagnostic {
         severity: Severity::Error,

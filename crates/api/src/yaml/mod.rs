@@ -26,6 +26,7 @@ mod scalar;
 mod syntax;
 
 pub use document::{Body, Document, Refusal};
+pub(crate) use document::{from_json, object_from_json};
 pub use emit::{to_json_pretty, to_json_string, to_string};
 pub use node::{Data, Entry, MAX_DEPTH, MAX_NODES, Node};
 pub use read::{MAX_BYTES, MAX_DOCUMENTS, Reading, Stop, read};

@@ -61,6 +61,12 @@ pub struct Entry {
     pub value: Node,
 }
 
+impl Entry {
+    fn from_json((key, value): (&String, &serde_json::Value)) -> Self {
+        Self { key: key.clone(), key_span: Span::default(), value: Node::from_json(value) }
+    }
+}
+
 /// A key that stands twice in one map; the last one wins.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct DuplicateKey {
@@ -109,6 +115,24 @@ impl Node {
                 entries.iter().map(|it| (it.key.clone(), it.value.to_json())).collect()
             }
         }
+    }
+
+    /// A tree without places, for JSON that comes from no text of the user's.
+    pub(super) fn from_json(value: &serde_json::Value) -> Self {
+        use serde_json::Value;
+        let data = match value {
+            Value::Null => Data::Null,
+            Value::Bool(it) => Data::Bool(*it),
+            Value::Number(it) => match (it.as_i64(), it.as_u64(), it.as_f64()) {
+                (Some(it), _, _) => Data::Int(it),
+                (_, Some(it), _) => Data::UInt(it),
+                (_, _, it) => Data::Float(it.unwrap_or_default()),
+            },
+            Value::String(it) => Data::Str(it.clone()),
+            Value::Array(items) => Data::Seq(items.iter().map(Self::from_json).collect()),
+            Value::Object(map) => Data::Map(map.iter().map(Entry::from_json).collect()),
+        };
+        Self { span: Span::default(), data, raw: None }
     }
 
     /// How many values it consists of.

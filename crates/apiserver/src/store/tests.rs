@@ -19,7 +19,7 @@ fn store() -> Store {
 }
 
 fn object(kind: Kind, value: serde_json::Value) -> Object {
-    Object::deserialize_kind(kind, value).unwrap()
+    api::wire::object_from_value(kind, &value).unwrap()
 }
 
 fn pod(name: &str) -> Object {

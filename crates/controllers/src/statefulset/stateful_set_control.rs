@@ -395,7 +395,7 @@ fn revisions_of(
 /// The template that a revision stores. Upstream: `ApplyRevision`.
 fn template_of(revision: &ControllerRevision) -> Option<PodTemplateSpec> {
     let RawExtension(data) = revision.data.as_ref()?;
-    api::wire::from_value(data.pointer("/spec/template")?.clone()).ok()
+    api::wire::from_value(data.pointer("/spec/template")?).ok()
 }
 
 /// Creates a revision under a name that nothing else has. Upstream: `CreateControllerRevision`.

@@ -408,7 +408,7 @@ fn any(page: &mut Page, level: usize, key: &str, value: &Value) {
 /// A pod template on its own, for `rollout history --revision`.
 pub(super) fn pod_template(template: &Value) -> String {
     let mut page = Page::default();
-    if let Ok(template) = api::wire::from_value(template.clone()) {
+    if let Ok(template) = api::wire::from_value(template) {
         pod::template(&mut page, &template);
     }
     page.print()
