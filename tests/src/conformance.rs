@@ -23,6 +23,7 @@ pub const AREAS: &[(&str, Run)] = &[
     ("api", crate::api::run),
     ("controllers", crate::controllers::run),
     ("cron", crate::cron::run),
+    ("kubectl", crate::kubectl::run),
     ("scheduler", crate::scheduler::run),
 ];
 

@@ -21,6 +21,7 @@ pub mod quota;
 pub mod resources;
 pub mod scenario;
 pub mod selector;
+pub mod sent;
 pub mod taints;
 pub mod time;
 pub mod wire;

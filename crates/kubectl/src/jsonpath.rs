@@ -46,11 +46,10 @@ pub(crate) fn relaxed(path: &str) -> Result<String, Failure> {
         return Ok(String::new());
     }
     if path.starts_with('{') != path.ends_with('}') || inner.contains(['{', '}']) {
-        let text = format!(
-            "unexpected path string, expected a 'name1.name2' or '.name1.name2' or '{{name1.name2}}' \
-             or '{{.name1.name2}}'"
-        );
-        return Err(Failure::Text(text));
+        return Err(Failure::text(
+            "unexpected path string, expected a 'name1.name2' or '.name1.name2' or '{name1.name2}' \
+             or '{.name1.name2}'",
+        ));
     }
     let inner = inner.strip_prefix('.').unwrap_or(inner);
     Ok(format!("{{.{inner}}}"))

@@ -58,6 +58,7 @@ impl Output {
 
 /// What a command came to.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "there is one at a time, and it lives briefly")]
 pub enum Outcome {
     /// It has ended.
     Done(Output),

@@ -3,7 +3,7 @@
 //! Upstream: `staging/src/k8s.io/cli-runtime/pkg/printers`, `kubectl/pkg/cmd/get/customcolumn.go`,
 //! v1.36.
 
-use api::{Object, wire, yaml};
+use api::{Object, sent, yaml};
 use serde_json::{Value, json};
 
 use crate::failure::Failure;
@@ -74,7 +74,7 @@ impl Format {
 
 /// Several objects as one `List`.
 fn list(objects: &[Object]) -> Value {
-    let items: Vec<Value> = objects.iter().map(wire::to_value).collect();
+    let items: Vec<Value> = objects.iter().map(sent::object_value).collect();
     json!({"apiVersion": "v1", "items": items, "kind": "List", "metadata": {"resourceVersion": ""}})
 }
 
@@ -86,7 +86,7 @@ pub(crate) fn print(
     options: &PrintOptions,
 ) -> Result<String, Failure> {
     let value = || match objects {
-        [object] if single => wire::to_value(object),
+        [object] if single => sent::object_value(object),
         _ => list(objects),
     };
     Ok(match format {
@@ -135,7 +135,7 @@ fn custom_columns(
         lines.push(columns.iter().map(|it| it.0.to_owned()).collect::<Vec<_>>());
     }
     for object in objects {
-        let value = wire::to_value(object);
+        let value = sent::object_value(object);
         let cell = |template: &Template| {
             let values = template.find(&value);
             let texts: Vec<String> = values.iter().map(go_text).collect();

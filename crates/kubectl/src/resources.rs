@@ -293,7 +293,7 @@ fn is_selectable(kind: Kind, path: &str) -> bool {
 }
 
 fn field_value(object: &Object, path: &str) -> String {
-    let value = api::wire::to_value(object);
+    let value = api::sent::object_value(object);
     match path {
         "source" => text_at(&value, "source.component")
             .or_else(|| text_at(&value, "reportingComponent"))

@@ -6,7 +6,7 @@
 
 use std::cmp::Ordering;
 
-use api::{Object, quantity, wire};
+use api::{Object, quantity, sent};
 use serde_json::Value;
 
 use crate::failure::Failure;
@@ -20,7 +20,7 @@ pub(crate) fn sort(objects: &mut [Object], path: &str) -> Result<(), Failure> {
 /// As [`sort`]; `false` when no object has the field, in which case kubectl shows no table.
 pub(crate) fn sort_table(objects: &mut [Object], path: &str) -> Result<bool, Failure> {
     let template = Template::parse(&jsonpath::relaxed(path)?).map_err(Failure::Text)?;
-    let key = |it: &Object| template.find(&wire::to_value(it)).into_iter().next();
+    let key = |it: &Object| template.find(&sent::object_value(it)).into_iter().next();
     let mut keyed: Vec<(Option<Value>, Object)> =
         objects.iter().map(|it| (key(it), it.clone())).collect();
     if !objects.is_empty() && keyed.iter().all(|it| it.0.is_none()) {

@@ -135,8 +135,21 @@ pub(super) struct Error {
     noted: bool,
 }
 
+/// Stands before the message of an error that has been noted. Errors travel through code that
+/// keeps nothing but their text.
+const NOTED: char = '\u{0}';
+
+impl Error {
+    fn noted(message: &str) -> Self {
+        Self { message: message.trim_start_matches(NOTED).to_owned(), noted: true }
+    }
+}
+
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.noted {
+            f.write_char(NOTED)?;
+        }
         f.write_str(&self.message)
     }
 }
@@ -145,7 +158,11 @@ impl std::error::Error for Error {}
 
 impl de::Error for Error {
     fn custom<T: fmt::Display>(message: T) -> Self {
-        Self { message: message.to_string(), noted: false }
+        let message = message.to_string();
+        match message.strip_prefix(NOTED) {
+            Some(message) => Self::noted(message),
+            None => Self { message, noted: false },
+        }
     }
 }
 
@@ -216,7 +233,7 @@ impl Decoder<'_, '_> {
         }
         let message = go_words(&error.message);
         self.context.push(self.problem(Fault::BadValue, "bad-value", message));
-        Error { noted: true, ..error }
+        Error::noted(&error.message)
     }
 
     fn is_null(&self) -> bool {
@@ -442,7 +459,7 @@ impl<'de> Deserializer<'de> for Decoder<'_, '_> {
                 let found = RefCell::new(String::new());
                 let value = visitor.visit_seq(self.probe(&found));
                 self.wrong_type(json_type(self.node), &format!("[]{}", found.into_inner()));
-                value.map_err(|it| Error { message: it.to_string(), noted: true })
+                value.map_err(|it| Error::noted(&it.to_string()))
             }
         }
     }
@@ -459,7 +476,7 @@ impl<'de> Deserializer<'de> for Decoder<'_, '_> {
                 let found = RefCell::new(String::new());
                 let value = visitor.visit_map(self.probe(&found));
                 self.wrong_type(json_type(self.node), &gotypes::map_type(&found.into_inner()));
-                value.map_err(|it| Error { message: it.to_string(), noted: true })
+                value.map_err(|it| Error::noted(&it.to_string()))
             }
         }
     }
@@ -499,7 +516,7 @@ impl<'de> Deserializer<'de> for Decoder<'_, '_> {
             replacement: close.map(str::to_owned),
             ..problem
         });
-        Err(Error { message, noted: true })
+        Err(Error::noted(&message))
     }
 
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
@@ -507,9 +524,12 @@ impl<'de> Deserializer<'de> for Decoder<'_, '_> {
         if expected == "IntOrString" {
             return match &self.node.data {
                 Data::Str(text) => visitor.visit_str(text),
-                // What is neither is read as the server does: as a text that is no text.
                 Data::Bool(_) | Data::Seq(_) | Data::Map(_) => {
-                    self.wrong_type(json_type(self.node), "string");
+                    let found = json_type(self.node);
+                    let message =
+                        format!("json: cannot unmarshal {found} into Go value of type string");
+                    let hint = "a whole number or a text is wanted here".to_owned();
+                    self.bad_value("wrong-type", message, Some(hint));
                     visitor.visit_str("")
                 }
                 _ => self.deserialize_i32(visitor),

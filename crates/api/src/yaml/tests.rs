@@ -303,3 +303,17 @@ fn a_scenario_is_read_with_its_steps() {
         &["5:9 error bad-value spec.steps[0].at: time: invalid duration \"soon\""],
     );
 }
+
+#[test]
+fn a_bad_value_is_told_once_at_its_place() {
+    check(
+        "apiVersion: v1\nkind: ConfigMap\nbinaryData:\n  b: not base64!\n",
+        &["4:6 error bad-value binaryData.b: illegal base64 data at input byte 3"],
+    );
+    check(
+        "apiVersion: v1\nkind: Pod\nspec:\n  containers:\n  - name: a\n    ports:\n    - \
+         containerPort: 1\n    livenessProbe:\n      httpGet: {port: true}\n",
+        &["9:23 error wrong-type spec.containers[0].livenessProbe.httpGet.port: json: cannot \
+           unmarshal bool into Go value of type string [a whole number or a text is wanted here]"],
+    );
+}

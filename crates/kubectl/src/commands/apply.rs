@@ -4,7 +4,8 @@
 //! Differs from upstream: `--server-side` merges as the client side does and knows no managers of
 //! fields, because the store keeps none; `--prune` is refused.
 
-use api::{Action, Object, Patch, wire, yaml};
+use api::{Action, Kind, Object, Patch, sent, yaml};
+use serde_json::json;
 
 use super::{Next, Session, create, files};
 use crate::args::{Flag, switch, value};
@@ -98,7 +99,7 @@ fn patch(
     if !server_side {
         let text = last_applied::text(&read.value);
         if !modified["metadata"]["annotations"].is_object() {
-            modified["metadata"]["annotations"] = serde_json::json!({});
+            modified["metadata"]["annotations"] = json!({});
         }
         modified["metadata"]["annotations"][last_applied::ANNOTATION] = text.into();
     }
@@ -107,9 +108,20 @@ fn patch(
     if let Some(original) = &mut original
         && original["metadata"]["annotations"].is_null()
     {
-        original["metadata"]["annotations"] = serde_json::json!({});
+        original["metadata"]["annotations"] = json!({});
     }
-    let difference = last_applied::three_way(original.as_ref(), &modified, &wire::to_value(live));
+    if let Some(meta) = original.as_mut().and_then(|it| it["metadata"].as_object_mut())
+        && server_side
+    {
+        meta.remove("annotations");
+    }
+    let mut difference =
+        last_applied::three_way(original.as_ref(), &modified, &sent::object_value(live));
+    // The selector of a budget is replaced as a whole, so it is always in kubectl's patch.
+    if difference.is_none() && live.kind() == Kind::PodDisruptionBudget && !server_side {
+        let selector = &modified["spec"]["selector"];
+        difference = (!selector.is_null()).then(|| json!({"spec": {"selector": selector}}));
+    }
     let Some(difference) = difference else {
         return Ok((live.clone(), if server_side { "serverside-applied" } else { "unchanged" }));
     };

@@ -364,13 +364,16 @@ fn pods_to_evict(session: &Session<'_>, node: &str) -> Result<(Vec<Object>, Stri
     Err(errors.lines("cannot delete ").into_iter().map(Failure::Text).collect())
 }
 
-/// Names by what is said of them, in alphabetical order of that.
+/// Names by what is said of them, in the order in which it is first said.
 #[derive(Default)]
-struct Grouped(std::collections::BTreeMap<String, Vec<String>>);
+struct Grouped(Vec<(String, Vec<String>)>);
 
 impl Grouped {
     fn add(&mut self, why: &str, name: &str) {
-        self.0.entry(why.to_owned()).or_default().push(name.to_owned());
+        match self.0.iter_mut().find(|it| it.0 == why) {
+            Some(it) => it.1.push(name.to_owned()),
+            None => self.0.push((why.to_owned(), vec![name.to_owned()])),
+        }
     }
 
     fn lines(&self, before: &str) -> Vec<String> {

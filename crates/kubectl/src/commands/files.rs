@@ -36,6 +36,11 @@ pub(super) fn input(session: &Session<'_>) -> Result<Input, Failure> {
     let mut items = vec![];
     let mut failures = vec![];
     for name in session.args.list("filename") {
+        if name == "." || name.ends_with('/') {
+            return Err(Failure::Text(format!(
+                "error reading [{name}]: recognized file extensions are [.json .yaml .yml]"
+            )));
+        }
         let Some(text) = session.client.file(&name) else {
             return Err(Failure::Text(format!("the path {name:?} does not exist")));
         };
@@ -58,12 +63,20 @@ pub(super) fn input(session: &Session<'_>) -> Result<Input, Failure> {
 
 impl Item {
     /// The object, or why kubectl or the server refuses the document. `verb` is `creating`.
-    pub(super) fn object(&self, session: &Session<'_>, verb: &str) -> Result<Read, Failure> {
+    pub(super) fn object(&self, session: &mut Session<'_>, verb: &str) -> Result<Read, Failure> {
         let document = &self.document;
         let lenient = matches!(session.args.get("validate"), Some("false" | "ignore" | "warn"));
         let object = match &document.refusal {
             None => document.object(),
-            Some(Refusal::BadRequest(_)) if lenient => document.lenient_object(),
+            Some(Refusal::BadRequest(text)) if lenient => {
+                if session.args.get("validate") == Some("warn")
+                    && let Some((_, fields)) = text.split_once("strict decoding error: ")
+                {
+                    let lines = fields.split(", ").map(|it| format!("Warning: {it}\n"));
+                    session.output.err(lines.collect::<String>());
+                }
+                document.lenient_object()
+            }
             Some(refusal) => return Err(self.refusal(refusal, verb)),
         };
         let object = object.cloned().or_else(|| match &document.body {
@@ -130,7 +143,7 @@ impl Item {
 }
 
 /// The objects that files name, for commands that look them up.
-pub(super) fn named(session: &Session<'_>) -> Result<Asked, Failure> {
+pub(super) fn named(session: &mut Session<'_>) -> Result<Asked, Failure> {
     let input = input(session)?;
     if let Some(failure) = input.failures.into_iter().next() {
         return Err(failure);

@@ -50,6 +50,12 @@ pub(super) fn run(session: &mut Session<'_>) -> Result<Next, Failure> {
         )));
     }
     let format = Format::parse(session.args.get("output"), session.args.get("template"))?;
+    if args.iter().any(|it| it.split([',', '/']).any(|it| it == "ev")) {
+        session.output.err(
+            "Warning: short name \"ev\" could also match lower priority resource \
+             events.events.k8s.io\n",
+        );
+    }
     let asked = if session.args.has("filename") {
         super::files::named(session)?
     } else {
@@ -100,9 +106,7 @@ fn tables(
         wide,
         no_headers: session.args.is_on("no-headers"),
         with_namespace: session.args.is_on("all-namespaces"),
-        with_kind: session.args.is_on("show-kind")
-            || with_objects.len() > 1
-            || kinds.len() > 1 && with_objects.len() > 1,
+        with_kind: session.args.is_on("show-kind") || kinds.len() > 1,
         show_labels: session.args.is_on("show-labels"),
         label_columns: session.args.list("label-columns"),
     };
@@ -138,9 +142,14 @@ fn runs_of_kinds(objects: &[Object]) -> Vec<&[Object]> {
     objects.chunk_by(|a, b| a.kind() == b.kind()).collect()
 }
 
+/// The kinds that were asked for, each once.
 fn kinds(asked: &Asked) -> Vec<Kind> {
     match asked {
         Asked::Kinds(kinds) => kinds.clone(),
-        Asked::Names(names) => names.iter().map(|it| it.0).collect(),
+        Asked::Names(names) => {
+            let mut kinds: Vec<Kind> = names.iter().map(|it| it.0).collect();
+            kinds.dedup();
+            kinds
+        }
     }
 }

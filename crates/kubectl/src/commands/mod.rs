@@ -6,11 +6,14 @@ mod delete;
 mod describe;
 mod drain;
 mod files;
+mod generate;
 mod get;
 mod label;
+mod misc;
 mod patch;
 mod rollout;
 mod scale;
+mod set;
 mod taint;
 mod wait;
 
@@ -67,24 +70,54 @@ const fn command(name: &'static str, flags: &'static [&'static [Flag]], run: Run
     Command { name, flags, run }
 }
 
+/// In the order in which kubectl knows them, which is the order of suggestions.
 const COMMANDS: &[Command] = &[
-    command("annotate", &[label::FLAGS], label::annotate),
-    command("apply", &[create::FLAGS, apply::FLAGS], apply::run),
-    command("cordon", &[drain::CORDON_FLAGS], drain::cordon),
     command("create", &[create::FLAGS], create::run),
-    command("delete", &[delete::FLAGS], delete::run),
-    command("describe", &[describe::FLAGS], describe::run),
-    command("drain", &[drain::CORDON_FLAGS, drain::FLAGS], drain::drain),
+    command("expose", &[generate::EXPOSE_FLAGS], generate::expose),
+    command("run", &[generate::RUN_FLAGS], generate::run),
+    command("set", &[set::FLAGS], set::run),
     command("get", &[get::FLAGS], get::run),
-    command("label", &[label::FLAGS], label::label),
-    command("patch", &[patch::FLAGS], patch::run),
-    command("replace", &[create::FLAGS, create::REPLACE_FLAGS], create::replace),
+    command("edit", &[misc::ANY_FLAGS], misc::out_of_reach),
+    command("delete", &[delete::FLAGS], delete::run),
     command("rollout", &[rollout::FLAGS], rollout::run),
     command("scale", &[scale::FLAGS], scale::run),
-    command("taint", &[taint::FLAGS], taint::run),
+    command("autoscale", &[misc::ANY_FLAGS], misc::out_of_reach),
+    command("top", &[misc::ANY_FLAGS], misc::top),
+    command("cordon", &[drain::CORDON_FLAGS], drain::cordon),
     command("uncordon", &[drain::CORDON_FLAGS], drain::uncordon),
+    command("drain", &[drain::CORDON_FLAGS, drain::FLAGS], drain::drain),
+    command("taint", &[taint::FLAGS], taint::run),
+    command("describe", &[describe::FLAGS], describe::run),
+    command("logs", &[misc::LOGS_FLAGS], misc::logs),
+    command("attach", &[misc::ANY_FLAGS], misc::out_of_reach),
+    command("exec", &[misc::ANY_FLAGS], misc::out_of_reach),
+    command("port-forward", &[misc::ANY_FLAGS], misc::out_of_reach),
+    command("cp", &[misc::ANY_FLAGS], misc::out_of_reach),
+    command("events", &[misc::EVENTS_FLAGS], misc::events),
+    command("apply", &[create::FLAGS, apply::FLAGS], apply::run),
+    command("patch", &[patch::FLAGS], patch::run),
+    command("replace", &[create::FLAGS, create::REPLACE_FLAGS], create::replace),
     command("wait", &[wait::FLAGS], wait::run),
+    command("label", &[label::FLAGS], label::label),
+    command("annotate", &[label::FLAGS], label::annotate),
+    command("version", &[misc::VERSION_FLAGS], misc::version),
+    command("api-versions", &[misc::API_FLAGS], misc::api_versions),
+    command("api-resources", &[misc::API_FLAGS], misc::api_resources),
 ];
+
+/// The sentence for a command that there is none of, with those it may have meant.
+fn unknown_command(name: &str) -> Failure {
+    let mut text = format!("error: unknown command {} for \"kubectl\"\n", api::fields::quote(name));
+    let lower = name.to_lowercase();
+    let near = COMMANDS
+        .iter()
+        .filter(|it| api::fields::distance(&lower, it.name) <= 2 || it.name.starts_with(&lower));
+    let near: Vec<String> = near.map(|it| format!("\t{}\n", it.name)).collect();
+    if !near.is_empty() {
+        text.push_str(&format!("\nDid you mean this?\n{}", near.concat()));
+    }
+    Failure::Raw(text)
+}
 
 /// Runs a command line given as one text, with or without the word `kubectl`.
 pub fn run_line(line: &str, client: &mut dyn Client) -> Outcome {
@@ -132,19 +165,32 @@ impl Session<'_> {
     fn dispatch(&mut self, words: &[String]) -> Result<Next, Failure> {
         let (flags, words) = words.split_at(args::n_leading_flags(words));
         let name = words.first().map(String::as_str).unwrap_or_default();
+        if matches!(name, "" | "help" | "--help" | "-h") {
+            self.output.out(misc::HELP);
+            return Ok(Next::Done);
+        }
         let Some(command) = COMMANDS.iter().find(|it| it.name == name) else {
-            return Err(Failure::Raw(format!(
-                "error: unknown command {} for \"kubectl\"\n",
-                api::fields::quote(name)
-            )));
+            return Err(unknown_command(name));
         };
         self.command = format!("kubectl {name}");
+        if name == "create" {
+            self.parse(flags, &[])?;
+            if let Some(result) = generate::create(self, &words[1..]) {
+                return result;
+            }
+        }
         let words = [flags, &words[1..]].concat();
-        self.args = Args::parse(&words, command.flags).map_err(Failure::Flags)?;
+        self.parse(&words, command.flags)?;
+        (command.run)(self)
+    }
+
+    /// Takes the flags of a command apart.
+    fn parse(&mut self, words: &[String], flags: &[&[Flag]]) -> Result<(), Failure> {
+        self.args = Args::parse(words, flags).map_err(Failure::Flags)?;
         if let Some(namespace) = self.args.get("namespace") {
             self.namespace = namespace.to_owned();
         }
-        (command.run)(self)
+        Ok(())
     }
 
     fn finish(mut self, result: Result<Next, Failure>) -> Outcome {

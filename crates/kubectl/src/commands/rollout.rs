@@ -335,7 +335,7 @@ fn undo(session: &mut Session<'_>, object: &Object) -> Result<(), Failure> {
                     Kind::Deployment => {
                         format!("no rollout history found for {kind} {:?}", object.name())
                     }
-                    _ => format!("no last revision to roll back to"),
+                    _ => "no last revision to roll back to".to_owned(),
                 }
             }
             _ => "unable to find specified revision in history".to_owned(),

@@ -2,7 +2,7 @@
 //!
 //! Upstream: `staging/src/k8s.io/kubectl/pkg/cmd/scale/scale.go`, v1.36.
 
-use api::{Action, ApiError, ApiReason, Kind, Object, Patch, wire};
+use api::{Action, ApiError, ApiReason, Kind, Object, Patch, sent};
 use serde_json::json;
 
 use super::{Next, Session, files};
@@ -64,7 +64,7 @@ fn scale_one(
         let message = "the server could not find the requested resource";
         return Err(ApiError::new(ApiReason::NotFound, message).into());
     }
-    let current = wire::to_value(object).pointer("/spec/replicas").and_then(|it| it.as_i64());
+    let current = sent::object_value(object).pointer("/spec/replicas").and_then(|it| it.as_i64());
     if let (Some(expected), Some(current)) = (expected, current)
         && expected != current
     {

@@ -3,7 +3,7 @@
 //! Upstream: `staging/src/k8s.io/kubectl/pkg/cmd/wait/*.go`, v1.36.
 
 use api::duration::Duration;
-use api::{Object, ObjectRef, Timestamp, time, wire};
+use api::{Object, ObjectRef, Timestamp, sent, time};
 use serde_json::Value;
 
 use super::{Next, Session, Waiting, display_name, files};
@@ -127,7 +127,7 @@ fn is_met(condition: &Condition, object: Option<&Object>, uid: &str) -> Result<b
 }
 
 fn status_is(object: &Object, type_: &str, wanted: &str) -> bool {
-    let value = wire::to_value(object);
+    let value = sent::object_value(object);
     let conditions = value.pointer("/status/conditions").and_then(Value::as_array);
     let text = |it: &Value, field: &str| {
         it.get(field).and_then(Value::as_str).unwrap_or_default().to_lowercase()
@@ -148,7 +148,7 @@ fn status_is(object: &Object, type_: &str, wanted: &str) -> bool {
 }
 
 fn path_is(object: &Object, template: &Template, wanted: Option<&str>) -> Result<bool, Failure> {
-    let values = template.find(&wire::to_value(object));
+    let values = template.find(&sent::object_value(object));
     match (&values[..], wanted) {
         ([], _) => Ok(false),
         ([_, _, ..], _) => {

@@ -1,0 +1,281 @@
+//! `kubectl set`.
+//!
+//! Upstream: `staging/src/k8s.io/kubectl/pkg/cmd/set/*.go`, v1.36.
+
+use api::{Action, Kind, Object, Patch, sent};
+use serde_json::{Value, json};
+
+use super::{Next, Session, files, generate};
+use crate::args::{Flag, switch, value};
+use crate::failure::Failure;
+use crate::{DryRun, resources};
+
+pub(super) const FLAGS: &[Flag] = &[
+    value("filename").or('f'),
+    value("kustomize").or('k'),
+    switch("recursive").or('R'),
+    value("selector").or('l'),
+    switch("all"),
+    switch("local"),
+    switch("list"),
+    switch("resolve"),
+    switch("overwrite"),
+    value("containers").or('c'),
+    value("env").or('e'),
+    value("from"),
+    value("prefix"),
+    value("keys"),
+    value("limits"),
+    value("requests"),
+    value("resource-version"),
+    value("dry-run").optional("unchanged"),
+    value("output").or('o'),
+    value("field-manager"),
+];
+
+const HELP: &str = "Configure application resources.
+
+ These commands help you make changes to existing application resources.
+
+Available Commands:
+  env              Update environment variables on a pod template
+  image            Update the image of a pod template
+  resources        Update resource requests/limits on objects with pod templates
+  selector         Set the selector on a resource
+  serviceaccount   Update the service account of a resource
+  subject          Update the user, group, or service account in a role binding or cluster role binding
+
+Usage:
+  kubectl set SUBCOMMAND [options]
+
+Use \"kubectl set <command> --help\" for more information about a given command.
+Use \"kubectl options\" for a list of global command-line options (applies to all commands).
+";
+
+pub(super) fn run(session: &mut Session<'_>) -> Result<Next, Failure> {
+    let words = session.args.positional.clone();
+    let Some((verb, words)) = words.split_first() else {
+        return Err(Failure::Raw(HELP.to_owned()));
+    };
+    match verb.as_str() {
+        "image" | "env" | "resources" | "selector" => {
+            session.command = format!("kubectl set {verb}");
+        }
+        "serviceaccount" | "sa" | "subject" => {
+            return Err(Failure::Text(format!("\"kubectl set {verb}\" is not supported here")));
+        }
+        other => return Err(Failure::Usage(format!("unknown command {other:?}"))),
+    }
+    let is_pair = |it: &String| {
+        verb != "resources"
+            && (it.contains('=') && !it.starts_with('=') || verb == "env" && it.ends_with('-'))
+    };
+    let at = words.iter().position(is_pair).unwrap_or(words.len());
+    let (resources, pairs) = words.split_at(at);
+    let list = session.args.is_on("list");
+    match verb.as_str() {
+        "image" if pairs.is_empty() => {
+            return Err(Failure::text("at least one image update is required"));
+        }
+        "env" if pairs.is_empty() && !list && session.args.all("env").is_empty() => {
+            return Err(Failure::text("at least one environment variable must be provided"));
+        }
+        "resources" if !session.args.has("limits") && !session.args.has("requests") => {
+            return Err(Failure::text(
+                "you must specify an update to requests or limits (in the form of \
+                 --requests/--limits)",
+            ));
+        }
+        _ => {}
+    }
+    let asked = match session.args.has("filename") {
+        true => files::named(session)?,
+        false => resources::resolve(resources, &session.query(false))?,
+    };
+    let (objects, failures) = session.find(&asked, false)?;
+    Failure::all(failures)?;
+    let mut failures = vec![];
+    for object in &objects {
+        let result = match verb.as_str() {
+            "image" => image(session, object, pairs),
+            "env" if list => list_env(session, object),
+            "env" => env(session, object, pairs),
+            "resources" => limits(session, object),
+            _ => selector(session, object, pairs),
+        };
+        if let Err(failure) = result {
+            failures.push(failure);
+        }
+    }
+    Failure::all(failures)?;
+    Ok(Next::Done)
+}
+
+/// Where the pod spec of an object is.
+fn pod_spec(kind: Kind) -> Result<&'static str, Failure> {
+    match kind {
+        Kind::Pod => Ok("/spec"),
+        Kind::CronJob => Ok("/spec/jobTemplate/spec/template/spec"),
+        Kind::Deployment | Kind::ReplicaSet | Kind::StatefulSet | Kind::DaemonSet | Kind::Job => {
+            Ok("/spec/template/spec")
+        }
+        other => Err(Failure::Text(format!(
+            "the object is not a pod or does not have a pod template: {other}"
+        ))),
+    }
+}
+
+/// Both kinds of containers of an object.
+fn containers(object: &Object) -> Result<Vec<(&'static str, Value)>, Failure> {
+    let value = sent::object_value(object);
+    let spec = value.pointer(pod_spec(object.kind())?).cloned().unwrap_or_default();
+    let mut all = vec![];
+    for field in ["initContainers", "containers"] {
+        let list = spec[field].as_array().cloned().unwrap_or_default();
+        all.extend(list.into_iter().map(|it| (field, it)));
+    }
+    Ok(all)
+}
+
+/// Sends changed containers, if there are any.
+fn send(
+    session: &mut Session<'_>,
+    object: &Object,
+    changed: &[(&'static str, Value)],
+    what: &str,
+    done: &str,
+) -> Result<(), Failure> {
+    if changed.is_empty() {
+        return Ok(());
+    }
+    let mut spec = json!({});
+    for (field, container) in changed {
+        if !spec[*field].is_array() {
+            spec[*field] = json!([]);
+        }
+        if let Some(list) = spec[*field].as_array_mut() {
+            list.push(container.clone());
+        }
+    }
+    let path = pod_spec(object.kind())?;
+    let patch = path
+        .rsplit('/')
+        .filter(|it| !it.is_empty())
+        .fold(spec, |inner, field| json!({field: inner}));
+    let mut result = object.clone();
+    if session.dry_run()? != Some(DryRun::None) {
+        let patch = Patch::Strategic(patch);
+        let action = Action::Patch { key: object.object_ref(), subresource: "", patch };
+        result = session
+            .write(&action)
+            .map_err(|failure| match failure {
+                Failure::Api(_, error) => {
+                    Failure::Text(format!("failed to patch {what}: {}", error.message))
+                }
+                other => other,
+            })?
+            .unwrap_or(result);
+    }
+    session.print(&result, done)
+}
+
+fn image(session: &mut Session<'_>, object: &Object, pairs: &[String]) -> Result<(), Failure> {
+    let all = containers(object)?;
+    let mut changed = vec![];
+    for pair in pairs {
+        let (name, image) = pair.split_once('=').unwrap_or((pair, ""));
+        let fits = |it: &Value| name == "*" || it["name"] == name;
+        if !all.iter().any(|it| fits(&it.1)) {
+            return Err(Failure::Text(format!("unable to find container named {name:?}")));
+        }
+        for (field, container) in all.iter().filter(|it| fits(&it.1) && it.1["image"] != image) {
+            changed.push((*field, json!({"name": container["name"], "image": image})));
+        }
+    }
+    send(session, object, &changed, "image update to pod template", "image updated")
+}
+
+/// Whether `-c` names a container; it may hold `*`.
+fn selected(session: &Session<'_>, container: &Value) -> bool {
+    let pattern = session.args.get("containers").unwrap_or("*");
+    let name = container["name"].as_str().unwrap_or_default();
+    match pattern.split_once('*') {
+        Some((start, end)) => name.starts_with(start) && name.ends_with(end),
+        None => name == pattern,
+    }
+}
+
+fn env(session: &mut Session<'_>, object: &Object, pairs: &[String]) -> Result<(), Failure> {
+    let mut changed = vec![];
+    for (field, container) in containers(object)? {
+        if field == "initContainers" || !selected(session, &container) {
+            continue;
+        }
+        let mut rows = vec![];
+        let given = session.args.all("env").iter().chain(pairs);
+        for pair in given {
+            match pair.split_once('=') {
+                Some((name, value)) => rows.push(json!({"name": name, "value": value})),
+                None => {
+                    let name = pair.strip_suffix('-').unwrap_or(pair);
+                    rows.push(json!({"name": name, "$patch": "delete"}));
+                }
+            }
+        }
+        changed.push((field, json!({"name": container["name"], "env": rows})));
+    }
+    send(session, object, &changed, "env update to pod template", "env updated")
+}
+
+fn list_env(session: &mut Session<'_>, object: &Object) -> Result<(), Failure> {
+    for (field, container) in containers(object)? {
+        if field == "initContainers" || !selected(session, &container) {
+            continue;
+        }
+        let kind = object.kind();
+        let name = container["name"].as_str().unwrap_or_default();
+        session.output.out(format!("# {kind} {}, container {name}\n", object.name()));
+        for row in container["env"].as_array().into_iter().flatten() {
+            let name = row["name"].as_str().unwrap_or_default();
+            let value = row["value"].as_str().unwrap_or_default();
+            session.output.out(format!("{name}={value}\n"));
+        }
+    }
+    Ok(())
+}
+
+fn limits(session: &mut Session<'_>, object: &Object) -> Result<(), Failure> {
+    let mut amounts = json!({});
+    for flag in ["limits", "requests"] {
+        if let Some(text) = session.args.get(flag) {
+            amounts[flag] = generate::amounts(text)?;
+        }
+    }
+    let mut changed = vec![];
+    for (field, container) in containers(object)? {
+        if selected(session, &container) && field == "containers" {
+            changed.push((field, json!({"name": container["name"], "resources": amounts})));
+        }
+    }
+    let done = "resource requirements updated";
+    send(session, object, &changed, "resources update to pod template", done)
+}
+
+fn selector(session: &mut Session<'_>, object: &Object, pairs: &[String]) -> Result<(), Failure> {
+    if object.kind() != Kind::Service {
+        return Err(Failure::text("setting a selector is only supported for Services"));
+    }
+    let mut map = serde_json::Map::new();
+    for pair in pairs.iter().flat_map(|it| it.split(',')) {
+        if let Some((key, value)) = pair.split_once('=') {
+            map.insert(key.to_owned(), value.into());
+        }
+    }
+    let mut result = object.clone();
+    if session.dry_run()? != Some(DryRun::None) {
+        let patch = Patch::Json(json!([{"op": "add", "path": "/spec/selector", "value": map}]));
+        let action = Action::Patch { key: object.object_ref(), subresource: "", patch };
+        result = session.write(&action)?.unwrap_or(result);
+    }
+    session.print(&result, "selector updated")
+}
