@@ -1,29 +1,18 @@
 //! A run that can be turned forwards and backwards.
 
+mod commands;
+mod shown;
+
 use std::collections::BTreeMap;
 
-use api::{Kind, Object, ObjectRef, Timestamp};
-use kubectl::{Outcome, Output};
-use view::{
-    CommandResult, Delta, Diagnosis, Diagnostic, Fork, Lane, Mark, ObjectName, RunState,
-    TimedAction,
-};
+use api::{Kind, Object, ObjectRef};
+use view::{CommandResult, Diagnostic, TimedAction};
 
 use crate::checkpoints::Checkpoints;
-use crate::client::StoreClient;
-use crate::history::{Actor, Record};
-use crate::picture::{self, Frame};
+use crate::history::Actor;
 use crate::script::{Options, Script};
-use crate::steps::{self, Came, Step};
+use crate::steps::Step;
 use crate::world::{Logs, Run, World};
-
-/// The most marks that are handed out.
-const MAX_MARKS: usize = 20_000;
-
-/// How long a command may wait for the cluster.
-const MAX_WAIT_MS: i64 = 3_600_000;
-/// How many events may pass while a command waits.
-const MAX_WAIT_EVENTS: u64 = 200_000;
 
 /// What comes next.
 enum Next {
@@ -255,138 +244,6 @@ impl Simulation {
         touch_differences(&gone, &self.world, &mut self.logs);
     }
 
-    /// Carries out a command line at the present time: `kubectl ...`, `fail node NAME`,
-    /// `recover node NAME`, `stop controller NAME`, `start controller NAME`.
-    ///
-    /// In the past this discards the future and says so.
-    pub fn command(&mut self, line: &str) -> CommandResult {
-        self.act(TimedAction { command: line.to_owned(), ..TimedAction::default() })
-    }
-
-    /// Applies a manifest at the present time, as `kubectl apply -f -`.
-    pub fn apply(&mut self, yaml: &str) -> CommandResult {
-        self.act(TimedAction { yaml: yaml.to_owned(), ..TimedAction::default() })
-    }
-
-    /// Carries out an action at the present time; its `at_ms` does not count.
-    pub fn act(&mut self, action: TimedAction) -> CommandResult {
-        let now = self.now_ms();
-        if steps::only_reads(&action) {
-            return self.read(action);
-        }
-        // A replay will find this step after everything that is due at its time.
-        while self.advance(now) {}
-        let forked = self.discard_future();
-        let index = self.world.next_step;
-        self.steps.insert(index, Step::of_user(TimedAction { at_ms: now, ..action }));
-        let result = self.run_step(index);
-        self.moved();
-        let result = result.unwrap_or_else(|| self.wait_for(index));
-        CommandResult { forked, ..result }
-    }
-
-    /// Lets time go on until the command of a step has ended.
-    fn wait_for(&mut self, step: usize) -> CommandResult {
-        let until = self.now_ms().saturating_add(MAX_WAIT_MS);
-        for _ in 0..MAX_WAIT_EVENTS {
-            if let Some((_, result)) = self.world.ended.take_if(|it| it.0 == step) {
-                return result;
-            }
-            if !self.advance(until) {
-                break;
-            }
-        }
-        let wait = self.world.waits.iter().find(|it| it.step == step);
-        wait.map(|it| given_up(&it.pending.output)).unwrap_or_default()
-    }
-
-    /// Carries out a command that changes nothing; while it waits, time goes on.
-    fn read(&mut self, action: TimedAction) -> CommandResult {
-        let mut came = self.try_out(action);
-        let until = self.now_ms().saturating_add(MAX_WAIT_MS);
-        for _ in 0..MAX_WAIT_EVENTS {
-            let pending = match came {
-                Came::Done(result) => return result,
-                Came::Waits(pending) => pending,
-            };
-            let n_records = self.world.n_records;
-            let deadline = pending.deadline.map_or(i64::MAX, |it| self.run.ms(it));
-            if !self.advance(until.min(deadline)) {
-                self.run_until(until.min(deadline), 1);
-                let output = pending.output.clone();
-                let last = pending.poll(&mut self.client());
-                return match last {
-                    Outcome::Done(output) => steps::result_of(&output),
-                    Outcome::Pending(_) => given_up(&output),
-                };
-            }
-            came = if self.world.n_records == n_records {
-                Came::Waits(pending)
-            } else {
-                match pending.poll(&mut self.client()) {
-                    Outcome::Done(output) => Came::Done(steps::result_of(&output)),
-                    Outcome::Pending(pending) => Came::Waits(pending),
-                }
-            };
-        }
-        match came {
-            Came::Done(result) => result,
-            Came::Waits(pending) => given_up(&pending.output),
-        }
-    }
-
-    fn client(&mut self) -> StoreClient<'_> {
-        let Self { world, run, logs, .. } = self;
-        StoreClient { world, run, logs, by: Actor::User, input: "" }
-    }
-
-    /// Carries out a command line that only reads, such as `kubectl get pods`. One that writes
-    /// answers as it would, but changes nothing; one that waits does not.
-    #[must_use]
-    pub fn look(&self, line: &str) -> CommandResult {
-        let action = TimedAction { command: line.to_owned(), ..TimedAction::default() };
-        match self.try_out(action) {
-            Came::Done(result) => result,
-            Came::Waits(pending) => steps::result_of(&pending.output),
-        }
-    }
-
-    /// Carries out an action on a copy of the world.
-    fn try_out(&self, action: TimedAction) -> Came {
-        let mut copy = self.world.clone();
-        let step = Step::of_user(TimedAction { at_ms: self.now_ms(), ..action });
-        steps::carry_out(&step, &mut copy, &self.run, &mut Logs::default())
-    }
-
-    /// Forgets what was simulated after the present and what the user did there.
-    fn discard_future(&mut self) -> Option<Fork> {
-        let now = self.now_ms();
-        let next_step = self.world.next_step;
-        let has_actions = self.steps.iter().skip(next_step).any(|it| it.by == Actor::User);
-        if self.horizon.n_events <= self.world.n_events && !has_actions {
-            self.horizon.ms = now;
-            return None;
-        }
-        let fork = Fork {
-            at_ms: now,
-            horizon_ms: self.horizon.ms,
-            n_events: self.horizon.n_events - self.world.n_events,
-            actions: self.actions(),
-        };
-        let mut index = 0;
-        self.steps.retain(|it| {
-            index += 1;
-            index <= next_step || it.by != Actor::User
-        });
-        self.logs.history.truncate(self.world.n_records);
-        self.logs.moments.truncate(self.world.n_moments);
-        self.logs.attempts.truncate(self.world.n_events);
-        self.checkpoints.truncate(self.world.n_events);
-        self.horizon = Horizon { n_events: self.world.n_events, ms: now };
-        self.epoch += 1;
-        Some(fork)
-    }
-
     /// What the user did during the run, in order.
     #[must_use]
     pub fn actions(&self) -> Vec<TimedAction> {
@@ -441,147 +298,6 @@ impl Simulation {
     pub fn missing_zones(&self) -> Vec<String> {
         self.script.missing_zones(&self.run.zones)
     }
-
-    /// Where the run stands.
-    #[must_use]
-    pub fn state(&self) -> RunState {
-        let world = &self.world;
-        let mut notices: Vec<_> = world.halted.iter().cloned().collect();
-        notices.extend(self.script.notices.iter().cloned());
-        notices.extend(world.notices.iter().cloned());
-        RunState {
-            now_ms: self.now_ms(),
-            start_unix_ms: self.run.start.as_millisecond(),
-            horizon_ms: self.horizon.ms.max(self.now_ms()),
-            next_ms: self.next_ms(),
-            n_events: world.n_events,
-            seed: self.run.seed,
-            hash: world.hash.to_string(),
-            revision: self.logs.touched.end(),
-            epoch: self.epoch,
-            title: self.script.title.clone(),
-            notices,
-        }
-    }
-
-    fn frame(&self) -> Frame<'_> {
-        Frame {
-            start: self.run.start,
-            now: self.world.now,
-            zones: &self.run.zones,
-            listers: self.world.listers(),
-        }
-    }
-
-    /// What changed since a revision; everything for revision 0 or one that is too old.
-    #[must_use]
-    pub fn delta(&self, since: u64) -> Delta {
-        let touched = &self.logs.touched;
-        let end = touched.end();
-        if since == 0 || since < touched.n_dropped() || since > end {
-            return picture::full(&self.frame(), end);
-        }
-        picture::since(&self.frame(), touched.between(since, end), end)
-    }
-
-    /// The marks of the time line up to the horizon, the newest if there are very many.
-    #[must_use]
-    pub fn marks(&self) -> Vec<Mark> {
-        let moments = self.logs.moments.until(u64::MAX).rev();
-        let marks = moments.filter_map(|moment| {
-            let kind = moment.kind.mark()?;
-            let object = moment.object.as_ref().map(ObjectRef::to_view).unwrap_or_default();
-            Some(Mark { at_ms: moment.at_ms, kind, object, text: moment.text.to_string() })
-        });
-        let mut marks: Vec<_> = marks.take(MAX_MARKS).collect();
-        marks.reverse();
-        marks
-    }
-
-    /// What ran when, by workload, up to now.
-    #[must_use]
-    pub fn lanes(&self) -> Vec<Lane> {
-        picture::lanes(self.logs.moments.until(self.world.n_moments), &self.frame())
-    }
-
-    /// The lines of history that are kept, up to now, and how many older ones are not.
-    pub fn history(&self) -> (u64, impl DoubleEndedIterator<Item = &Record>) {
-        let log = &self.logs.history;
-        (log.n_dropped(), log.until(self.world.n_records))
-    }
-
-    /// The newest lines of the history up to now, oldest first; where older ones are no longer
-    /// kept, the first line says how many.
-    #[must_use]
-    pub fn history_text(&self, max_lines: usize) -> String {
-        let (n_dropped, records) = self.history();
-        let mut newest: Vec<String> =
-            records.rev().take(max_lines).map(ToString::to_string).collect();
-        if n_dropped > 0 && newest.len() < max_lines {
-            newest.push(format!("... {n_dropped} earlier lines are no longer kept"));
-        }
-        newest.reverse();
-        newest.iter().flat_map(|line| [line, "\n"]).collect()
-    }
-
-    /// An object.
-    #[must_use]
-    pub fn object(&self, kind: &str, namespace: &str, name: &str) -> Option<&Object> {
-        let kind = Kind::ALL.iter().find(|it| it.name() == kind)?;
-        let namespace = if kind.namespaced() { namespace } else { "" };
-        self.world.listers().object(&ObjectRef::new(*kind, namespace, name))
-    }
-
-    /// An object as YAML.
-    #[must_use]
-    pub fn yaml(&self, kind: &str, namespace: &str, name: &str) -> Option<String> {
-        self.object(kind, namespace, name).map(api::yaml::to_string)
-    }
-
-    /// What the scheduler found for a pod, attempt by attempt, up to now.
-    #[must_use]
-    pub fn attempts(&self, namespace: &str, name: &str) -> Vec<Diagnosis> {
-        let pod = format!("{namespace}/{name}");
-        let attempts = self.logs.attempts.of_pod(&pod, self.world.n_events);
-        attempts.iter().map(|it| Diagnosis::clone(it)).collect()
-    }
-
-    /// What the scheduler found for a pod the last time it looked.
-    #[must_use]
-    pub fn diagnosis(&self, namespace: &str, name: &str) -> Option<Diagnosis> {
-        self.attempts(namespace, name).pop()
-    }
-
-    /// The instant at which the time line is zero.
-    #[must_use]
-    pub fn start(&self) -> Timestamp {
-        self.run.start
-    }
-
-    /// How long the scenario wants to be run, if it says so, milliseconds.
-    #[must_use]
-    pub fn until_ms(&self) -> Option<i64> {
-        self.script.until_ms
-    }
-
-    /// How many checkpoints are kept.
-    #[must_use]
-    pub fn n_checkpoints(&self) -> usize {
-        self.checkpoints.len()
-    }
-
-    /// The objects of a kind, for tests and printers.
-    #[must_use]
-    pub fn names(&self, kind: Kind) -> Vec<ObjectName> {
-        self.world.listers().0.list(kind).map(|it| it.object_ref().to_view()).collect()
-    }
-}
-
-/// What a command prints that waited as long as one may.
-fn given_up(output: &Output) -> CommandResult {
-    let result = steps::result_of(output);
-    let note = "(given up: an hour of simulated time, or very many events, went by)";
-    CommandResult { output: format!("{}{note}\n", result.output), exit_code: 1, ..result }
 }
 
 /// Tells the page about every object that is not the same in two worlds.

@@ -4,134 +4,35 @@
 //! cost, not what the objects do. Everything that a run does not change is in [`Run`], everything
 //! that only looks back at it in [`Logs`].
 
-use std::collections::{BTreeMap, BTreeSet};
+mod budget;
+mod run;
+mod stepping;
+
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use api::k8s_openapi::api::core::v1::{Event, Pod};
 use api::{
     Action, ApiError, Change, Component, ComponentId, DeleteOptions, Kind, Listers, Object,
-    ObjectRef, Plan, Settings, Timestamp, View, WorkQueue, Zones, time,
+    ObjectRef, Plan, Timestamp, View, WorkQueue, time,
 };
 use apiserver::Store;
-use kubectl::Outcome;
-use serde::Deserialize;
-use view::{CommandResult, LinkFile, Notice};
+use view::{CommandResult, Notice};
 
-use crate::attempts::Attempts;
-use crate::client::StoreClient;
+use self::budget::Instant;
+pub use self::run::Budgets;
+pub(crate) use self::run::{Logs, Run};
 use crate::components;
 use crate::expiry::{Expiry, is_over};
 use crate::history::{Actor, Fnv, Record};
-use crate::log::Log;
 use crate::moments::{Moment, MomentKind, moments_of, root_of};
 use crate::notices;
 use crate::queue::{EventQueue, RateLimiter, Task};
-use crate::steps::{self, Came, Step, Wait};
+use crate::steps::Wait;
 use crate::words;
-
-/// What a run is a function of, together with its steps.
-#[derive(Clone, Debug)]
-pub(crate) struct Run {
-    /// The instant that the time line calls zero.
-    pub(crate) start: Timestamp,
-    pub(crate) seed: u64,
-    pub(crate) settings: Settings,
-    pub(crate) zones: Zones,
-    pub(crate) budgets: Budgets,
-    /// Texts that `kubectl -f NAME` finds.
-    pub(crate) files: Vec<LinkFile>,
-    /// The `KubeSchedulerConfiguration` of the text.
-    pub(crate) scheduler_configuration: Option<serde_json::Value>,
-}
-
-impl Run {
-    /// An empty store that knows what there is outside of the cluster.
-    pub(crate) fn store(&self) -> Store {
-        let mut store = Store::new(self.seed);
-        if self.zones.is_complete() {
-            store.set_zones(self.zones.clone());
-        }
-        store
-    }
-
-    /// Milliseconds of the run.
-    pub(crate) fn ms(&self, at: Timestamp) -> i64 {
-        time::ms_between(self.start, at)
-    }
-
-    /// The instant of a time of the run.
-    pub(crate) fn at(&self, ms: i64) -> Timestamp {
-        time::after_ms(self.start, ms)
-    }
-}
-
-/// Limits that stop a run which would never settle.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub struct Budgets {
-    /// Events at one instant.
-    pub events_at_one_instant: u64,
-    /// Objects in the store.
-    pub objects: usize,
-}
-
-impl Default for Budgets {
-    fn default() -> Self {
-        Self { events_at_one_instant: 50_000, objects: 200_000 }
-    }
-}
-
-/// What looks back at a run. Replays pass over it without change.
-#[derive(Debug)]
-pub(crate) struct Logs {
-    pub(crate) history: Log<Record>,
-    pub(crate) moments: Log<Moment>,
-    pub(crate) attempts: Attempts,
-    /// The keys of changed objects; its end is the revision of the page's picture.
-    pub(crate) touched: Log<ObjectRef>,
-    /// Every change with its time, if somebody asked for them.
-    pub(crate) changes: Option<Vec<(i64, Change)>>,
-}
-
-/// How many lines of history are kept at least.
-const HISTORY_CAPACITY: usize = 50_000;
-/// How many moments are kept at least.
-const MOMENTS_CAPACITY: usize = 50_000;
-/// After how many changes the page gets the whole picture instead of them.
-const TOUCHED_CAPACITY: usize = 20_000;
-
-impl Default for Logs {
-    fn default() -> Self {
-        Self {
-            history: Log::new(HISTORY_CAPACITY),
-            moments: Log::new(MOMENTS_CAPACITY),
-            attempts: Attempts::default(),
-            touched: Log::new(TOUCHED_CAPACITY),
-            changes: None,
-        }
-    }
-}
-
-impl Logs {
-    pub(crate) fn touch(&mut self, key: ObjectRef) {
-        self.touched.put(self.touched.end(), || key);
-    }
-}
-
-/// Why a world does not go on.
-#[derive(Clone, Debug, Default)]
-struct Instant {
-    at: Timestamp,
-    n_events: u64,
-    /// How often each task ran lately; counted only when the budget is nearly spent.
-    busy: BTreeMap<Task, u32>,
-}
 
 /// How many notices a run collects.
 const MAX_NOTICES: usize = 100;
-
-/// So many events before the budget ends, the tasks are counted to name the loop.
-const LOOP_SAMPLE: u64 = 1_000;
 
 /// The state of a run at one moment.
 pub(crate) struct World {
@@ -251,60 +152,6 @@ impl World {
                     self.poll(run, logs);
                 }
             }
-        }
-    }
-
-    fn poll(&mut self, run: &Run, logs: &mut Logs) {
-        for wait in std::mem::take(&mut self.waits) {
-            let Wait { step, by, line, pending } = wait;
-            let mut client = StoreClient { world: self, run, logs, by, input: "" };
-            match pending.poll(&mut client) {
-                Outcome::Pending(pending) => self.waits.push(Wait { step, by, line, pending }),
-                Outcome::Done(output) => {
-                    let result = steps::result_of(&output);
-                    self.record(by, "ended", None, &line, run, logs);
-                    self.note(MomentKind::Step, None, None, format!("{line} ended"), run, logs);
-                    self.notice_failure(by, &line, &result);
-                    self.ended = Some((step, result));
-                }
-            }
-        }
-    }
-
-    /// Carries out a step. Nothing comes back from one that goes on waiting.
-    pub(crate) fn run_step(
-        &mut self,
-        number: usize,
-        step: &Step,
-        run: &Run,
-        logs: &mut Logs,
-    ) -> Option<CommandResult> {
-        let line = steps::words(step);
-        self.n_events += 1;
-        self.halted = None;
-        self.record(step.by, "step", None, &line, run, logs);
-        self.note(MomentKind::Step, None, None, line.clone(), run, logs);
-        match steps::carry_out(step, self, run, logs) {
-            Came::Done(result) => {
-                self.notice_failure(step.by, &line, &result);
-                Some(result)
-            }
-            Came::Waits(pending) => {
-                self.waits.push(Wait { step: number, by: step.by, line, pending });
-                None
-            }
-        }
-    }
-
-    /// A step of the scenario that fails is told; the user sees the output at once.
-    fn notice_failure(&mut self, by: Actor, line: &str, result: &CommandResult) {
-        if result.exit_code != 0 && by == Actor::Scenario {
-            let output = result.output.trim_end();
-            self.notice(Notice {
-                code: "step-failed".to_owned(),
-                message: format!("The step \"{line}\" failed: {output}"),
-                objects: vec![],
-            });
         }
     }
 
@@ -570,30 +417,6 @@ impl World {
         let id = component.id();
         for (key, at) in queue.entries {
             self.queue.add((id, key), whole_ms(at).max(self.now));
-        }
-    }
-
-    /// Counts an event at this instant and stops the run if there were too many.
-    fn spend(&mut self, task: &Task, run: &Run) {
-        let budget = run.budgets.events_at_one_instant;
-        if self.instant.at != self.now {
-            self.instant = Instant { at: self.now, ..Instant::default() };
-        }
-        self.instant.n_events += 1;
-        if self.instant.n_events.saturating_add(LOOP_SAMPLE) > budget {
-            *self.instant.busy.entry(task.clone()).or_default() += 1;
-        }
-        if self.instant.n_events >= budget {
-            let mut busy: Vec<_> = self.instant.busy.iter().filter(|(_, n)| **n > 1).collect();
-            busy.sort_by_key(|(_, n)| std::cmp::Reverse(**n));
-            let objects = busy.iter().take(10).map(|((_, key), _)| key.to_view()).collect();
-            let names: BTreeSet<_> = busy.iter().map(|((id, _), _)| id.name()).collect();
-            let names: Vec<_> = names.into_iter().collect();
-            let message = format!(
-                "The run stopped: {budget} events at the same instant. It goes round between: {}.",
-                names.join(", ")
-            );
-            self.halted = Some(Notice { code: "budget".to_owned(), message, objects });
         }
     }
 }
