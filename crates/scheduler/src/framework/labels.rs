@@ -361,3 +361,66 @@ pub fn pod_matches_node(pod: &Pod, node: &Node, interner: &mut Interner) -> bool
     let name = node.metadata.name.as_deref().map(|it| interner.intern(it));
     required.matches(NodeFacts { labels: &labels, name }, interner)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn expression(key: &str, operator: &str, values: &[&str]) -> NodeSelectorRequirement {
+        let values = values.iter().map(|it| (*it).to_owned()).collect();
+        NodeSelectorRequirement { key: key.into(), operator: operator.into(), values: Some(values) }
+    }
+
+    /// Each row: an expression, and whether a node with `cores=007` and `disk=ssd` meets it.
+    #[test]
+    fn expressions_match_labels_as_upstream_has_it() {
+        let labels = [("cores", "007"), ("disk", "ssd")].map(|(k, v)| (k.to_owned(), v.to_owned()));
+        for (key, operator, values, expected) in [
+            ("disk", "In", &["ssd", "hdd"][..], true),
+            ("disk", "NotIn", &["ssd"], false),
+            ("absent", "NotIn", &["x"], true),
+            ("absent", "In", &["x"], false),
+            ("disk", "Exists", &[], true),
+            ("disk", "DoesNotExist", &[], false),
+            ("cores", "Gt", &["6"], true),
+            ("cores", "Gt", &["7"], false),
+            ("cores", "Lt", &["+8"], false), // not a label value: the term never matches
+            ("cores", "Lt", &["8"], true),
+            ("disk", "Gt", &["1"], false),
+            ("disk", "In", &[], false),
+            ("disk", "Is", &["ssd"], false),
+        ] {
+            let mut interner = Interner::default();
+            let labels = Labels::new(Some(&labels.clone().into()), &mut interner);
+            let term = NodeSelectorTerm {
+                match_expressions: Some(vec![expression(key, operator, values)]),
+                match_fields: None,
+            };
+            let selector = ApiNodeSelector { node_selector_terms: vec![term] };
+            let compiled = NodeSelector::new(&selector, &mut interner);
+            let name = Some(interner.intern("n1"));
+            let facts = NodeFacts { labels: &labels, name };
+            assert_eq!(compiled.matches(facts, &interner), expected, "{key} {operator} {values:?}");
+        }
+    }
+
+    #[test]
+    fn fields_are_matched_by_name_and_empty_terms_never() {
+        let mut interner = Interner::default();
+        let labels = Labels::default();
+        for (operator, value, expected) in
+            [("In", "n1", true), ("In", "n2", false), ("NotIn", "n1", false), ("NotIn", "n2", true)]
+        {
+            let term = NodeSelectorTerm {
+                match_fields: Some(vec![expression("metadata.name", operator, &[value])]),
+                match_expressions: None,
+            };
+            let terms = vec![NodeSelectorTerm::default(), term];
+            let selector = ApiNodeSelector { node_selector_terms: terms };
+            let compiled = NodeSelector::new(&selector, &mut interner);
+            let name = Some(interner.intern("n1"));
+            let facts = NodeFacts { labels: &labels, name };
+            assert_eq!(compiled.matches(facts, &interner), expected, "{operator} {value}");
+        }
+    }
+}

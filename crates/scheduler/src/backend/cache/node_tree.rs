@@ -68,3 +68,29 @@ fn zone_key(node: &Node) -> String {
     let region = get(["failure-domain.beta.kubernetes.io/region", "topology.kubernetes.io/region"]);
     if zone.is_empty() && region.is_empty() { String::new() } else { format!("{region}:\0:{zone}") }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nodes_are_listed_one_of_each_zone_in_turn() {
+        let node = |zone: &str| {
+            let mut node = Node::default();
+            let label = ("topology.kubernetes.io/zone".to_owned(), zone.to_owned());
+            node.metadata.labels = Some([label].into());
+            node
+        };
+        let mut tree = NodeTree::default();
+        for (name, zone) in [("a1", "a"), ("a2", "a"), ("b1", "b"), ("a3", "a"), ("c1", "c")] {
+            assert!(tree.update(name, None, Some(&node(zone))));
+        }
+        let list = |tree: &NodeTree| tree.list().join(" ");
+        assert_eq!(list(&tree), "a1 b1 c1 a2 a3");
+        assert!(!tree.update("a2", Some(&node("a")), Some(&node("a"))), "nothing moved");
+        assert!(tree.update("a2", Some(&node("a")), Some(&node("b"))));
+        assert_eq!(list(&tree), "a1 b1 c1 a3 a2");
+        assert!(tree.update("b1", Some(&node("b")), None));
+        assert_eq!((list(&tree).as_str(), tree.len()), ("a1 a2 c1 a3", 4));
+    }
+}

@@ -285,3 +285,70 @@ fn window(at: Timestamp) -> Timestamp {
     let ms = at.as_millisecond();
     Timestamp::from_millisecond(ms - ms.rem_euclid(BACKOFF_WINDOW_MS)).unwrap_or(at)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::framework::intern::Interner;
+    use k8s_openapi::api::core::v1::{Pod, PodSpec};
+
+    fn at(ms: i64) -> Timestamp {
+        Timestamp::from_millisecond(ms).unwrap()
+    }
+
+    fn pod(name: &str, priority: i32) -> Arc<PodInfo> {
+        let mut pod = Pod::default();
+        pod.metadata.name = Some(name.to_owned());
+        pod.spec = Some(PodSpec { priority: Some(priority), ..PodSpec::default() });
+        Arc::new(PodInfo::new(Arc::new(pod), &mut Interner::default()))
+    }
+
+    fn names(queue: &mut SchedulingQueue, now: Timestamp) -> Vec<String> {
+        std::iter::from_fn(|| match queue.pop(now) {
+            PopResult::Pod(it) => Some(it.pod.key.to_string()),
+            PopResult::Wait(_) => None,
+        })
+        .collect()
+    }
+
+    #[test]
+    fn the_highest_priority_goes_first_then_who_came_first() {
+        let mut queue = SchedulingQueue::new(1, 10);
+        for (name, priority, ms) in [("a", 0, 2), ("b", 0, 1), ("c", 5, 3), ("d", 0, 1)] {
+            let queued = queue.queued(pod(name, priority), at(ms));
+            queue.activate(queued, Ok(()));
+        }
+        assert_eq!(names(&mut queue, at(10)), ["/c", "/b", "/d", "/a"]);
+    }
+
+    /// Each row: attempts that ended with a fault, seconds until the next one.
+    #[test]
+    fn a_back_off_doubles_up_to_its_maximum() {
+        for (errors, seconds) in [(1, 1), (2, 2), (3, 4), (4, 8), (5, 10), (60, 10)] {
+            let mut queue = SchedulingQueue::new(1, 10);
+            let mut queued = queue.queued(pod("a", 0), at(0));
+            queued.errors = errors;
+            queue.requeue(queued, at(0), Ok(()));
+            assert!(!queue.is_ready(at(seconds * 1_000 + 999)), "{errors}");
+            assert!(queue.is_ready(at((seconds + 1) * 1_000)), "{errors}");
+        }
+    }
+
+    #[test]
+    fn a_pod_that_backs_off_without_a_fault_is_taken_when_nothing_else_waits() {
+        let mut queue = SchedulingQueue::new(1, 10);
+        let mut queued = queue.queued(pod("a", 0), at(0));
+        queued.unschedulable_count = 1;
+        queued.unschedulable_plugins = vec!["NodeResourcesFit"];
+        queue.requeue(queued, at(0), Ok(()));
+        assert_eq!(names(&mut queue, at(1)), ["/a"]);
+    }
+
+    #[test]
+    fn a_pod_that_a_plugin_keeps_out_is_not_active() {
+        let mut queue = SchedulingQueue::new(1, 10);
+        let queued = queue.queued(pod("a", 0), at(0));
+        assert!(!queue.activate(queued, Err(Rejection::unresolvable("wait"))));
+        assert_eq!((queue.has_active(), queue.unschedulable().count()), (false, 1));
+    }
+}

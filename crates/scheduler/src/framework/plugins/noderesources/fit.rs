@@ -436,3 +436,35 @@ impl ScorePlugin for Fit {
         Some(format!("{}: {}", self.strategy.type_, parts.join(", ")))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn amounts_are_shown_in_units_that_people_use() {
+        for (resource, amount, expected) in [
+            ("cpu", 2_500, "2500m"),
+            ("memory", 1_610_612_736, "1.5Gi"),
+            ("memory", 134_217_728, "128Mi"),
+            ("memory", 1_000, "1000"),
+            ("nvidia.com/gpu", 2, "2"),
+            ("ephemeral-storage", 2_048, "2Ki"),
+        ] {
+            assert_eq!(show_amount(resource, amount), expected);
+        }
+    }
+
+    #[test]
+    fn a_lack_says_what_is_asked_and_what_is_free() {
+        let term = explain_insufficient(&Insufficient {
+            name: "cpu".into(),
+            reason: "Insufficient cpu".into(),
+            requested: 2_500,
+            used: 2_600,
+            capacity: 4_000,
+        });
+        assert_eq!(term.text, "cpu: asks 2500m, free 1400m of 4000m");
+        assert_eq!(term.short, "short by 1100m cpu");
+    }
+}

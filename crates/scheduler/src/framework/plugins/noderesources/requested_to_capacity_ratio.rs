@@ -29,3 +29,19 @@ pub(super) fn score(shape: &[UtilizationShapePoint], requested: i64, capacity: i
     }
     before.map_or(0, |(_, score)| score)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_score_follows_the_broken_line() {
+        let shape = [(0, 0), (50, 10), (100, 5)]
+            .map(|(utilization, score)| UtilizationShapePoint { utilization, score });
+        for (requested, capacity, expected) in
+            [(0, 100, 0), (25, 100, 50), (50, 100, 100), (75, 100, 75), (120, 100, 50), (1, 0, 50)]
+        {
+            assert_eq!(score(&shape, requested, capacity), expected, "{requested} of {capacity}");
+        }
+    }
+}
