@@ -317,3 +317,70 @@ fn a_bad_value_is_told_once_at_its_place() {
            unmarshal bool into Go value of type string [a whole number or a text is wanted here]"],
     );
 }
+
+/// Texts near to real ones: cut, repeated, with characters that mean something to YAML put in.
+#[test]
+fn mangled_texts_are_read_without_a_panic_and_problems_lie_inside_them() {
+    const BITS: [&str; 24] = [
+        "\t",
+        "\n",
+        " ",
+        "  - ",
+        ": ",
+        "{",
+        "}",
+        "[",
+        "]",
+        "'",
+        "\"",
+        "|\n",
+        ">-\n",
+        "&a ",
+        "*a",
+        "<<: ",
+        "---\n",
+        "...\n",
+        "%",
+        "@",
+        "!!int ",
+        "\u{0}",
+        "\u{1F980}",
+        "#",
+    ];
+    // A small generator with fixed numbers: the same texts each time.
+    let mut state = 42_u64;
+    let mut random = move |below: usize| {
+        state =
+            state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        usize::try_from(state >> 33).unwrap() % below.max(1)
+    };
+    for _ in 0..3_000 {
+        let mut chars: Vec<char> = POD.chars().collect();
+        for _ in 0..=random(6) {
+            let at = random(chars.len());
+            match random(4) {
+                0 => chars.truncate(at),
+                1 => drop(chars.drain(at..(at + random(9)).min(chars.len()))),
+                2 => {
+                    let again: Vec<char> = chars[at..].to_vec();
+                    chars.extend(again);
+                }
+                _ => {
+                    let bit = BITS[random(BITS.len())];
+                    chars.splice(at..at, bit.chars());
+                }
+            }
+        }
+        let text: String = chars.into_iter().collect();
+        let reading = read(&text);
+        let n_units = text.encode_utf16().count();
+        for it in &reading.diagnostics {
+            assert!(it.span.start <= it.span.end, "{text:?}");
+            assert!(it.span.end.offset as usize <= n_units, "{text:?}");
+        }
+        for document in &reading.documents {
+            let printed = super::to_string(&document.value());
+            assert!(read(&printed).stop.is_none(), "{text:?}\n{printed}");
+        }
+    }
+}
