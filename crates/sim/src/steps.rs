@@ -142,7 +142,7 @@ pub(crate) struct Wait {
 /// What a step came to.
 pub(crate) enum Came {
     Done(CommandResult),
-    Waits(Pending),
+    Waits(Box<Pending>),
 }
 
 /// Carries out a step in the present of a world.
@@ -205,7 +205,7 @@ fn kubectl(
     let mut client = StoreClient { world, run, logs, by, input };
     match kubectl::run_line(line, &mut client) {
         Outcome::Done(output) => Came::Done(result_of(&output)),
-        Outcome::Pending(pending) => Came::Waits(pending),
+        Outcome::Pending(pending) => Came::Waits(Box::new(pending)),
     }
 }
 

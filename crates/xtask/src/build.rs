@@ -6,7 +6,7 @@ use crate::shell::{Result, cargo, command, root, run};
 use crate::{tools, zones};
 
 /// The two modules: crate, directory under `web/pkg`, wasm-opt level.
-const MODULES: [(&str, &str, &str); 2] = [("wasm", "engine", "-O3"), ("web", "ui", "-Oz")];
+const MODULES: [(&str, &str, &str); 2] = [("wasm", "engine", "-Oz"), ("web", "ui", "-Oz")];
 
 /// Writes the site to `dist/`.
 pub(crate) fn build() -> Result<()> {

@@ -49,7 +49,7 @@ pub(super) fn project(object: &Object, start: Timestamp) -> Fields {
         Kind::Node => node(&mut fields, &json),
         Kind::Job => uncounted(&mut fields, &json["status"]["uncountedTerminatedPods"]),
         Kind::CronJob => {
-            list(&mut fields, "status.active", &json["status"]["active"], |it| name_of(it));
+            list(&mut fields, "status.active", &json["status"]["active"], name_of);
         }
         Kind::PodDisruptionBudget => {
             let pods = json["status"]["disruptedPods"].as_object();

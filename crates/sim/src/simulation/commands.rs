@@ -85,7 +85,7 @@ impl Simulation {
             } else {
                 match pending.poll(&mut self.client()) {
                     Outcome::Done(output) => Came::Done(steps::result_of(&output)),
-                    Outcome::Pending(pending) => Came::Waits(pending),
+                    Outcome::Pending(pending) => Came::Waits(Box::new(pending)),
                 }
             };
         }

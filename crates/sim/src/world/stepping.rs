@@ -47,7 +47,7 @@ impl World {
                 Some(result)
             }
             Came::Waits(pending) => {
-                self.waits.push(Wait { step: number, by: step.by, line, pending });
+                self.waits.push(Wait { step: number, by: step.by, line, pending: *pending });
                 None
             }
         }
