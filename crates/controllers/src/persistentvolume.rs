@@ -10,6 +10,8 @@ mod matching;
 mod provisioner;
 mod sync_claim;
 mod sync_volume;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 

@@ -190,3 +190,77 @@ fn mark_failed_and_delete(pod: &Pod, message: Option<&str>, view: &View<'_>, pla
         options: DeleteOptions { grace_period_seconds: Some(0), ..DeleteOptions::default() },
     });
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::World;
+    use serde_json::json;
+
+    fn deleted(plan: &Plan) -> Vec<String> {
+        let names = plan.actions.iter().filter_map(|it| match it {
+            Action::Delete { key, .. } => Some(key.name.to_string()),
+            _ => None,
+        });
+        names.collect()
+    }
+
+    #[test]
+    fn pods_of_a_missing_node_go_after_the_quarantine() {
+        let mut world = World::at_ms(10_000);
+        world.put::<Node>(json!({"metadata": {"name": "there"}}));
+        for (name, node) in [("a", "there"), ("b", "gone")] {
+            world.put::<Pod>(
+                json!({"metadata": {"name": name}, "spec": {"nodeName": node, "containers": []}}),
+            );
+        }
+        let mut controller = PodGcController::default();
+        for (ms, expected) in [(10_000, vec![]), (30_000, vec![]), (50_000, vec!["b"])] {
+            world.now_ms = ms;
+            let plan = controller.decide(&pass_key(), &world.view());
+            assert_eq!(deleted(&plan), expected, "{ms}");
+            assert_eq!(plan.requeue_at.is_some(), expected.is_empty(), "{ms}");
+        }
+    }
+
+    #[test]
+    fn a_node_that_comes_back_in_time_keeps_its_pods() {
+        let mut world = World::at_ms(10_000);
+        world.put::<Pod>(
+            json!({"metadata": {"name": "p"}, "spec": {"nodeName": "n", "containers": []}}),
+        );
+        let mut controller = PodGcController::default();
+        controller.decide(&pass_key(), &world.view());
+        world.put::<Node>(json!({"metadata": {"name": "n"}}));
+        world.now_ms = 50_000;
+        let plan = controller.decide(&pass_key(), &world.view());
+        assert!(plan.is_empty() && plan.requeue_at.is_none());
+    }
+
+    #[test]
+    fn terminating_pods_go_where_nobody_else_ends_them() {
+        let mut world = World::at_ms(10_000);
+        let node = |ready: &str, key: &str| {
+            json!({
+                "metadata": {"name": format!("{ready}-{key}")},
+                "spec": {"taints": [{"key": key, "effect": "NoExecute"}]},
+                "status": {"conditions": [{"type": "Ready", "status": ready}]},
+            })
+        };
+        for (ready, key) in
+            [("Unknown", OUT_OF_SERVICE), ("True", OUT_OF_SERVICE), ("Unknown", "x")]
+        {
+            let node = node(ready, key);
+            let name = node["metadata"]["name"].as_str().unwrap().to_owned();
+            world.put::<Node>(node);
+            let pod = format!("on-{ready}-{}", if key == "x" { "other" } else { "out" });
+            world.put::<Pod>(json!({
+                "metadata": {"name": pod, "deletionTimestamp": "1970-01-01T00:00:00Z",
+                    "deletionGracePeriodSeconds": 30},
+                "spec": {"nodeName": name, "containers": []},
+            }));
+        }
+        let plan = PodGcController::default().decide(&pass_key(), &world.view());
+        assert_eq!(deleted(&plan), ["on-Unknown-out"]);
+    }
+}

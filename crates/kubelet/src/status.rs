@@ -25,8 +25,8 @@ pub(crate) fn generate(
     now: Timestamp,
 ) -> PodStatus {
     let (pod, spec) = (context.pod, context.spec);
-    let old = pod.status.clone().unwrap_or_default();
-    let mut status = PodStatus { observed_generation: pod.metadata.generation, ..old.clone() };
+    let mut status = pod.status.clone().unwrap_or_default();
+    status.observed_generation = pod.metadata.generation;
     if let Some((reason, message)) = &worker.rejected {
         return PodStatus {
             phase: Some("Failed".to_owned()),
