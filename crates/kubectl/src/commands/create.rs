@@ -40,6 +40,9 @@ pub(super) fn run(session: &mut Session<'_>) -> Result<Next, Failure> {
     if !session.args.has("filename") {
         return Err(no_files(session));
     }
+    if let Some(path) = session.args.get("raw").map(str::to_owned) {
+        return super::raw::create(session, &path);
+    }
     let words = session.args.positional.clone();
     if !words.is_empty() {
         return Err(Failure::Usage(format!("Unexpected args: [{}]", words.join(" "))));

@@ -11,6 +11,7 @@ mod get;
 mod label;
 mod misc;
 mod patch;
+mod raw;
 mod rollout;
 mod scale;
 mod set;
