@@ -3,8 +3,7 @@
 //!
 //! Upstream: `staging/src/k8s.io/kubectl/pkg/util/apply.go`,
 //! `staging/src/k8s.io/apimachinery/pkg/util/strategicpatch/patch.go`, v1.36.
-//! Differs from upstream: the patch carries no `$setElementOrder`, because the store keeps the order
-//! of the live object, which only shows when items of a list change their places.
+//! Differs from upstream: lists of plain values are replaced as a whole.
 
 use std::collections::BTreeMap;
 
@@ -33,6 +32,16 @@ pub(crate) fn text(manifest: &Value) -> String {
 pub(crate) fn set(object: &mut Object, manifest: &Value) {
     let annotations = object.meta_mut().annotations.get_or_insert_with(BTreeMap::new);
     annotations.insert(ANNOTATION.to_owned(), text(manifest));
+}
+
+/// A manifest with the annotation.
+pub(crate) fn annotated(manifest: &Value) -> Value {
+    let mut value = manifest.clone();
+    if !value["metadata"]["annotations"].is_object() {
+        value["metadata"]["annotations"] = json!({});
+    }
+    value["metadata"]["annotations"][ANNOTATION] = text(manifest).into();
+    value
 }
 
 /// What was applied last, if the object says.
@@ -67,6 +76,12 @@ fn merge_key(path: &[&str]) -> Option<&'static str> {
     })
 }
 
+/// Whether the fields of a map that are not given any more go away, because they exclude each other.
+/// Upstream: `patchStrategy: retainKeys` of the types.
+fn retains_keys(path: &[&str]) -> bool {
+    matches!(path, ["spec", "strategy"] | [.., "spec", "volumes"])
+}
+
 /// A strategic merge patch that takes `current` to `modified`, and away what only `original` had.
 /// Nothing if there is nothing to do.
 pub(crate) fn three_way(
@@ -99,7 +114,16 @@ fn maps<'a>(
             }
             (Value::Array(wanted), Some(Value::Array(live))) => {
                 let inner = match merge_key(path) {
-                    Some(name) => lists(before, wanted, live, name, path),
+                    Some(name) => {
+                        let inner = lists(before, wanted, live, name, path);
+                        let ids = |items: &'a [Value]| items.iter().map(move |it| it.get(name));
+                        if !live.is_empty() && (!inner.is_empty() || ids(wanted).ne(ids(live))) {
+                            let order: Vec<Value> =
+                                ids(wanted).map(|id| json!({name: id})).collect();
+                            patch.insert(format!("$setElementOrder/{key}"), order.into());
+                        }
+                        inner
+                    }
                     None => wanted.clone(),
                 };
                 if !inner.is_empty() || merge_key(path).is_none() {
@@ -116,6 +140,10 @@ fn maps<'a>(
         if modified.get(key).is_none() && current.get(key).is_some() {
             patch.insert(key.clone(), Value::Null);
         }
+    }
+    if retains_keys(path) && !patch.is_empty() {
+        let keys: Vec<&String> = modified.as_object().into_iter().flat_map(Map::keys).collect();
+        patch.insert("$retainKeys".to_owned(), json!(keys));
     }
     patch
 }
@@ -172,13 +200,23 @@ mod tests {
             Some(json!({"a": 3, "b": null})),
         );
         check(
+            json!({"spec": {"strategy": {"type": "A", "a": 1}}}),
+            json!({"spec": {"strategy": {"type": "B"}}}),
+            json!({"spec": {"strategy": {"type": "A", "a": 1, "d": 2}}}),
+            Some(json!({"spec": {"strategy":
+                {"type": "B", "a": null, "$retainKeys": ["type"]}}})),
+        );
+        check(
             json!({"containers": [{"name": "x"}, {"name": "y"}]}),
             json!({"containers": [{"name": "x", "image": "i"}]}),
             json!({"containers": [{"name": "x", "d": 1}, {"name": "y"}, {"name": "z"}]}),
-            Some(json!({"containers": [
-                {"name": "x", "image": "i"},
-                {"$patch": "delete", "name": "y"},
-            ]})),
+            Some(json!({
+                "$setElementOrder/containers": [{"name": "x"}],
+                "containers": [
+                    {"name": "x", "image": "i"},
+                    {"$patch": "delete", "name": "y"},
+                ],
+            })),
         );
     }
 }

@@ -459,11 +459,11 @@ fn unset(node: &Node, api_version: &str, kind: &str) -> Option<Refusal> {
         return Some(Refusal::Decode(format!("Object 'Kind' is missing in '{json}'")));
     }
     let mut missing = vec![];
-    if api_version.is_empty() {
-        missing.push("apiVersion not set".to_owned());
-    }
-    if kind.is_empty() {
-        missing.push("kind not set".to_owned());
+    for (key, text) in [("apiVersion", api_version), ("kind", kind)] {
+        if text.is_empty() {
+            let given = node.get(key).is_some_and(|it| !it.to_json().is_null());
+            missing.push(format!("{key} {}", if given { "isn't string type" } else { "not set" }));
+        }
     }
     // A policy of old was often written without a version.
     let is_policy = kinds::meaning(api_version, kind) == Meaning::LegacyPolicy;

@@ -85,10 +85,11 @@ pub(super) fn translate(error: &ScanError, text: &str) -> SyntaxError {
     if has("unexpected character") {
         return make(CANNOT_START, line, Some("put the value in quotes"));
     }
-    if has("unknown anchor") {
+    let anchor = has("unknown anchor");
+    if anchor && is_alias(index, text) {
         return unknown_anchor(index, text);
     }
-    if has("anchor or alias") {
+    if anchor || has("anchor or alias") {
         let hint = "a value that begins with * or & must be in quotes";
         return make("did not find expected alphabetic or numeric character", line, Some(hint));
     }
@@ -126,6 +127,18 @@ pub(super) fn translate(error: &ScanError, text: &str) -> SyntaxError {
         _ => info,
     };
     make(plain, line, None)
+}
+
+/// Whether go-yaml takes what follows a `*` for the name of an anchor.
+fn is_alias(index: usize, text: &str) -> bool {
+    let is_name = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
+    let mut rest = text.chars().skip(index).skip_while(|&c| c == '*').peekable();
+    let mut length = 0;
+    while rest.next_if(|&c| is_name(c)).is_some() {
+        length += 1;
+    }
+    let ends = |c: char| c.is_whitespace() || "?:,]}%@`".contains(c);
+    length > 0 && rest.next().is_none_or(ends)
 }
 
 fn unknown_anchor(index: usize, text: &str) -> SyntaxError {

@@ -4,6 +4,9 @@
 //! Differs from upstream: `--server-side` merges as the client side does and knows no managers of
 //! fields, because the store keeps none; `--prune` is refused.
 
+mod refused;
+
+use api::yaml::Refusal;
 use api::{Action, Kind, Object, Patch, sent, yaml};
 use serde_json::json;
 
@@ -59,6 +62,14 @@ fn apply_one(session: &mut Session<'_>, item: &files::Item) -> Result<(), Failur
     let prefix = generate.pointer("/metadata/generateName").and_then(|it| it.as_str());
     if let Some(prefix) = prefix.filter(|it| !it.is_empty() && item.document.name.is_empty()) {
         return Err(Failure::Text(format!("from {prefix}: cannot use generate name with apply")));
+    }
+    if let Some(Refusal::BadRequest(text)) = &item.document.refusal
+        && !matches!(session.args.get("validate"), Some("false" | "ignore" | "warn"))
+    {
+        let find = |key: &_| session.client.objects().get(key).cloned();
+        if let Some(error) = refused::refusal(&item.document, text, &session.namespace, find) {
+            return Err(error.into());
+        }
     }
     let mut read = item.object(session, "creating")?;
     let live = session.client.objects().get(&read.object.object_ref()).cloned();
