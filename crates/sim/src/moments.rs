@@ -3,7 +3,7 @@
 
 use api::k8s_openapi::api::batch::v1::Job;
 use api::k8s_openapi::api::core::v1::{ContainerStatus, Event, Node, Pod};
-use api::{Change, Kind, Listers, Object, ObjectRef, Resource, pods};
+use api::{Change, Kind, Listers, Object, ObjectRef, Resource, controller_of, pods};
 use view::MarkKind;
 
 use crate::picture::state_word;
@@ -83,10 +83,10 @@ pub(crate) struct Moment {
 }
 
 /// The moments of one change, in order.
-pub(crate) fn moments_of(change: &Change, listers: &Listers<'_>) -> Vec<(MomentKind, String)> {
+pub(crate) fn moments_of(change: &Change) -> Vec<(MomentKind, String)> {
     match change.object().map(Object::kind) {
         Some(Kind::Pod) => pod_moments(pair(change)),
-        Some(Kind::Job) => job_moments(pair(change), listers),
+        Some(Kind::Job) => job_moments(pair(change)),
         Some(Kind::Node) => node_moments(pair(change)),
         Some(Kind::Event) => event_moments(pair(change)),
         Some(Kind::Lease | Kind::EndpointSlice | Kind::ControllerRevision | Kind::Binding) => {
@@ -190,17 +190,12 @@ fn container_moments(old: &Pod, new: &Pod) -> Vec<(MomentKind, String)> {
     moments
 }
 
-fn job_moments(
-    (old, new): (Option<&Job>, Option<&Job>),
-    listers: &Listers<'_>,
-) -> Vec<(MomentKind, String)> {
+fn job_moments((old, new): (Option<&Job>, Option<&Job>)) -> Vec<(MomentKind, String)> {
     let Some(new) = new else { return vec![(MomentKind::JobGone, "deleted".to_owned())] };
     let mut moments = Vec::new();
     let Some(old) = old else {
-        let object = new.clone().into_object();
-        let root = root_of(&object, listers);
         moments.push((MomentKind::JobCreated, "created".to_owned()));
-        if root.is_some_and(|it| it.kind == Kind::CronJob) {
+        if controller_of(&new.metadata).is_some_and(|it| it.kind == Kind::CronJob.name()) {
             moments.push((MomentKind::CronFired, format!("started {}", new.name())));
         }
         return moments;

@@ -287,7 +287,7 @@ impl World {
             changes.push((run.ms(self.now), change.clone()));
         }
         let key = object.object_ref();
-        let moments = moments_of(change, &self.store.listers());
+        let moments = moments_of(change);
         let line = words::of_change(change, verb, &moments);
         self.record(actor, line.verb, Some(line.object), &line.detail, run, logs);
         if key.kind == Kind::Event && change.new.is_some() {
