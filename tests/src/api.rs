@@ -290,11 +290,3 @@ impl Client for Server {
 fn now() -> Timestamp {
     Timestamp::from_second(1_800_000_000).unwrap_or_default()
 }
-
-#[cfg(test)]
-mod tests {
-    #[test]
-    fn conformance() {
-        crate::conformance::assert_all_pass("api");
-    }
-}

@@ -283,11 +283,3 @@ fn events(plan: &Plan, created: Option<&Object>) -> Vec<String> {
     };
     specs.map(line).collect()
 }
-
-#[cfg(test)]
-mod tests {
-    #[test]
-    fn recorded_answers_are_reproduced() {
-        crate::conformance::assert_all_pass("cron");
-    }
-}

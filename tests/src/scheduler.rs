@@ -187,11 +187,3 @@ fn expect(scheduler: &Scheduler, outcome: &Outcome) -> Value {
     put("best", json!(names(&outcome.best)));
     Value::Object(expect)
 }
-
-#[cfg(test)]
-mod tests {
-    #[test]
-    fn every_recorded_decision_is_ours_too() {
-        crate::conformance::assert_all_pass("scheduler");
-    }
-}

@@ -188,7 +188,7 @@ impl Cluster {
             let mut all = self.workloads.values().filter(|it| it.object.kind == **kind);
             all.find(|it| it.workload == format!("{kind}/{}", it.object.name))
         };
-        KINDS.iter().find_map(|it| of_kind(it)).map(|it| it.object.clone())
+        KINDS.iter().find_map(of_kind).map(|it| it.object.clone())
     }
 
     /// The pods whose owners include the object, or that sit on it where it is a node.

@@ -1,6 +1,6 @@
 //! The published API, in a browser: the same engine, the same history, errors as values.
-#![expect(clippy::unwrap_used, reason = "a test may fail")]
 #![cfg(target_arch = "wasm32")]
+#![expect(clippy::unwrap_used, reason = "a test may fail")]
 
 use serde_json::Value;
 use wasm::Simulation;

@@ -25,7 +25,7 @@ fn main() -> ExitCode {
         }
         Ok((passed, failures)) => {
             for failure in &failures {
-                println!("{failure}");
+                println!("{}: {}", failure.case, failure.why);
             }
             println!("{passed} passed, {} failed", failures.len());
             if failures.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
