@@ -108,6 +108,8 @@ pub struct App {
     opened: Opened,
     /// The text has errors: the picture is of an older one.
     stale: bool,
+    /// The engine has answered once.
+    loaded: bool,
     /// After the next picture, select the first pending pod.
     select_pending: bool,
     diagnostics: Shared<Vec<Diagnostic>>,
@@ -145,6 +147,7 @@ impl Component for App {
             cursor_line: 1,
             opened: Opened::default(),
             stale: false,
+            loaded: false,
             select_pending: false,
             diagnostics: Shared::default(),
             cluster: Shared::default(),

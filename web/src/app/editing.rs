@@ -49,7 +49,7 @@ impl App {
         self.ui.menu = None;
         self.ui.select(None);
         self.select_pending = true;
-        if !self.options.fragment.is_empty() || self.state.epoch > 0 {
+        if !self.options.fragment.is_empty() || self.loaded {
             self.host.set_fragment(&format!("example/{id}"));
         }
         let opened = Opened { text: example.text, example: Some(example.id), ..Opened::default() };

@@ -39,7 +39,7 @@ impl App {
                 self.ui.refused = Some(format!("The browser does not allow copying. {payload}"))
             }
             "later" => return self.later(&payload),
-            "slow" => self.ui.health = Health::Slow,
+            "slow" if self.loaded => self.ui.health = Health::Slow,
             "crashed" => self.crashed(payload),
             _ => return false,
         }
@@ -122,6 +122,7 @@ impl App {
         }
         if let Some(state) = reply.state {
             self.state = Shared::new(state);
+            self.loaded = true;
             let title = self.title();
             self.host.set_title(&format!("{title}: Orrery"));
         }
@@ -182,7 +183,7 @@ impl App {
     /// The worker died. The text is safe; once it is tried again at once, then the user decides.
     fn crashed(&mut self, why: String) {
         let at = self.state.now_ms;
-        let first = self.ui.health == Health::Well && self.state.epoch > 0;
+        let first = self.ui.health == Health::Well && self.loaded;
         self.forget_flight();
         if first {
             self.ui.health =

@@ -105,6 +105,7 @@ impl App {
                 selected={self.ui.selected.clone()}
                 reason={self.ui.reason.clone()}
                 stale={self.stale}
+                loaded={self.loaded}
                 playground={playground}
                 title={AttrValue::from(self.title())}
                 send={self.send.clone()}

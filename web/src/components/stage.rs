@@ -37,6 +37,8 @@ pub struct Props {
     pub reason: Option<String>,
     /// The picture is older than the text.
     pub stale: bool,
+    /// The engine has answered once.
+    pub loaded: bool,
     /// In an embed: where the whole page is.
     pub playground: Option<AttrValue>,
     pub title: AttrValue,
@@ -132,6 +134,14 @@ fn cluster_body(props: &Props, verdicts: &Rc<Verdicts>) -> Html {
     let tray = html! {
         <PendingTray pending={cluster.pending.clone()} n_pods={cluster.pods.len()} colors={cluster.colors.clone()} selected={selected.clone()} send={send.clone()} />
     };
+    if !props.loaded {
+        return html! {
+            <div class="empty" role="status">
+                <b>{ "Winding up the clockwork" }</b>
+                <div class="shell-bar"></div>
+            </div>
+        };
+    }
     let nodes = if cluster.nodes.is_empty() {
         html! {
             <div class="empty">

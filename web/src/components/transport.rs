@@ -31,7 +31,7 @@ pub fn Transport(props: &Props) -> Html {
             { keys(props) }
             <div class="clock" data-testid="clock" data-ms={state.now_ms.to_string()}>
                 <b>{ format::clock(state.now_ms) }<small>{ format::clock_fraction(state.now_ms) }</small></b>
-                <span>{ format::date(state.start_unix_ms + state.now_ms) }</span>
+                <span>{ if state.start_unix_ms == 0 { String::new() } else { format::date(state.start_unix_ms + state.now_ms) } }</span>
             </div>
             <div class="seg" role="group" aria-label="Speed" data-testid="speed">{ for Speed::ALL.iter().map(speed) }</div>
             <label class="chk">
