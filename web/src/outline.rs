@@ -66,7 +66,7 @@ mod tests {
             .iter()
             .map(|it| (it.kind.as_str(), it.name.as_str(), it.line, it.offset))
             .collect();
-        assert_eq!(short, [("Pod", "a", 1, 0), ("Job", "b-", 5, 41)]);
+        assert_eq!(short, [("Pod", "a", 1, 0), ("Job", "b-", 5, 39)]);
     }
 
     #[test]

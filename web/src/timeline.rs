@@ -168,7 +168,7 @@ mod tests {
     #[test]
     fn the_axis_shows_the_next_fire_unless_it_is_far_away() {
         let lane = |ms: i64| Lane { expected_ms: vec![ms], ..Lane::default() };
-        assert_eq!(axis(0, 0, &[lane(8 * MINUTE)]), 9 * MINUTE);
+        assert_eq!(axis(0, 0, &[lane(8 * MINUTE)]), 10 * MINUTE);
         assert_eq!(axis(0, 0, &[lane(DAY)]), 5 * MINUTE);
     }
 
