@@ -1,5 +1,6 @@
 //! The page in a browser with a scripted engine: it mounts, plays, selects.
 #![cfg(target_arch = "wasm32")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test ends at the first surprise")]
 
 use serde_json::{Value, json};
 use wasm_bindgen::prelude::*;

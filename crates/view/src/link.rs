@@ -65,7 +65,6 @@ pub struct TimedAction {
     pub yaml: String,
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature that serde asks for")]
 fn is_zero(it: &i64) -> bool {
     *it == 0
 }
