@@ -8,12 +8,14 @@ use api::{
     Action, Component, Kind, Listers, Object, Objects, Plan, Resource, Settings, Timestamp, View,
     Zones, cron,
 };
+use apiserver::Store;
 use controllers::cronjob::{
     CronJobController, format_schedule, get_job_name, most_recent_schedule_time,
     next_schedule_time, next_schedule_time_duration,
 };
 use jiff::SignedDuration;
 use k8s_openapi::api::batch::v1::{CronJob, Job};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use serde_json::{Value, json};
 
 use crate::conformance::Verdict;
@@ -101,92 +103,46 @@ fn next(case: &Value, zones: &Zones) -> Value {
 }
 
 fn invalid(case: &Value, zones: &Zones) -> Value {
-    let schedule = case["schedule"].as_str().unwrap_or_default();
     let name = case["cronJobName"].as_str().unwrap_or_default();
-    let mut errors: Vec<Value> = vec![];
-    let mut push = |path: &str, value: &str, detail: String| {
-        let text = format!("{path}: Invalid value: {value}: {detail}");
-        let kind = "FieldValueInvalid";
-        errors.push(json!({ "path": path, "type": kind, "detail": detail, "text": text }));
-    };
-    for detail in name_errors(name) {
-        push("metadata.name", &cron::quote(name), detail);
-    }
-    if !schedule.is_empty() {
-        let time_zone = case["timeZone"].as_str();
-        for detail in cron::validate_schedule(schedule, None, time_zone, zones) {
-            push("spec.schedule", &cron::quote(schedule), detail);
-        }
-    }
-    if let Some(zone) = case["timeZone"].as_str() {
-        // The API shows what a pointer points to as JSON.
-        for detail in cron::validate_time_zone(zone, zones) {
-            push("spec.timeZone", &go_json(zone), detail);
-        }
-    }
-    if let Some(detail) = cron::validate_cron_job_name(name) {
-        push("metadata.name", &cron::quote(name), detail);
-    }
-    add_required(&mut errors, name, schedule);
-    let texts: Vec<&str> = errors.iter().filter_map(|it| it["text"].as_str()).collect();
-    let message = match texts.as_slice() {
-        [] => Value::Null,
-        [one] => format!("CronJob.batch \"{name}\" is invalid: {one}").into(),
-        many => format!("CronJob.batch \"{name}\" is invalid: [{}]", many.join(", ")).into(),
-    };
-    let error = cron::parse(schedule, zones).err();
-    json!({ "error": error, "apiError": errors, "apiMessage": message })
+    let mut cron_job = cron_job(case);
+    cron_job.metadata = ObjectMeta { name: Some(name.to_owned()), ..ObjectMeta::default() };
+    cron_job.status = None;
+    cron_job.spec.job_template.spec = serde_json::from_value(json!({
+        "template": { "spec": {
+            "containers": [{ "name": "c", "image": "i" }],
+            "restartPolicy": "Never",
+        } },
+    }))
+    .ok();
+    let mut store = Store::new(0);
+    store.bootstrap(Timestamp::UNIX_EPOCH);
+    store.set_zones(zones.clone());
+    let refusal = store.create(cron_job.into_object(), Timestamp::UNIX_EPOCH).err();
+    let causes = refusal.iter().flat_map(|it| &it.causes);
+    let errors: Vec<Value> = causes
+        .map(|it| {
+            let text = format!("{}: {}", it.field, it.message);
+            let detail = detail_of(&it.message);
+            json!({ "path": it.field, "type": it.kind, "detail": detail, "text": text })
+        })
+        .collect();
+    let error = cron::parse(case["schedule"].as_str().unwrap_or_default(), zones).err();
+    json!({ "error": error, "apiError": errors, "apiMessage": refusal.map(|it| it.message) })
 }
 
-/// A string as Go's JSON encoder writes it, which escapes what HTML would read.
-fn go_json(text: &str) -> String {
-    let escapes = [
-        ('&', "\\u0026"),
-        ('<', "\\u003c"),
-        ('>', "\\u003e"),
-        ('\u{2028}', "\\u2028"),
-        ('\u{2029}', "\\u2029"),
-    ];
-    let json = json!(text).to_string();
-    escapes.iter().fold(json, |json, (from, to)| json.replace(*from, to))
-}
-
-fn add_required(errors: &mut Vec<Value>, name: &str, schedule: &str) {
-    let required = |path: &str, detail: &str| {
-        let colon = if detail.is_empty() { "" } else { ": " };
-        let text = format!("{path}: Required value{colon}{detail}");
-        json!({ "path": path, "type": "FieldValueRequired", "detail": detail, "text": text })
-    };
-    if schedule.is_empty() {
-        let at = name_errors(name).len();
-        errors.insert(at, required("spec.schedule", ""));
-    }
-    if name.is_empty() {
-        errors.insert(0, required("metadata.name", "name or generateName is required"));
-    }
-}
-
-/// What is wrong with the name as the name of any object.
-fn name_errors(name: &str) -> Vec<String> {
-    let mut errors = vec![];
-    if name.len() > 253 {
-        errors.push("must be no more than 253 characters".to_owned());
-    }
-    let label = |label: &str| {
-        let valid = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
-        !label.is_empty()
-            && !label.starts_with('-')
-            && !label.ends_with('-')
-            && label.chars().all(valid)
-    };
-    if !name.is_empty() && !name.split('.').all(label) {
-        let text = "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric \
-                    characters, '-' or '.', and must start and end with an alphanumeric character \
-                    (e.g. 'example.com', regex used for validation is \
-                    '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')";
-        errors.push(text.to_owned());
-    }
-    errors
+/// What follows the kind of error and the quoted value.
+fn detail_of(message: &str) -> &str {
+    let (_, rest) = message.split_once(" value").unwrap_or(("", message));
+    let rest = rest.strip_prefix(": ").unwrap_or(rest);
+    let Some(literal) = rest.strip_prefix('"') else { return rest };
+    let mut escaped = false;
+    let end = literal.find(|c| {
+        let ends = c == '"' && !escaped;
+        escaped = c == '\\' && !escaped;
+        ends
+    });
+    let after = end.map_or("", |it| &literal[it + 1..]);
+    after.strip_prefix(": ").unwrap_or(after)
 }
 
 fn missed(case: &Value, zones: &Zones) -> Value {

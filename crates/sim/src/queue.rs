@@ -55,10 +55,14 @@ impl EventQueue {
     }
 }
 
-/// Upstream: `DefaultTypedControllerRateLimiter`.
-const BASE_DELAY_MS: i64 = 5;
-/// Upstream: `DefaultTypedControllerRateLimiter`.
-const MAX_DELAY_MS: i64 = 1_000_000;
+/// How long a component waits after its first failure, and at most, milliseconds. Upstream:
+/// `DefaultTypedControllerRateLimiter`; `DefaultJobApiBackOff` and `MaxJobApiBackOff`.
+const fn delays(component: ComponentId) -> (i64, i64) {
+    match component {
+        ComponentId::Job => (1_000, 60_000),
+        _ => (5, 1_000_000),
+    }
+}
 
 /// How often each task failed in a row.
 #[derive(Clone, Debug, Default)]
@@ -70,9 +74,10 @@ impl RateLimiter {
     /// How long to wait after one more failure, milliseconds.
     pub(crate) fn failed(&mut self, task: &Task) -> i64 {
         let n_failures = self.failures.entry(task.clone()).or_default();
-        let delay = BASE_DELAY_MS.checked_shl(*n_failures).filter(|_| *n_failures < 32);
+        let (base, max) = delays(task.0);
+        let delay = base.checked_shl(*n_failures).filter(|_| *n_failures < 32);
         *n_failures = n_failures.saturating_add(1);
-        delay.unwrap_or(MAX_DELAY_MS).min(MAX_DELAY_MS)
+        delay.unwrap_or(max).min(max)
     }
 
     /// The task succeeded.
@@ -128,10 +133,18 @@ mod tests {
     #[test]
     fn failures_wait_twice_as_long_each_time_up_to_a_thousand_seconds() {
         let mut limiter = RateLimiter::default();
-        let delays: Vec<_> = (0..40).map(|_| limiter.failed(&task("a"))).collect();
+        let deployment = (ComponentId::Deployment, task("a").1);
+        let delays: Vec<_> = (0..40).map(|_| limiter.failed(&deployment)).collect();
         assert_eq!(delays[..4], [5, 10, 20, 40]);
         assert_eq!(delays[18..], vec![1_000_000; 22]);
-        limiter.forget(&task("a"));
-        assert_eq!(limiter.failed(&task("a")), 5);
+        limiter.forget(&deployment);
+        assert_eq!(limiter.failed(&deployment), 5);
+    }
+
+    #[test]
+    fn jobs_wait_longer_at_first_and_a_minute_at_most() {
+        let mut limiter = RateLimiter::default();
+        let delays: Vec<_> = (0..8).map(|_| limiter.failed(&task("a"))).collect();
+        assert_eq!(delays, [1_000, 2_000, 4_000, 8_000, 16_000, 32_000, 60_000, 60_000]);
     }
 }

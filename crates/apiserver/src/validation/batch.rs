@@ -593,7 +593,8 @@ fn cron_job_spec(
     let changed = old.is_none_or(|it| it.spec.time_zone != spec.time_zone);
     if let Some(zone) = zone.filter(|_| changed) {
         for why in api::cron::validate_time_zone(zone, &known) {
-            errors.invalid(&path.child("timeZone"), zone, &why);
+            // It is a pointer upstream, and so shown as JSON.
+            errors.invalid(&path.child("timeZone"), Bad::json(&zone), &why);
         }
     }
     let policy = str_of(&spec.concurrency_policy);

@@ -118,37 +118,7 @@ impl From<bool> for Bad {
 /// A text as Go's `%q` writes it.
 #[must_use]
 pub(super) fn quote(text: &str) -> String {
-    let mut quoted = String::with_capacity(text.len() + 2);
-    quoted.push('"');
-    for letter in text.chars() {
-        match letter {
-            '"' => quoted.push_str("\\\""),
-            '\\' => quoted.push_str("\\\\"),
-            '\n' => quoted.push_str("\\n"),
-            '\t' => quoted.push_str("\\t"),
-            '\r' => quoted.push_str("\\r"),
-            '\u{7}' => quoted.push_str("\\a"),
-            '\u{8}' => quoted.push_str("\\b"),
-            '\u{b}' => quoted.push_str("\\v"),
-            '\u{c}' => quoted.push_str("\\f"),
-            it if u32::from(it) < 0x20 || it == '\u{7f}' => {
-                let _ = write!(quoted, "\\x{:02x}", u32::from(it));
-            }
-            // Spaces other than the plain one, and what no font shows.
-            '\u{80}'..='\u{a0}'
-            | '\u{ad}'
-            | '\u{200b}'..='\u{200f}'
-            | '\u{2028}'
-            | '\u{2029}'
-            | '\u{3000}'
-            | '\u{feff}' => {
-                let _ = write!(quoted, "\\u{:04x}", u32::from(letter));
-            }
-            it => quoted.push(it),
-        }
-    }
-    quoted.push('"');
-    quoted
+    api::cron::quote(text)
 }
 
 /// Everything that is wrong with an object.

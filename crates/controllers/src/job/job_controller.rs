@@ -8,7 +8,7 @@ use std::sync::Arc;
 use api::time::{after_ms, after_secs};
 use api::{
     Action, ApiError, Change, Component, ComponentId, Kind, Object, ObjectRef, Plan, Resource,
-    View, WorkQueue, selector,
+    Timestamp, View, WorkQueue, selector,
 };
 use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::Pod;
@@ -102,7 +102,7 @@ impl JobController {
             return;
         }
         if old.metadata.generation == job.metadata.generation {
-            queue.add_at(key.clone(), after_ms(view.now, SYNC_JOB_BATCH_PERIOD_MS));
+            queue.add_at(key.clone(), batched(view));
         } else {
             enqueue(queue, view, key.clone());
         }
@@ -220,6 +220,11 @@ fn adopted(pod: &Pod, job: &Job) -> Pod {
     pod
 }
 
+/// When a Job is looked at whose pods have changed.
+fn batched(view: &View<'_>) -> Timestamp {
+    after_ms(view.now, SYNC_JOB_BATCH_PERIOD_MS)
+}
+
 /// Frees the pods of a Job that has ended or is gone.
 fn enqueue_orphans(job: Option<&Job>, view: &View<'_>, queue: &mut WorkQueue) {
     let Some(job) = job else { return };
@@ -233,7 +238,7 @@ fn react_to_pod(change: &Change, view: &View<'_>, queue: &mut WorkQueue) {
     let Some(object) = change.object() else { return };
     let Some(pod) = object.as_kind::<Pod>() else { return };
     let namespace = object.namespace();
-    let batched = after_ms(view.now, SYNC_JOB_BATCH_PERIOD_MS);
+    let batched = batched(view);
     let owner = object.controller();
     let old_owner = change.old.as_ref().and_then(Object::controller);
     let left = old_owner.filter(|_| old_owner != owner);

@@ -2,8 +2,8 @@
 //!
 //! Upstream: `pkg/controller/job/job_controller.go` (`manageJob`, `deleteActivePods`), v1.36.
 //!
-//! Differs from upstream: pods are created one after the other until one fails, so that of several
-//! creations that would fail together only the first leaves an event.
+//! Differs from upstream: of several creations that fail together only the first leaves an event,
+//! because a plan ends at its first failure.
 
 use std::cmp::Reverse;
 use std::sync::Arc;
