@@ -46,7 +46,7 @@ fn document() -> Document {
 async fn drawn() {
     let promise = js_sys::Promise::new(&mut |resolve, _| {
         let window = web_sys::window().unwrap();
-        window.set_timeout_with_callback_and_timeout_and_arguments_0(&resolve, 60).unwrap();
+        window.set_timeout_with_callback_and_timeout_and_arguments_0(&resolve, 120).unwrap();
     });
     wasm_bindgen_futures::JsFuture::from(promise).await.unwrap();
 }
@@ -67,18 +67,29 @@ impl Page {
         serde_json::from_str(&self.fake.asked()).unwrap_or_default()
     }
 
+    /// Something happens outside.
+    async fn hear(&self, kind: &str, payload: &str) {
+        self.fake.emit(kind, payload);
+        drawn().await;
+    }
+
     /// The engine's answer to the last request.
     async fn answer(&self, mut reply: Value) {
         let asked = self.asked();
         reply["id"] = asked["id"].clone();
         reply["op"] = asked["body"]["op"].clone();
-        self.fake.emit("reply", &reply.to_string());
-        drawn().await;
+        self.hear("reply", &reply.to_string()).await;
     }
 
-    fn find(&self, selector: &str) -> Element {
-        let found = self.root.query_selector(selector).unwrap();
-        found.unwrap_or_else(|| panic!("nothing matches {selector}"))
+    /// The element, as soon as it is drawn: a loaded machine may take its time.
+    async fn find(&self, selector: &str) -> Element {
+        for _ in 0..40 {
+            if let Some(found) = self.root.query_selector(selector).unwrap() {
+                return found;
+            }
+            drawn().await;
+        }
+        panic!("nothing matches {selector}")
     }
 
     fn count(&self, selector: &str) -> u32 {
@@ -86,7 +97,7 @@ impl Page {
     }
 
     async fn click(&self, selector: &str) {
-        self.find(selector).unchecked_into::<HtmlElement>().click();
+        self.find(selector).await.unchecked_into::<HtmlElement>().click();
         drawn().await;
     }
 }
@@ -125,11 +136,12 @@ async fn the_page_mounts_and_draws_what_the_engine_says() {
     assert_eq!(page.count("[data-testid=pod-tile][data-pod='default/placed']"), 1);
     assert!(
         page.find("[data-testid=pending-tray]")
+            .await
             .text_content()
             .unwrap()
             .contains("Insufficient cpu")
     );
-    assert!(page.find("[data-testid=clock]").text_content().unwrap().contains("00:01:30"));
+    assert!(page.find("[data-testid=clock]").await.text_content().unwrap().contains("00:01:30"));
 }
 
 #[wasm_bindgen_test]
@@ -138,14 +150,14 @@ async fn playing_asks_for_the_next_frame_only_after_the_last_came() {
     page.answer(picture(0)).await;
     page.answer(json!({"yaml": "", "diagnosis": null})).await;
     page.click("[data-testid=play]").await;
-    page.fake.emit("frame", "1000");
+    page.hear("frame", "1000").await;
     let first = page.asked();
     assert_eq!(first["body"]["op"], "advance");
-    page.fake.emit("frame", "1016");
+    page.hear("frame", "1016").await;
     assert_eq!(page.asked()["id"], first["id"], "the first frame is still being computed");
     page.answer(picture(480)).await;
     page.answer(json!({"yaml": "", "diagnosis": null})).await;
-    page.fake.emit("frame", "1032");
+    page.hear("frame", "1032").await;
     assert!(page.asked()["body"]["to"].as_i64().unwrap() > 480);
     page.click("[data-testid=play]").await;
 }
@@ -165,7 +177,11 @@ async fn a_selected_pending_pod_shows_its_matrix_and_each_node_answers() {
     page.answer(json!({"yaml": "kind: Pod\n", "diagnosis": diagnosis})).await;
     assert_eq!(page.count("[data-testid=matrix] tr[data-node=n1] .x"), 1);
     assert!(
-        page.find("[data-node=n1] .verdict").text_content().unwrap().contains("short by 4 cpu")
+        page.find("[data-node=n1] .verdict")
+            .await
+            .text_content()
+            .unwrap()
+            .contains("short by 4 cpu")
     );
 }
 
@@ -173,14 +189,14 @@ async fn a_selected_pending_pod_shows_its_matrix_and_each_node_answers() {
 async fn a_text_with_errors_keeps_the_last_good_picture() {
     let page = Page::open(json!({"fragment": "example/batch"})).await;
     page.answer(picture(0)).await;
-    page.fake.emit("text", "kind: [");
+    page.hear("text", "kind: [").await;
     let at = json!({"offset": 6, "line": 1, "column": 7});
     let problem = json!({"severity": "error", "code": "yaml", "path": "", "message": "unclosed",
         "span": {"start": at, "end": at}});
     page.answer(json!({"diagnostics": [problem]})).await;
     assert_eq!(page.count("[data-testid=node-card]"), 1);
     assert_eq!(page.count(".stage-body.stale"), 1);
-    assert!(page.find("[data-testid=problems]").text_content().unwrap().contains("1:7"));
+    assert!(page.find("[data-testid=problems]").await.text_content().unwrap().contains("1:7"));
 }
 
 #[wasm_bindgen_test]
@@ -188,16 +204,15 @@ async fn an_embed_has_no_editor_and_a_way_to_the_playground() {
     let page = Page::open(json!({"embed": true, "fragment": "example/batch"})).await;
     page.answer(picture(0)).await;
     assert_eq!(page.count("[data-testid=editor], [data-testid=console], header"), 0);
-    let link = page.find("[data-testid=open-in-playground]").get_attribute("href").unwrap();
+    let link = page.find("[data-testid=open-in-playground]").await.get_attribute("href").unwrap();
     assert_eq!(link, "index.html#example/batch");
 }
 
 #[wasm_bindgen_test]
 async fn a_crash_is_a_state_with_a_way_out() {
     let page = Page::open(json!({"fragment": "example/batch"})).await;
-    page.fake.emit("crashed", "the worker could not be loaded");
-    drawn().await;
-    let banner = page.find("[data-testid=banner]").text_content().unwrap();
+    page.hear("crashed", "the worker could not be loaded").await;
+    let banner = page.find("[data-testid=banner]").await.text_content().unwrap();
     assert!(banner.contains("your text is safe"), "{banner}");
     page.click("[data-testid=banner] button").await;
     assert_eq!(page.asked()["body"]["op"], "open");
