@@ -90,16 +90,3 @@ fn variants(transcript: &Transcript) -> Vec<(u64, BTreeMap<String, String>)> {
     let seeds = if nodes.len() > 1 { SEEDS } else { 1 };
     (0..seeds).flat_map(|seed| orders.iter().map(move |it| (seed, it.clone()))).collect()
 }
-
-#[cfg(test)]
-mod tests {
-    #[test]
-    fn recorded_runs_of_jobs_and_cron_jobs_are_reproduced() {
-        for folder in ["cronjob", "job"] {
-            let paths = [crate::conformance::own_data("controllers").join(folder)];
-            let (passed, failures) = crate::conformance::run("controllers", None, &paths).unwrap();
-            assert!(failures.is_empty(), "{passed} passed, but {failures:#?}");
-            assert!(passed > 0, "no cases in {folder}");
-        }
-    }
-}
