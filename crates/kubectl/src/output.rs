@@ -58,7 +58,10 @@ impl Output {
 
 /// What a command came to.
 #[derive(Debug)]
-#[expect(clippy::large_enum_variant, reason = "there is one at a time, and it lives briefly")]
+#[allow(
+    clippy::large_enum_variant,
+    reason = "there is one at a time, and it lives briefly; on 32 bits the lint is silent"
+)]
 pub enum Outcome {
     /// It has ended.
     Done(Output),

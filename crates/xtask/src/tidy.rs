@@ -10,7 +10,7 @@ const MAY_DEPEND_ON: [(&str, &[&str]); 12] = [
     ("view", &[]),
     ("api", &["view"]),
     ("apiserver", &["api"]),
-    ("scheduler", &["api"]),
+    ("scheduler", &["api", "view"]),
     ("controllers", &["api"]),
     ("kubelet", &["api"]),
     ("kubectl", &["api"]),

@@ -1,3 +1,5 @@
+//! The store from outside: verbs, subresources, deletion, events.
+
 use api::{
     Action, ApiReason, DeleteOptions, EventSpec, Kind, Object, ObjectRef, Patch, Propagation,
     Timestamp,
