@@ -52,13 +52,13 @@ impl Run {
 pub struct Budgets {
     /// Events at one instant.
     pub events_at_one_instant: u64,
-    /// Objects in the store.
+    /// Objects in the store, Events left out.
     pub objects: usize,
 }
 
 impl Default for Budgets {
     fn default() -> Self {
-        Self { events_at_one_instant: 50_000, objects: 100_000 }
+        Self { events_at_one_instant: 50_000, objects: 25_000 }
     }
 }
 
