@@ -113,6 +113,25 @@ export const walks = {
     expect((await jobs()) === 1, "one job");
   },
 
+  async "who pastes, runs and jumps in one breath gets the pasted text at that time"({ page, url }) {
+    await open(page, url);
+    await page.getByTestId("jump").fill("9m30s");
+    await page.locator("[data-testid=editor] .cm-content").click();
+    await page.keyboard.press("Control+A");
+    await page.evaluate((text) => {
+      const at = (id) => document.querySelector(`[data-testid=${id}]`);
+      const data = new DataTransfer();
+      data.setData("text/plain", text);
+      const event = new ClipboardEvent("paste", { clipboardData: data, bubbles: true, cancelable: true });
+      at("editor").querySelector(".cm-content").dispatchEvent(event);
+      at("run-button").click();
+      at("jump").form.requestSubmit();
+    }, CRON);
+    await page.getByTestId("tab-workloads").click();
+    await until(page, "three jobs are there", () =>
+      document.querySelectorAll("[data-testid=workloads-table] [data-kind=Job]").length === 3);
+  },
+
   async "what is wrong in the text is shown at its place, and the last good picture stays"({ page, url }) {
     await open(page, url);
     await paste(page, POD);

@@ -74,6 +74,9 @@ struct Flight {
     n_moving: u32,
     /// Where to go after the answer; the latest wish wins.
     seek_next: Option<i64>,
+    /// The time that was last asked for, until the picture shows it: a text that is typed
+    /// meanwhile is run up to there.
+    wish: Option<i64>,
     /// Only the latest answer about the selected object counts.
     inspect_id: u32,
     /// The console line that waits for its answer.
@@ -168,6 +171,7 @@ impl Component for App {
     }
 
     fn update(&mut self, _: &Context<Self>, msg: Msg) -> bool {
+        self.take_typed(&msg);
         match msg {
             Msg::Heard(kind, payload) => return self.hear(&kind, payload),
             Msg::Play(playing) => self.play(playing),

@@ -29,6 +29,9 @@ extern "C" {
     /// Puts the editor into an element, once.
     #[wasm_bindgen(method, js_name = mountEditor)]
     pub fn mount_editor(this: &Host, element: &web_sys::Element, text: &str);
+    /// What was typed so recently that it was not yet heard as `text`; it is not heard again.
+    #[wasm_bindgen(method, js_name = takeTyped)]
+    pub fn take_typed(this: &Host) -> Option<String>;
     /// Replaces the editor's text; it is not heard back.
     #[wasm_bindgen(method, js_name = setText)]
     pub fn set_text(this: &Host, text: &str);

@@ -91,6 +91,21 @@ impl App {
         }
     }
 
+    /// Who types and clicks before the pause is over means the text that is there, not the one
+    /// that was heard last.
+    pub(super) fn take_typed(&mut self, msg: &Msg) {
+        if matches!(msg, Msg::Heard(..)) {
+            return;
+        }
+        let Some(text) = self.host.take_typed() else { return };
+        if matches!(msg, Msg::RunFromStart | Msg::ApplyNow) {
+            self.host.save_draft(&text);
+            self.set_text(text);
+        } else {
+            self.typed(text);
+        }
+    }
+
     /// The user typed, and paused.
     pub(super) fn typed(&mut self, text: String) {
         self.set_text(text);
@@ -98,7 +113,7 @@ impl App {
         if self.ui.auto_run {
             self.opened.text.clone_from(&self.text);
             self.opened.example = None;
-            self.reopen(self.state.now_ms);
+            self.reopen(self.flight.wish.unwrap_or(self.state.now_ms));
         } else {
             let options = self.options_of_run();
             self.ask(Op::Diagnostics { text: self.text.clone(), options }, false);
@@ -114,6 +129,7 @@ impl App {
     pub(super) fn run_from_start(&mut self) {
         self.opened.text.clone_from(&self.text);
         self.opened.actions.clear();
+        (self.flight.seek_next, self.flight.wish) = (None, None);
         self.ui.pane = Pane::Cluster;
         self.reopen(0);
         self.send.emit(Msg::Play(true));

@@ -150,7 +150,10 @@ impl App {
         }
         if let Some(to) = self.flight.seek_next.take() {
             self.ask(crate::protocol::Op::Seek { to }, true);
-        } else if self.ui.playing {
+            return;
+        }
+        self.flight.wish = None;
+        if self.ui.playing {
             if self.state.next_ms.is_none() && self.ui.skip_idle {
                 self.play(false);
                 self.ui.announcement = "Nothing is left to happen.".to_owned();

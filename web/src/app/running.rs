@@ -74,6 +74,7 @@ impl App {
     pub(super) fn seek(&mut self, to: i64) {
         self.ui.playing = false;
         let to = to.max(0);
+        self.flight.wish = Some(to);
         if self.flight.n_moving > 0 {
             self.flight.seek_next = Some(to);
         } else {

@@ -62,13 +62,20 @@ function tabRule(touched) {
 export function createEditor(parent, text, emit) {
   const touched = { yes: false };
   let timer = 0;
+  /** What was typed and not yet heard; it is heard only once. */
+  const takeTyped = () => {
+    if (timer === 0) return undefined;
+    clearTimeout(timer);
+    timer = 0;
+    return view.state.doc.toString();
+  };
   let line = 0;
   const heard = EditorView.updateListener.of((update) => {
     const own = update.transactions.some((it) => it.annotation(fromPage));
     if (update.docChanged && !own) {
       touched.yes = true;
       clearTimeout(timer);
-      timer = setTimeout(() => emit('text', update.view.state.doc.toString()), TYPING_MS);
+      timer = setTimeout(() => emit('text', takeTyped()), TYPING_MS);
     }
     if (update.selectionSet || update.docChanged) {
       const now = update.state.doc.lineAt(update.state.selection.main.head).number;
@@ -87,8 +94,10 @@ export function createEditor(parent, text, emit) {
   const clip = (offset) => Math.min(offset, view.state.doc.length);
 
   return {
+    takeTyped,
     setText(next) {
       clearTimeout(timer);
+      timer = 0;
       if (next === view.state.doc.toString()) return;
       view.dispatch({
         changes: { from: 0, to: view.state.doc.length, insert: next },

@@ -11,6 +11,7 @@ export function createHost({ embed }) {
   const storage = createStorage(embed);
   const engine = createEngine(emit);
   let editor = null;
+  let mounted = null;
   let ownHash = location.hash;
 
   const withEditor = (use) => editor?.then(use);
@@ -32,8 +33,12 @@ export function createHost({ embed }) {
     // The editor is its own chunk: pages without one never load it.
     mountEditor(element, text) {
       editor = import('./editor.js').then(({ createEditor }) => createEditor(element, text, emit));
-      editor.then(() => emit('editor', 'ready'));
+      editor.then((it) => {
+        mounted = it;
+        emit('editor', 'ready');
+      });
     },
+    takeTyped: () => mounted?.takeTyped(),
     setText: (text) => void withEditor((it) => it.setText(text)),
     setDiagnostics: (json) => void withEditor((it) => it.setDiagnostics(JSON.parse(json))),
     reveal: (from, to) => void withEditor((it) => it.reveal(from, to)),
