@@ -74,6 +74,8 @@ struct Flight {
     n_moving: u32,
     /// Where to go after the answer; the latest wish wins.
     seek_next: Option<i64>,
+    /// The run that was opened last has shown a picture.
+    shown: bool,
     /// The time that was last asked for, until the picture shows it: a text that is typed
     /// meanwhile is run up to there.
     wish: Option<i64>,

@@ -16,6 +16,9 @@ extern "C" {
     /// Drops the worker; the next request starts a new one.
     #[wasm_bindgen(method)]
     pub fn restart(this: &Host);
+    /// Ends a long run where it is; heard as `deaf` if the worker cannot be reached.
+    #[wasm_bindgen(method)]
+    pub fn stop(this: &Host);
     /// Waits on for a slow answer.
     #[wasm_bindgen(method)]
     pub fn patience(this: &Host);

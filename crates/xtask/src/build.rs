@@ -8,6 +8,16 @@ use crate::{tools, zones};
 /// The two modules: crate, directory under `web/pkg`, wasm-opt level.
 const MODULES: [(&str, &str, &str); 2] = [("wasm", "engine", "-Oz"), ("web", "ui", "-Oz")];
 
+/// What every browser that we support can do.
+const FEATURES: [&str; 6] = [
+    "--enable-bulk-memory",
+    "--enable-nontrapping-float-to-int",
+    "--enable-sign-ext",
+    "--enable-mutable-globals",
+    "--enable-reference-types",
+    "--enable-multivalue",
+];
+
 /// Writes the site to `dist/`.
 pub(crate) fn build() -> Result<()> {
     tools::wasm_target()?;
@@ -39,12 +49,37 @@ fn bind(bindgen: &Path, package: &str, directory: &str, level: &str) -> Result<(
     run(&format!("binding {package}"), bind)?;
     let module = out.join(format!("{directory}_bg.wasm"));
     let small = out.join(format!("{directory}_bg.opt.wasm"));
+    let key = key(&module, level)?;
+    let kept = target.join("wasm-opt").join(package);
+    if std::fs::read(kept.with_extension("key")).is_ok_and(|it| it == key) {
+        println!("   {package} is optimized already");
+        std::fs::copy(kept.with_extension("wasm"), &module).map_err(|it| it.to_string())?;
+        return Ok(());
+    }
     let mut opt = command(root().join("web/node_modules/.bin/wasm-opt"), &[level]);
-    opt.args(["--enable-bulk-memory", "--enable-nontrapping-float-to-int", "--enable-sign-ext"]);
-    opt.args(["--enable-mutable-globals", "--enable-reference-types", "--enable-multivalue", "-o"]);
-    opt.arg(&small).arg(&module);
+    opt.args(FEATURES).arg("-o").arg(&small).arg(&module);
     run(&format!("optimizing {package}"), opt)?;
+    keep(&small, &kept, &key).map_err(|error| error.to_string())?;
     std::fs::rename(&small, &module).map_err(|error| error.to_string())
+}
+
+/// All that decides what wasm-opt makes: its options, its version and the module.
+fn key(module: &Path, level: &str) -> Result<Vec<u8>> {
+    let read = |path: &Path| {
+        std::fs::read(path).map_err(|error| format!("cannot read {}: {error}", path.display()))
+    };
+    let lock = read(&root().join("web/package-lock.json"))?;
+    Ok([FEATURES.join(" ").as_bytes(), level.as_bytes(), &lock, &read(module)?].concat())
+}
+
+/// Keeps an optimized module with its key; the key last, so that it never belongs to another.
+fn keep(small: &Path, kept: &Path, key: &[u8]) -> std::io::Result<()> {
+    if let Some(directory) = kept.parent() {
+        std::fs::create_dir_all(directory)?;
+    }
+    std::fs::remove_file(kept.with_extension("key")).ok();
+    std::fs::copy(small, kept.with_extension("wasm"))?;
+    std::fs::write(kept.with_extension("key"), key)
 }
 
 /// Builds the site and serves it until the user stops it.

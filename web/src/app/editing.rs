@@ -73,6 +73,7 @@ impl App {
     /// Runs the opened scenario anew.
     pub(super) fn reopen(&mut self, at: i64) {
         self.ui.playing = false;
+        self.flight.shown = false;
         let (text, options) = (self.opened.text.clone(), self.options_of_run());
         self.ask(Op::Open { text, options, at }, true);
     }

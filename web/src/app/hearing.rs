@@ -40,6 +40,7 @@ impl App {
             }
             "later" => return self.later(&payload),
             "slow" if self.loaded => self.ui.health = Health::Slow,
+            "deaf" => self.give_up(),
             "crashed" => self.crashed(payload),
             _ => return false,
         }
@@ -67,6 +68,10 @@ impl App {
                 return true;
             }
         };
+        if reply.op == "progress" {
+            self.picture(reply);
+            return true;
+        }
         if self.ui.health == Health::Slow {
             self.ui.health = Health::Well;
         }
@@ -98,6 +103,9 @@ impl App {
             self.answered(reply.id, result);
         }
         self.picture(reply);
+        if !self.ui.playing {
+            self.announce();
+        }
         self.go_on();
         true
     }
@@ -121,6 +129,7 @@ impl App {
             self.lanes = Shared::new(lanes);
         }
         if let Some(state) = reply.state {
+            self.flight.shown = true;
             self.state = Shared::new(state);
             self.loaded = true;
             let title = self.title();
@@ -137,9 +146,6 @@ impl App {
             self.inspect();
         } else if touched {
             self.inspect();
-        }
-        if !self.ui.playing {
-            self.announce();
         }
     }
 

@@ -105,13 +105,26 @@ impl App {
         self.seek(self.axis() * tenth / 10);
     }
 
-    /// Ends a simulation that takes too long, and shows the run as it was.
+    /// Ends a simulation that takes too long, where it is; its last picture takes the banner away.
     pub(super) fn stop(&mut self) {
+        self.ui.playing = false;
+        (self.flight.seek_next, self.flight.wish) = (None, None);
+        self.host.stop();
+    }
+
+    /// The worker does not hear that it should stop: it is given up. A run that was under way is
+    /// repeated up to what was shown last; one that never showed anything is not tried again.
+    pub(super) fn give_up(&mut self) {
         self.host.restart();
-        let at = self.state.now_ms;
+        let (at, shown) = (self.state.now_ms, self.flight.shown);
         self.forget_flight();
-        self.ui.health = Health::Restarted("The simulation was stopped.".to_owned());
-        self.reopen(at);
+        let why = "The simulation was stopped.".to_owned();
+        if shown {
+            self.ui.health = Health::Restarted(why);
+            self.reopen(at);
+        } else {
+            self.ui.health = Health::Crashed(why);
+        }
     }
 
     pub(super) fn keep_going(&mut self) {

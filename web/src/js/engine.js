@@ -3,6 +3,10 @@ import workerUrl from './worker.js?worker&url';
 
 /** After so long without an answer the page offers to stop. */
 const PATIENCE_MS = 2000;
+/** Who chose to wait is asked again only after so long. */
+const MORE_PATIENCE_MS = 10_000;
+/** A worker that does not hear Stop within so long is given up. */
+const STOP_MS = 200;
 
 /** A frame with an opaque origin may not load a worker by address, only from a blob. */
 function spawn() {
@@ -19,11 +23,12 @@ function spawn() {
 export function createEngine(emit) {
   let worker = null;
   let watchdog = 0;
+  let nHeard = 0;
   const waiting = new Set();
 
-  function watch() {
+  function watch(patience = PATIENCE_MS) {
     clearTimeout(watchdog);
-    if (waiting.size > 0) watchdog = setTimeout(() => emit('slow'), PATIENCE_MS);
+    if (waiting.size > 0) watchdog = setTimeout(() => emit('slow'), patience);
   }
 
   function stop() {
@@ -40,6 +45,11 @@ export function createEngine(emit) {
       if (data.crashed) {
         stop();
         emit('crashed', data.crashed);
+        return;
+      }
+      nHeard += 1;
+      if (data.progress) {
+        emit('reply', data.progress);
         return;
       }
       waiting.delete(data.id);
@@ -65,6 +75,13 @@ export function createEngine(emit) {
     restart() {
       stop();
     },
-    patience: watch,
+    stop() {
+      const before = nHeard;
+      worker?.postMessage({ stop: true });
+      setTimeout(() => {
+        if (nHeard === before && waiting.size > 0) emit('deaf');
+      }, STOP_MS);
+    },
+    patience: () => watch(MORE_PATIENCE_MS),
   };
 }

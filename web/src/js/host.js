@@ -26,6 +26,7 @@ export function createHost({ embed }) {
     },
     ask: (request) => engine.ask(request),
     restart: () => engine.restart(),
+    stop: () => engine.stop(),
     patience: () => engine.patience(),
     frame: () => void requestAnimationFrame((now) => emit('frame', String(Math.round(now)))),
     later: (ms, payload) => void setTimeout(() => emit('later', payload), ms),

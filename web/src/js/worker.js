@@ -3,9 +3,15 @@
 import init, { addZone, lastPanic, Simulation, zonesOf } from '../../pkg/engine/engine.js';
 
 const ready = init();
+/** A slice of a long run aims at so many milliseconds; between two slices Stop is heard. */
+const SLICE_MS = 80;
+/** A long run shows itself so often. */
+const PROGRESS_MS = 400;
+
 const zones = new Map();
 let simulation = null;
 let revision = 0;
+let stopped = false;
 
 /** Fetches the time zones that a text names; one that is not there is reported by the engine. */
 async function fetchZones(text) {
@@ -19,7 +25,7 @@ async function fetchZones(text) {
 }
 
 /** Only a text without errors replaces the run: what is shown stays when a text is unusable. */
-async function open({ text, options, at }) {
+async function open({ text, options, at }, report) {
   await fetchZones(text);
   const json = JSON.stringify(options);
   const diagnostics = Simulation.diagnostics(text, json);
@@ -28,19 +34,39 @@ async function open({ text, options, at }) {
   simulation?.free();
   simulation = next;
   revision = 0;
-  if (at > 0) seek({ to: at });
-  else simulation.runUntil(0);
+  await runTo(at, report);
   return { diagnostics };
 }
 
-/** The engine bounds the events of a call; the watchdog of the page bounds the time of all. */
-function seek({ to }) {
-  let before = -1;
-  while (!simulation.seek(to)) {
-    const now = JSON.parse(simulation.state()).nowMs;
-    if (now <= before) return;
-    before = now;
+const nEvents = () => JSON.parse(simulation.state()).nEvents;
+
+/**
+ * Repeats `run` (at most n events; true when done) until it is done, until it does nothing more
+ * (a notice says why), or until the user stops it.
+ */
+async function inSlices(run, report) {
+  let n = 500;
+  let shown = performance.now();
+  while (!stopped) {
+    const before = nEvents();
+    const started = performance.now();
+    if (run(n) || nEvents() === before) return;
+    const now = performance.now();
+    n = Math.round(Math.min(Math.max(n * SLICE_MS / (now - started + 1), 20), n * 4));
+    if (now - shown > PROGRESS_MS) {
+      report();
+      shown = now;
+    }
+    await new Promise((resolve) => setTimeout(resolve));
   }
+}
+
+const runTo = (to, report) => inSlices((n) => simulation.runUntil(to, n), report);
+
+/** Back is a checkpoint and a short run; forth may be long. */
+async function seek({ to }, report) {
+  if (to < JSON.parse(simulation.state()).nowMs) simulation.seek(to, 0);
+  await runTo(to, report);
 }
 
 const acted = (command) => ({ command, actions: simulation.actions() });
@@ -50,15 +76,15 @@ const operations = {
   seek,
   step: () => void simulation.step(),
   stepBack: () => void simulation.stepBack(),
-  interesting: () => void simulation.stepInteresting(),
+  interesting: (_, report) => inSlices((n) => simulation.stepInteresting(n), report),
   previous: () => void simulation.stepBackInteresting(),
   advance: ({ to, maxEvents }) => void simulation.runUntil(to, maxEvents),
   command: ({ line }) => acted(simulation.command(line)),
   apply: ({ text }) => acted(simulation.apply(text)),
-  undo({ actions, horizon, to }) {
+  async undo({ actions, horizon, to }, report) {
     simulation.setActions(JSON.stringify(actions));
-    seek({ to: horizon });
-    seek({ to });
+    await seek({ to: horizon }, report);
+    await seek({ to }, report);
     return { actions: simulation.actions() };
   },
   diagnostics: ({ text, options }) => ({ diagnostics: Simulation.diagnostics(text, JSON.stringify(options)) }),
@@ -79,19 +105,23 @@ function picture(extras) {
   return parts;
 }
 
+const pack = (parts) => `{${Object.entries(parts).map(([key, text]) => `"${key}":${text}`).join(',')}}`;
+
 async function answer({ id, extras, body }) {
   const { op } = body;
+  stopped = false;
+  const report = () => self.postMessage({ id, progress: pack({ id, op: '"progress"', ...picture(false) }) });
   let parts = { id, op: JSON.stringify(op) };
   try {
     if (!simulation && op !== 'open' && op !== 'diagnostics') throw new Error('nothing is loaded');
-    Object.assign(parts, await operations[op](body));
+    Object.assign(parts, await operations[op](body, report));
     if (op !== 'inspect' && op !== 'diagnostics') Object.assign(parts, picture(extras));
   } catch (error) {
     if (error instanceof WebAssembly.RuntimeError) throw error;
     const message = error?.message ?? String(error);
     parts = { id, op: JSON.stringify(op), error: JSON.stringify(message) };
   }
-  return `{${Object.entries(parts).map(([key, text]) => `"${key}":${text}`).join(',')}}`;
+  return pack(parts);
 }
 
 function panicText() {
@@ -104,7 +134,11 @@ function panicText() {
 
 // One after the other, also where a request waits for a time zone.
 let turn = Promise.resolve();
-self.onmessage = ({ data: { id, request } }) => {
+self.onmessage = ({ data: { id, request, stop } }) => {
+  if (stop) {
+    stopped = true;
+    return;
+  }
   turn = turn.then(async () => {
     try {
       await ready;
