@@ -22,6 +22,7 @@ Options:
                        says, else 10m for run, 0s otherwise)
   --preset NAME        minikube, default, three-zones or empty
   --seed N             the seed of everything random
+  --max-events N       stop after so many events (default: 5000000)
   -o, --output FORMAT  of run: table (default), events, yaml, json, history
   -h, --help           this text
   -V, --version        the version
@@ -61,6 +62,7 @@ pub(crate) struct Args {
     pub(crate) until_ms: Option<i64>,
     pub(crate) preset: Option<String>,
     pub(crate) seed: Option<u64>,
+    pub(crate) max_events: Option<u64>,
 }
 
 /// Reads a command line without the program's name.
@@ -81,6 +83,7 @@ struct Options {
     until_ms: Option<i64>,
     preset: Option<String>,
     seed: Option<u64>,
+    max_events: Option<u64>,
     output: Option<String>,
     pod: Option<String>,
     help: bool,
@@ -97,6 +100,7 @@ impl Options {
                 }
                 Long("preset") => self.preset = Some(parser.value()?.string()?),
                 Long("seed") => self.seed = Some(parser.value()?.parse()?),
+                Long("max-events") => self.max_events = Some(parser.value()?.parse()?),
                 Short('o') | Long("output") => self.output = Some(parser.value()?.string()?),
                 Long("pod") => self.pod = Some(parser.value()?.string()?),
                 Short('h') | Long("help") => self.help = true,
@@ -109,7 +113,7 @@ impl Options {
     }
 
     fn finish(self, tail: Option<Vec<String>>) -> Result<Args, String> {
-        let Self { until_ms, preset, seed, output, pod, .. } = self;
+        let Self { until_ms, preset, seed, max_events, output, pod, .. } = self;
         let mut words = self.words.into_iter();
         let command = words.next().map(|it| it.to_string_lossy().into_owned());
         let files: Vec<PathBuf> = words.map(PathBuf::from).collect();
@@ -137,6 +141,7 @@ impl Options {
                     until_ms,
                     preset,
                     seed,
+                    max_events,
                 });
             }
             Some(other) => return Err(format!("unknown command `{other}`")),
@@ -144,7 +149,7 @@ impl Options {
         if files.is_empty() && !matches!(task, Task::Help | Task::Version) {
             return Err("no file is named".to_owned());
         }
-        Ok(Args { task, files, until_ms, preset, seed })
+        Ok(Args { task, files, until_ms, preset, seed, max_events })
     }
 }
 

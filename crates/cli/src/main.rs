@@ -8,7 +8,8 @@ mod text;
 use std::ffi::OsString;
 use std::process::ExitCode;
 
-use sim::{Kind, Options, Preset, Simulation, Zones};
+use api::duration::Duration;
+use sim::{Budgets, Kind, Options, Preset, Simulation, Zones};
 use view::{Diagnosis, LinkState, Severity};
 
 use args::{Args, HELP, Output, Task};
@@ -16,8 +17,6 @@ use text::Text;
 
 /// How long `run` goes on where nobody says.
 const DEFAULT_UNTIL_MS: i64 = 600_000;
-/// How many events are run between two looks at the budget.
-const SLICE: u64 = 100_000;
 
 /// The text or a command has errors.
 const FAILED: u8 = 1;
@@ -107,7 +106,9 @@ fn options(args: &Args, text: &Text) -> Result<Options, String> {
     }
     zones.set_complete();
     let files = text.files.clone();
-    Ok(Options { preset, seed: args.seed, files, zones, ..Options::default() })
+    let mut budgets = Budgets::default();
+    budgets.events_in_one_go = args.max_events.unwrap_or(budgets.events_in_one_go);
+    Ok(Options { preset, seed: args.seed, files, zones, budgets, ..Options::default() })
 }
 
 /// Reads the files and sets up the cluster; warnings go to standard error.
@@ -138,19 +139,22 @@ fn check(args: &Args) -> Result<ExitCode, String> {
     Ok(if failed { ExitCode::from(FAILED) } else { ExitCode::SUCCESS })
 }
 
-/// Runs up to a time, or until a budget stops the run.
+/// Runs up to a time; a budget that stops the run short of it is an error.
 fn run(simulation: &mut Simulation, until_ms: i64) -> Result<(), String> {
-    loop {
-        let progress = simulation.run_until(until_ms, SLICE);
-        if progress.reached {
-            return Ok(());
-        }
-        if progress.n_events == 0 {
-            let state = simulation.state();
-            let notice = state.notices.first().map(|it| it.message.clone()).unwrap_or_default();
-            return Err(format!("orrery: {notice}"));
-        }
+    simulation.run_until(until_ms, u64::MAX);
+    match simulation.stopped() {
+        Some(notice) => Err(format!("orrery: {}{}", notice.message, advice(simulation))),
+        None => Ok(()),
     }
+}
+
+/// What to do about a budget that ended.
+fn advice(simulation: &Simulation) -> String {
+    if simulation.is_paused() {
+        let at = Duration::from_millis(simulation.now_ms() / 1_000 * 1_000);
+        return format!("\nTo go further, give `--max-events`; to see it there, `--until {at}`.");
+    }
+    String::new()
 }
 
 /// Kinds that the cluster writes for itself all the time.

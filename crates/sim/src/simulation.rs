@@ -1,6 +1,7 @@
 //! A run that can be turned forwards and backwards.
 
 mod commands;
+mod going;
 mod shown;
 
 use std::collections::BTreeMap;
@@ -8,6 +9,7 @@ use std::collections::BTreeMap;
 use api::{Kind, Object, ObjectRef};
 use view::{CommandResult, Diagnostic, TimedAction};
 
+use self::going::Going;
 use crate::checkpoints::Checkpoints;
 use crate::history::Actor;
 use crate::script::{Options, Script};
@@ -49,6 +51,7 @@ pub struct Simulation {
     checkpoints: Checkpoints,
     horizon: Horizon,
     epoch: u64,
+    going: Going,
 }
 
 impl Simulation {
@@ -64,7 +67,8 @@ impl Simulation {
         let steps = script.steps(&options.actions);
         let checkpoints = Checkpoints::new(world.clone());
         let horizon = Horizon::default();
-        Ok(Self { script, options, run, steps, world, logs, checkpoints, horizon, epoch: 1 })
+        let going = Going::default();
+        Ok(Self { script, options, run, steps, world, logs, checkpoints, horizon, epoch: 1, going })
     }
 
     /// All problems of a text, without running it.
@@ -161,6 +165,7 @@ impl Simulation {
     }
 
     fn moved(&mut self) {
+        self.going.pause = None;
         self.checkpoints.offer(&self.world);
         self.horizon.n_events = self.horizon.n_events.max(self.world.n_events);
         self.horizon.ms = self.horizon.ms.max(self.now_ms());
@@ -183,33 +188,6 @@ impl Simulation {
             }
         }
         Progress { n_events, reached: false }
-    }
-
-    /// Runs everything that is due up to `ms`, at most `max_events` events, and sets the clock.
-    pub fn run_until(&mut self, ms: i64, max_events: u64) -> Progress {
-        let mut n_events = 0;
-        while n_events < max_events {
-            if !self.advance(ms) {
-                let reached = self.world.halted.is_none();
-                if reached {
-                    self.world.now = self.world.now.max(self.run.at(ms));
-                    self.horizon.ms = self.horizon.ms.max(ms);
-                }
-                return Progress { n_events, reached };
-            }
-            n_events += 1;
-        }
-        Progress { n_events, reached: false }
-    }
-
-    /// Goes to a time, back or forth, running at most `max_events` events.
-    pub fn seek(&mut self, ms: i64, max_events: u64) -> Progress {
-        let ms = ms.max(0);
-        if ms < self.now_ms() {
-            let at = self.run.at(ms);
-            self.restore(|it| it.now <= at);
-        }
-        self.run_until(ms, max_events)
     }
 
     /// Goes to the moment after event number `n_events`, back or forth.
@@ -239,6 +217,7 @@ impl Simulation {
 
     /// Puts the latest checkpoint that `is_before` accepts in place of the present.
     fn restore(&mut self, is_before: impl Fn(&World) -> bool) {
+        self.going.pause = None;
         let Some(world) = self.checkpoints.latest(is_before) else { return };
         let gone = std::mem::replace(&mut self.world, world);
         touch_differences(&gone, &self.world, &mut self.logs);
@@ -272,7 +251,7 @@ impl Simulation {
             let now = self.now_ms();
             self.options.actions = self.actions();
             if self.rebuild().is_ok() {
-                self.run_until(now, u64::MAX);
+                while !self.run_until(now, u64::MAX).reached && self.is_paused() {}
             }
         }
         true
@@ -289,6 +268,7 @@ impl Simulation {
         self.world = fresh.world;
         self.checkpoints = fresh.checkpoints;
         self.horizon = fresh.horizon;
+        self.going = fresh.going;
         self.epoch += 1;
         Ok(())
     }

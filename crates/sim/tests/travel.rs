@@ -4,7 +4,7 @@
 mod random;
 
 use random::{Random, load, scenario};
-use sim::{Options, Simulation};
+use sim::{Budgets, Options, Simulation};
 
 /// What must be the same however one came here.
 fn shown(simulation: &Simulation) -> (u64, u64, String, String) {
@@ -146,4 +146,32 @@ fn a_run_with_commands_is_repeated_from_its_actions() {
         again.run_until(simulation.now_ms(), u64::MAX);
         assert_eq!(shown(&again), shown(&simulation), "seed {seed}\n{text}");
     }
+}
+
+#[test]
+fn a_far_goal_pauses_at_its_budget_and_goes_on_when_asked_again() {
+    let text = scenario(&mut Random(3));
+    let mut whole = load(&text);
+    assert!(whole.run_until(10 * MINUTES, u64::MAX).reached, "{text}");
+    let budget = whole.n_events() / 3 + 1;
+    let budgets = Budgets { events_in_one_go: budget, ..Budgets::default() };
+    let mut simulation = Simulation::load(&text, Options { budgets, ..Options::default() })
+        .unwrap_or_else(|it| panic!("{it:?}"));
+    let mut pauses = Vec::new();
+    // Slices of one go share its budget.
+    while !simulation.run_until(10 * MINUTES, budget / 2).reached {
+        if simulation.is_paused() {
+            let notice = simulation.state().notices.swap_remove(0);
+            assert_eq!(notice.code, "budget");
+            assert!(notice.message.contains("short of 10m0s"), "{}", notice.message);
+            pauses.push(simulation.n_events());
+        }
+    }
+    assert_eq!(pauses, [budget, 2 * budget]);
+    assert!(simulation.stopped().is_none());
+    assert_eq!(shown(&simulation), shown(&whole));
+    // A nearer goal is a new one.
+    simulation.seek(0, u64::MAX);
+    assert_eq!(simulation.run_until(10 * MINUTES, u64::MAX).n_events, budget);
+    assert!(simulation.seek(MINUTES, u64::MAX).reached && simulation.stopped().is_none());
 }

@@ -116,7 +116,9 @@ impl Simulation {
     }
 
     /// Runs everything that is due up to `ms`, at most `maxEvents` events. Returns whether `ms` was
-    /// reached; if not, call again, unless `state()` has a notice that the run stopped.
+    /// reached; if not, call again, unless `state()` has a notice with the code `budget`, which it
+    /// also has when 5,000,000 events went by on the way to the same `ms`: called again after that,
+    /// the run goes on.
     #[wasm_bindgen(js_name = runUntil)]
     pub fn run_until(&mut self, ms: f64, max_events: Option<f64>) -> bool {
         self.inner.run_until(whole(ms), count(max_events)).reached

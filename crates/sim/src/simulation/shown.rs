@@ -15,7 +15,7 @@ impl Simulation {
     #[must_use]
     pub fn state(&self) -> RunState {
         let world = &self.world;
-        let mut notices: Vec<_> = world.halted.iter().cloned().collect();
+        let mut notices: Vec<_> = self.stopped().into_iter().cloned().collect();
         notices.extend(self.script.notices.iter().cloned());
         notices.extend(world.notices.iter().cloned());
         RunState {

@@ -54,11 +54,13 @@ pub struct Budgets {
     pub events_at_one_instant: u64,
     /// Objects in the store, Events left out.
     pub objects: usize,
+    /// Events on the way to one time. The run goes on when it is asked for the time again.
+    pub events_in_one_go: u64,
 }
 
 impl Default for Budgets {
     fn default() -> Self {
-        Self { events_at_one_instant: 50_000, objects: 25_000 }
+        Self { events_at_one_instant: 50_000, objects: 25_000, events_in_one_go: 5_000_000 }
     }
 }
 
