@@ -6,6 +6,8 @@
 //! - `problems` blocks hold what the reader and the API server say of the text, one line each.
 //! - `timeline` blocks hold the history up to the time of the block before; `only=a,b` keeps the
 //!   lines that contain one of the words.
+//! - `explain pod=NAME` blocks hold the nearest fixes of a pod that waits and the room for more of
+//!   it, at the time of the block before.
 //!
 //! `UPDATE_EXPECT=1` rewrites what is expected in place.
 
@@ -23,7 +25,7 @@ pub enum Piece {
     Text(String),
     /// A fenced block that means something.
     Block {
-        /// `yaml`, `console`, `problems` or `timeline`.
+        /// `yaml`, `console`, `problems`, `timeline` or `explain`.
         kind: String,
         /// The `key=value` words behind the kind.
         attributes: Vec<(String, String)>,
@@ -32,7 +34,7 @@ pub enum Piece {
     },
 }
 
-const KINDS: [&str; 4] = ["yaml", "console", "problems", "timeline"];
+const KINDS: [&str; 5] = ["yaml", "console", "problems", "timeline", "explain"];
 
 impl Suite {
     /// Reads a file's text.

@@ -130,6 +130,7 @@ impl<'a> Stage<'a> {
                     "yaml" => self.load(attributes, body),
                     "console" => self.console(attributes, body),
                     "problems" => self.problems(),
+                    "explain" => self.explain(attributes),
                     _ => self.timeline(attributes),
                 };
                 Piece::Block { kind: kind.clone(), attributes: attributes.clone(), body: new }
@@ -196,6 +197,17 @@ impl<'a> Stage<'a> {
             Ok(simulation) => problem_lines(simulation.diagnostics()),
             Err(diagnostics) => problem_lines(diagnostics),
         }
+    }
+
+    fn explain(&mut self, attributes: &[(String, String)]) -> String {
+        let pod = attribute(attributes, "pod").unwrap_or_default();
+        let simulation = match self.simulation() {
+            Ok(simulation) => simulation,
+            Err(diagnostics) => return problem_lines(diagnostics),
+        };
+        let fixes = simulation.fixes("default", pod).map(|it| it.to_string());
+        let room = simulation.room("default", pod).map(|it| it.to_string());
+        fixes.into_iter().chain(room).collect()
     }
 
     fn timeline(&mut self, attributes: &[(String, String)]) -> String {

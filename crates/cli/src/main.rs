@@ -225,6 +225,12 @@ fn explain(simulation: &Simulation, namespace: &str, name: &str) -> Result<ExitC
     for diagnosis in &attempts {
         print_attempt(diagnosis);
     }
+    if let Some(fixes) = simulation.fixes(namespace, name) {
+        print!("{fixes}");
+    }
+    if let Some(room) = simulation.room(namespace, name) {
+        print!("{room}");
+    }
     Ok(ExitCode::SUCCESS)
 }
 

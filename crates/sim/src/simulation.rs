@@ -1,5 +1,6 @@
 //! A run that can be turned forwards and backwards.
 
+mod advice;
 mod commands;
 mod going;
 mod shown;

@@ -3,6 +3,7 @@
 //! They are compiled into the engine and into the page, so this crate stays small and knows
 //! neither the store nor the DOM. Times are integer milliseconds since the start of the scenario.
 
+mod advice;
 mod cluster;
 mod diagnosis;
 mod diagnostic;
@@ -10,6 +11,7 @@ mod lanes;
 mod link;
 mod run;
 
+pub use advice::{Fix, Fixes, Room};
 pub use cluster::{
     Amount, ContainerTile, Delta, EventRow, NodeCard, ObjectName, PodTile, Workload, WorkloadDetail,
 };

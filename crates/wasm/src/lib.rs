@@ -210,6 +210,20 @@ impl Simulation {
         json(&self.inner.attempts(namespace, name))
     }
 
+    /// The smallest changes that would make a waiting pod fit now, each tried with the filters.
+    #[wasm_bindgen(unchecked_return_type = "Json<Fixes> | undefined")]
+    #[must_use]
+    pub fn fixes(&self, namespace: &str, name: &str) -> Option<String> {
+        self.inner.fixes(namespace, name).as_ref().map(json)
+    }
+
+    /// How many more pods like a pod there is room for now, where, and what stops the next one.
+    #[wasm_bindgen(unchecked_return_type = "Json<Room> | undefined")]
+    #[must_use]
+    pub fn room(&self, namespace: &str, name: &str) -> Option<String> {
+        self.inner.room(namespace, name).as_ref().map(json)
+    }
+
     /// The newest lines of the history up to now, oldest first.
     #[must_use]
     pub fn history(&self, max_lines: Option<f64>) -> String {

@@ -208,3 +208,29 @@ export interface Diagnosis {
     why: string;
   };
 }
+
+/** What would let a waiting pod run; the best first. */
+export interface Fixes {
+  fixes: {
+    /** What to do, such as `label worker-a disktype=ssd`. */
+    text: string;
+    /** The first of the nodes on which the pod then fits. */
+    nodes: string[];
+    nNodes: number;
+    /** What to carry out, in order: give each to `command(step.command, step.yaml)`. */
+    steps: TimedAction[];
+  }[];
+  nTried: number;
+  /** Whether all changes that were thought of were tried. */
+  complete: boolean;
+}
+
+/** How many more of a pod fit. */
+export interface Room {
+  n: number;
+  /** There may be more: the search stopped at a bound. */
+  more: boolean;
+  nodes: [node: string, n: number][];
+  /** What the attempt at the next one found. */
+  next?: Diagnosis;
+}

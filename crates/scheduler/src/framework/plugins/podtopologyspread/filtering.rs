@@ -260,14 +260,20 @@ impl FilterPlugin for PodTopologySpread {
         &self,
         handle: &Handle<'_>,
         state: &CycleState,
-        _: &PodInfo,
+        pod: &PodInfo,
         node: &NodeInfo,
     ) -> Vec<Term> {
         let Some(state) = state.read::<PreFilterState>() else { return Vec::new() };
         let interner = &handle.cache.interner;
+        // The places of the pod's own hard constraints; it has none where the defaults apply.
+        let own = pod.spec().and_then(|it| it.topology_spread_constraints.as_deref());
+        let own = own.unwrap_or_default().iter().enumerate();
+        let own = own.filter(|(_, it)| it.when_unsatisfiable == DO_NOT_SCHEDULE);
+        let places: Vec<usize> = own.map(|(at, _)| at).collect();
         let explain = |(at, it): (usize, &Constraint)| {
             let key = interner.text(it.key);
-            let path = Some(format!("spec.topologySpreadConstraints[{at}]"));
+            let place = places.get(at);
+            let path = place.map(|at| format!("spec.topologySpreadConstraints[{at}]"));
             match state.skew(handle, at, node) {
                 None => Some(Term {
                     text: format!("the node has no label {key}"),
