@@ -102,6 +102,18 @@ pub struct Settings {
     pub stop_delay_ms: i64,
     /// How long containers run that do not say so, where the restart policy lets them end.
     pub default_duration_ms: i64,
+    /// How containers end, whatever they say themselves: `None`, as they say.
+    pub ending: Option<Ending>,
+}
+
+/// How the containers of a whole run end. Recordings of real clusters were made with kubelets
+/// that do only this.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// They run until they are stopped.
+    Never,
+    /// Those of a Job end at once with this code, the others never.
+    JobsAtOnce(i32),
 }
 
 impl Default for Settings {
@@ -112,6 +124,7 @@ impl Default for Settings {
             container_start_ms: 1_000,
             stop_delay_ms: 1_000,
             default_duration_ms: 10_000,
+            ending: None,
         }
     }
 }

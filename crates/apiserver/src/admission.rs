@@ -30,7 +30,9 @@ pub(crate) fn mutate_create(store: &Store, object: &mut Object) -> Result<(), Ap
     defaulttolerationseconds::admit(object);
     storage::set_default_class(store, object);
     storage::protect(object);
-    runtimeclass::admit(object)
+    runtimeclass::admit(object)?;
+    podtopologylabels::admit(store, object);
+    Ok(())
 }
 
 /// The plugins that may refuse a new object.

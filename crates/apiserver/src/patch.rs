@@ -3,7 +3,7 @@
 //! Upstream: `staging/src/k8s.io/apimachinery/pkg/util/{jsonmergepatch,strategicpatch}`,
 //! `staging/src/k8s.io/apiserver/pkg/endpoints/handlers/patch.go`, v1.36.
 
-use api::{ApiError, ApiReason, Object, Patch};
+use api::{ApiError, ApiReason, FieldCause, Kind, Object, Patch};
 use serde_json::{Map, Value};
 
 mod json;
@@ -12,9 +12,56 @@ mod strategic;
 /// The object with the patch applied.
 ///
 /// # Errors
-/// `BadRequest` for a patch that is malformed or leaves something that is no object of the kind,
-/// `Invalid` for a JSON patch whose operations do not apply.
+/// `BadRequest` for a patch that is malformed, `Invalid` for one that leaves something that is no
+/// object of the kind, and for a JSON patch whose operations do not apply.
 pub fn apply_patch(object: &Object, patch: &Patch) -> Result<Object, ApiError> {
+    let value = patched(object, patch)?;
+    api::wire::object_from_value(object.kind(), &value)
+        .map_err(|why| misfit(object.kind(), patch, &value, &why))
+}
+
+/// The fields of a patched object that its kind does not have, as the server warns of them.
+pub(crate) fn unknown_fields(object: &Object, patch: &Patch, new: &Object) -> Vec<String> {
+    let mut found = vec![];
+    if let Ok(value) = patched(object, patch) {
+        lost("", &value, &api::wire::to_value(new), &mut found);
+    }
+    found
+}
+
+/// The paths in a value that are not in what was read of it.
+fn lost(path: &str, value: &Value, read: &Value, found: &mut Vec<String>) {
+    match (value, read) {
+        (Value::Object(value), Value::Object(read)) => {
+            for (key, inner) in value {
+                let path = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
+                match read.get(key) {
+                    Some(read) => lost(&path, inner, read, found),
+                    None if is_empty(inner) => {}
+                    None => found.push(format!("unknown field {}", api::fields::quote(&path))),
+                }
+            }
+        }
+        (Value::Array(value), Value::Array(read)) => {
+            for (n, (inner, read)) in value.iter().zip(read).enumerate() {
+                lost(&format!("{path}[{n}]"), inner, read, found);
+            }
+        }
+        _ => {}
+    }
+}
+
+/// What may be left out when an object is written, although its field is known.
+fn is_empty(value: &Value) -> bool {
+    match value {
+        Value::Null => true,
+        Value::Array(list) => list.is_empty(),
+        Value::Object(map) => map.is_empty(),
+        _ => false,
+    }
+}
+
+fn patched(object: &Object, patch: &Patch) -> Result<Value, ApiError> {
     let mut value = api::wire::to_value(object);
     match patch {
         Patch::Merge(patch) => merge(&mut value, patch),
@@ -23,26 +70,75 @@ pub fn apply_patch(object: &Object, patch: &Patch) -> Result<Object, ApiError> {
                 .map_err(|it| ApiError::new(ApiReason::BadRequest, it))?;
         }
         Patch::Json(patch) => {
-            value = json::apply(value, patch).map_err(|it| {
-                let key = object.object_ref();
-                ApiError::about(
-                    ApiReason::Invalid,
-                    &key,
-                    format!("the server rejected our request due to an error in our request: {it}"),
-                )
+            value = json::apply(value, patch).map_err(|_| {
+                // Why is not told: the server's answer has no room for it.
+                let text = "the server rejected our request due to an error in our request";
+                ApiError::new(ApiReason::Invalid, text)
             })?;
         }
     }
-    from_value(object, &value)
+    Ok(value)
 }
 
-fn from_value(object: &Object, value: &Value) -> Result<Object, ApiError> {
-    let kind = object.kind();
-    api::wire::object_from_value(kind, value).map_err(|it| {
-        let message =
-            format!("{kind} in version \"{}\" cannot be handled as a {kind}: {it}", kind.version());
-        ApiError::about(ApiReason::BadRequest, &object.object_ref(), message)
-    })
+/// The refusal of a patched object that does not fit its kind. Upstream: `applyPatchToObject` and
+/// `applyPatchToCurrentObject`, which show the patch and the object.
+fn misfit(kind: Kind, patch: &Patch, value: &Value, why: &str) -> ApiError {
+    let (shown, why) = match patch {
+        Patch::Strategic(patch) => (go_map(patch), conversion(why)),
+        Patch::Merge(_) | Patch::Json(_) => {
+            let version = kind.version();
+            let why = format!("{kind} in version \"{version}\" cannot be handled as a {kind}: {why}");
+            (value.to_string(), why)
+        }
+    };
+    let message = format!("Invalid value: {}: {why}", api::fields::quote(&shown));
+    let mut error = ApiError::new(ApiReason::Invalid, format!("patch: {message}"));
+    let kind = "FieldValueInvalid";
+    error.causes.push(FieldCause { kind, field: "patch".to_owned(), message });
+    error
+}
+
+/// A value as Go's `%+v` shows it.
+fn go_map(value: &Value) -> String {
+    match value {
+        Value::Null => "<nil>".to_owned(),
+        Value::String(text) => text.clone(),
+        Value::Array(items) => {
+            let items: Vec<String> = items.iter().map(go_map).collect();
+            format!("[{}]", items.join(" "))
+        }
+        Value::Object(map) => {
+            let pair = |(key, value): (&String, &Value)| format!("{key}:{}", go_map(value));
+            let pairs: Vec<String> = map.iter().map(pair).collect();
+            format!("map[{}]", pairs.join(" "))
+        }
+        other => other.to_string(),
+    }
+}
+
+/// What the converter from maps says where the JSON decoder says `json: cannot unmarshal string
+/// into Go struct field X of type int32`. Upstream: `fromUnstructured` of
+/// `staging/src/k8s.io/apimachinery/pkg/runtime/converter.go`.
+fn conversion(why: &str) -> String {
+    let parts = why
+        .strip_prefix("json: cannot unmarshal ")
+        .and_then(|it| it.split_once(" into Go "))
+        .and_then(|(from, rest)| Some((from, rest.rsplit_once(" of type ")?.1)));
+    let Some((from, to)) = parts else { return why.to_owned() };
+    let from = match from {
+        "object" => "map",
+        "array" => "slice",
+        it if it.starts_with("number") && it.contains('.') => "float64",
+        it if it.starts_with("number") => "int64",
+        it => it,
+    };
+    match (from, to) {
+        (_, to) if to.starts_with("[]") => format!("cannot restore slice from {from}"),
+        (_, to) if to.starts_with("map[") => format!("cannot restore map from {from}"),
+        (_, to) if to.contains('.') => format!("cannot restore struct from: {from}"),
+        ("int64" | "float64", "string") => format!("cannot convert {from} to string"),
+        _ => format!("unrecognized type: {to}"),
+    }
 }
 
 /// RFC 7386.
@@ -68,6 +164,28 @@ pub(crate) fn merge(target: &mut Value, patch: &Value) {
 mod tests {
     use super::*;
     use serde_json::json;
+
+    #[test]
+    fn a_value_of_the_wrong_type_is_told_in_the_words_of_the_converter() {
+        let check = |from: &str, to: &str, expected: &str| {
+            let why = format!("json: cannot unmarshal {from} into Go struct field A.b of type {to}");
+            assert_eq!(conversion(&why), expected);
+        };
+        check("string", "int32", "unrecognized type: int32");
+        check("number", "string", "cannot convert int64 to string");
+        check("string", "[]v1.Container", "cannot restore slice from string");
+        check("bool", "map[string]string", "cannot restore map from bool");
+        check("array", "v1.PodSpec", "cannot restore struct from: slice");
+        assert_eq!(go_map(&json!({"spec": {"a": "x", "b": [1, null]}})), "map[spec:map[a:x b:[1 <nil>]]]");
+    }
+
+    #[test]
+    fn fields_that_are_not_known_are_found() {
+        let mut found = vec![];
+        let value = json!({"spec": {"foo": 1, "a": [{"b": 1, "c": {}}]}});
+        lost("", &value, &json!({"spec": {"a": [{}]}}), &mut found);
+        assert_eq!(found, ["unknown field \"spec.a[0].b\"", "unknown field \"spec.foo\""]);
+    }
 
     #[test]
     fn a_merge_patch_replaces_lists_and_removes_nulls() {

@@ -110,10 +110,7 @@ fn invalid(error: &ApiError) -> String {
         }
     }
     match &causes[..] {
-        [] => match error.kind {
-            Some(_) => format!("{head}: {}\n", error.message),
-            None => format!("{head}: {}\n", error.message),
-        },
+        [] => format!("{head}: {}\n", error.message),
         [one] => format!("{head}: {one}\n"),
         many => {
             let lines: String = many.iter().map(|it| format!("* {it}\n")).collect();

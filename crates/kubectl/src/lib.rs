@@ -21,6 +21,7 @@ mod shell;
 mod sorter;
 mod table;
 mod tabwriter;
+mod unified;
 
 pub use client::{Client, DryRun};
 pub use commands::{run, run_line};

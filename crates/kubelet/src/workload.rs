@@ -3,7 +3,7 @@
 //! Upstream has no counterpart. The order of sources is: our own annotations, KWOK's, the command
 //! itself where it can be read, and an assumption that is named as one.
 
-use api::Settings;
+use api::{Ending, Settings};
 use api::k8s_openapi::api::core::v1::{Container, Pod};
 
 use crate::command;
@@ -89,6 +89,9 @@ pub fn workload_of(
     seed: u64,
     settings: &Settings,
 ) -> Workload {
+    if let Some(ending) = settings.ending {
+        return forced(pod, ending);
+    }
     let duration = annotation_for(pod, "duration", container).and_then(|text| match text {
         "" => None,
         "infinity" | "forever" => Some(None),
@@ -103,6 +106,18 @@ pub fn workload_of(
     };
     let exit_code = exit_code.unwrap_or(code);
     Workload { duration_ms, exit_code, source }
+}
+
+/// Where the run says how all containers end.
+fn forced(pod: &Pod, ending: Ending) -> Workload {
+    let owners = pod.metadata.owner_references.iter().flatten();
+    let (duration_ms, exit_code) = match ending {
+        Ending::JobsAtOnce(code) if owners.into_iter().any(|it| it.kind == "Job") => {
+            (Some(INSTANT_MS), code)
+        }
+        Ending::JobsAtOnce(_) | Ending::Never => (None, 0),
+    };
+    Workload { duration_ms, exit_code, source: Source::Assumed }
 }
 
 /// A container without our own duration.

@@ -29,8 +29,14 @@ impl Client for StoreClient<'_> {
             DryRun::None => self.world.write(action, self.by, self.run, self.logs),
             DryRun::Server => {
                 let mut copy = self.world.store.clone();
-                let result = copy.apply_action(action, self.world.now);
+                let mut result = copy.apply_action(action, self.world.now);
                 self.world.dry_run_warnings.extend(copy.take_warnings());
+                // Nothing was stored, so there is no new version.
+                if let Ok(Some(object)) = &mut result {
+                    let old = self.world.store.objects().get(&object.object_ref());
+                    let version = old.and_then(|it| it.meta().resource_version.clone());
+                    object.meta_mut().resource_version = version;
+                }
                 result
             }
         }

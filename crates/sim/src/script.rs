@@ -42,6 +42,9 @@ pub struct Options {
     /// Time zones.
     #[serde(skip)]
     pub zones: Zones,
+    /// Delays instead of those of the scenario.
+    #[serde(skip)]
+    pub settings: Option<Settings>,
 }
 
 /// A text, understood.
@@ -111,7 +114,7 @@ impl Script {
         Run {
             start: options.start.or(self.spec.start).unwrap_or(DEFAULT_START),
             seed: options.seed.or(self.spec.seed).unwrap_or_default(),
-            settings: self.settings(),
+            settings: options.settings.clone().unwrap_or_else(|| self.settings()),
             zones: options.zones.clone(),
             budgets: options.budgets,
             files: options.files.clone(),

@@ -179,19 +179,31 @@ pub(crate) fn words(step: &Step) -> String {
 
 /// What kubectl printed, as the page gets it.
 pub(crate) fn result_of(output: &Output) -> CommandResult {
-    CommandResult { output: output.both(), exit_code: output.exit_code, forked: None }
+    CommandResult {
+        output: output.both(),
+        stdout: output.stdout(),
+        stderr: output.stderr(),
+        exit_code: output.exit_code,
+        forked: None,
+    }
 }
 
 fn said(done: bool, text: String, otherwise: &str) -> CommandResult {
     if done {
-        CommandResult { output: format!("{text}\n"), ..CommandResult::default() }
+        success(&text)
     } else {
         failure(&format!("error: {otherwise}"))
     }
 }
 
 fn failure(text: &str) -> CommandResult {
-    CommandResult { output: format!("{text}\n"), exit_code: 1, forked: None }
+    let output = format!("{text}\n");
+    CommandResult { stderr: output.clone(), output, exit_code: 1, ..CommandResult::default() }
+}
+
+fn success(text: &str) -> CommandResult {
+    let output = format!("{text}\n");
+    CommandResult { stdout: output.clone(), output, ..CommandResult::default() }
 }
 
 fn kubectl(
@@ -230,7 +242,7 @@ fn switch(
                 (_, true) => "not ready",
                 (_, false) => "ready",
             };
-            CommandResult { output: format!("node/{node} {word}\n"), ..CommandResult::default() }
+            success(&format!("node/{node} {word}"))
         }
         Err(error) => failure(&format!("Error from server ({}): {error}", error.reason)),
     }

@@ -86,6 +86,12 @@ pub struct Mark {
 pub struct CommandResult {
     /// What kubectl prints, standard output and error together, in order.
     pub output: String,
+    /// What of it went to standard error.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub stderr: String,
+    /// What of it went to standard output; only the native program needs it apart.
+    #[serde(skip)]
+    pub stdout: String,
     /// 0 when all went well.
     pub exit_code: i32,
     /// Set when the command changed the past: the run that was there before.

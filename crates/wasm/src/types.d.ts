@@ -50,7 +50,13 @@ export interface RunState {
 
 export interface Fork { atMs: Ms; horizonMs: Ms; nEvents: number; actions: TimedAction[] }
 
-export interface CommandResult { output: string; exitCode: number; forked?: Fork }
+export interface CommandResult {
+  output: string;
+  /** What of it went to standard error. */
+  stderr?: string;
+  exitCode: number;
+  forked?: Fork;
+}
 
 export type MarkKind =
   | 'step' | 'bound' | 'unschedulable' | 'jobDone' | 'jobFailed' | 'cronFired' | 'podFailed' | 'node';

@@ -18,6 +18,8 @@ enum Form {
 const CONSTANTS: &[(&str, Form)] = &[
     ("<age>", Form::Age),
     ("<time>", Form::Time),
+    // The machine on which the scheduler of the recordings ran.
+    ("default-scheduler-vm", Form::Word),
     ("<uid>", Form::Word),
     ("<rv>", Form::Word),
     ("<n>", Form::Word),

@@ -3,10 +3,23 @@
 //! Upstream: `plugin/pkg/admission/podtopologylabels/admission.go`, v1.36.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use api::Listers;
+use api::{Listers, Object};
+
+use crate::store::Store;
 
 const LABELS: [&str; 2] = ["topology.kubernetes.io/zone", "topology.kubernetes.io/region"];
+
+/// A pod that comes with a node gets the labels as if it were bound.
+pub(crate) fn admit(store: &Store, object: &mut Object) {
+    let Object::Pod(pod) = object else { return };
+    let node = pod.spec.as_ref().and_then(|it| it.node_name.as_deref()).unwrap_or_default();
+    let labels = topology_labels(&Listers(store.objects()), node);
+    if !labels.is_empty() {
+        Arc::make_mut(pod).metadata.labels.get_or_insert_default().extend(labels);
+    }
+}
 
 /// The labels that a binding to the node gives to the pod.
 pub(crate) fn topology_labels(listers: &Listers<'_>, node: &str) -> BTreeMap<String, String> {

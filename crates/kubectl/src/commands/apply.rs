@@ -8,7 +8,7 @@ mod refused;
 
 use api::yaml::Refusal;
 use api::{Action, Kind, Object, Patch, sent, yaml};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{Next, Session, create, files};
 use crate::args::{Flag, switch, value};
@@ -106,14 +106,32 @@ fn patch(
     live: &Object,
     server_side: bool,
 ) -> Result<(Object, &'static str), Failure> {
-    let mut modified = read.value.clone();
-    if !server_side {
-        let text = last_applied::text(&read.value);
-        if !modified["metadata"]["annotations"].is_object() {
-            modified["metadata"]["annotations"] = json!({});
-        }
-        modified["metadata"]["annotations"][last_applied::ANNOTATION] = text.into();
+    let difference = difference(&read.value, live, server_side, !server_side);
+    let Some(difference) = difference else {
+        return Ok((live.clone(), if server_side { "serverside-applied" } else { "unchanged" }));
+    };
+    let done = if server_side { "serverside-applied" } else { "configured" };
+    if session.dry_run()? == Some(DryRun::None) {
+        return Ok((live.clone(), done));
     }
+    let patch = Patch::Strategic(difference);
+    let action = Action::Patch { key: live.object_ref(), subresource: "", patch };
+    let object = session.write(&action)?;
+    Ok((object.unwrap_or_else(|| live.clone()), done))
+}
+
+/// The patch that leads from the live object to a manifest, if one is needed. `annotate` adds the
+/// annotation that remembers the manifest.
+pub(super) fn difference(
+    manifest: &Value,
+    live: &Object,
+    server_side: bool,
+    annotate: bool,
+) -> Option<Value> {
+    let modified = match annotate {
+        true => last_applied::annotated(manifest),
+        false => manifest.clone(),
+    };
     let mut original = last_applied::get(live);
     // What kubectl itself wrote into the annotations is not the user's to remove.
     if let Some(original) = &mut original
@@ -126,24 +144,14 @@ fn patch(
     {
         meta.remove("annotations");
     }
-    let mut difference =
+    let difference =
         last_applied::three_way(original.as_ref(), &modified, &sent::object_value(live));
     // The selector of a budget is replaced as a whole, so it is always in kubectl's patch.
     if difference.is_none() && live.kind() == Kind::PodDisruptionBudget && !server_side {
         let selector = &modified["spec"]["selector"];
-        difference = (!selector.is_null()).then(|| json!({"spec": {"selector": selector}}));
+        return (!selector.is_null()).then(|| json!({"spec": {"selector": selector}}));
     }
-    let Some(difference) = difference else {
-        return Ok((live.clone(), if server_side { "serverside-applied" } else { "unchanged" }));
-    };
-    let done = if server_side { "serverside-applied" } else { "configured" };
-    if session.dry_run()? == Some(DryRun::None) {
-        return Ok((live.clone(), done));
-    }
-    let patch = Patch::Strategic(difference);
-    let action = Action::Patch { key: live.object_ref(), subresource: "", patch };
-    let object = session.write(&action)?;
-    Ok((object.unwrap_or_else(|| live.clone()), done))
+    difference
 }
 
 fn view_last_applied(session: &mut Session<'_>) -> Result<Next, Failure> {

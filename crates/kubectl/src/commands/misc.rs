@@ -1,12 +1,11 @@
 //! Commands that only tell something, and the words for those that need a real cluster.
 //!
-//! Upstream: `staging/src/k8s.io/kubectl/pkg/cmd/{apiresources,events,logs,top,version}`, v1.36.
-//! Differs from upstream: `api-resources` and `help` list what is there in the simulation.
+//! Upstream: `staging/src/k8s.io/kubectl/pkg/cmd/{events,logs,top}`, v1.36.
 
 use api::{Kind, Object};
 use k8s_openapi::api::core::v1::{Event, Pod};
 
-use super::{Next, Session};
+use super::{Next, Session, help};
 use crate::args::{Flag, switch, value};
 use crate::failure::Failure;
 use crate::resources::{self, Asked};
@@ -39,19 +38,6 @@ pub(super) const LOGS_FLAGS: &[Flag] = &[
     value("limit-bytes"),
     value("pod-running-timeout"),
 ];
-
-pub(super) const API_FLAGS: &[Flag] = &[
-    switch("namespaced"),
-    value("api-group"),
-    value("output").or('o'),
-    switch("no-headers"),
-    value("verbs"),
-    value("sort-by"),
-    switch("cached"),
-    value("categories"),
-];
-
-pub(super) const VERSION_FLAGS: &[Flag] = &[switch("client"), value("output").or('o')];
 
 /// Flags of commands that are not carried out; they only must not be called unknown.
 pub(super) const ANY_FLAGS: &[Flag] = &[
@@ -284,57 +270,8 @@ pub(super) fn top(session: &mut Session<'_>) -> Result<Next, Failure> {
             Err(Failure::text("Metrics API not available"))
         }
         Some(other) => Err(Failure::Usage(format!("unknown command {other:?}"))),
-        None => Err(Failure::Raw(
-            "Display resource (CPU/memory) usage.\n\nThere is no metrics server here: containers do \
-             not really run.\n"
-                .to_owned(),
-        )),
+        None => Err(Failure::Raw(help::parent("top"))),
     }
-}
-
-pub(super) fn version(session: &mut Session<'_>) -> Result<Next, Failure> {
-    session.output.out("Client Version: v1.36.2\nKustomize Version: v5.8.1\n");
-    if !session.args.is_on("client") {
-        session.output.out("Server Version: v1.36.2\n");
-    }
-    Ok(Next::Done)
-}
-
-pub(super) fn api_resources(session: &mut Session<'_>) -> Result<Next, Failure> {
-    let mut kinds: Vec<Kind> = Kind::ALL.to_vec();
-    kinds.sort_by_key(|it| (it.group(), it.plural()));
-    if session.args.has("namespaced") {
-        let wanted = session.args.is_on("namespaced");
-        kinds.retain(|it| it.namespaced() == wanted);
-    }
-    if let Some(group) = session.args.get("api-group") {
-        kinds.retain(|it| it.group() == group);
-    }
-    if session.args.get("output") == Some("name") {
-        let lines: String =
-            kinds.iter().map(|it| format!("{}\n", it.qualified_resource())).collect();
-        session.output.out(lines);
-        return Ok(Next::Done);
-    }
-    let mut text = String::new();
-    if !session.args.is_on("no-headers") {
-        text.push_str("NAME\tSHORTNAMES\tAPIVERSION\tNAMESPACED\tKIND\n");
-    }
-    for it in kinds {
-        let names = it.short_names().join(",");
-        let version = it.api_version();
-        text.push_str(&format!("{}\t{names}\t{version}\t{}\t{it}\n", it.plural(), it.namespaced()));
-    }
-    session.output.out(tabwriter::align(&text, 6, 3));
-    Ok(Next::Done)
-}
-
-pub(super) fn api_versions(session: &mut Session<'_>) -> Result<Next, Failure> {
-    let versions: std::collections::BTreeSet<String> =
-        Kind::ALL.iter().map(|it| it.api_version()).collect();
-    let lines: String = versions.iter().map(|it| format!("{it}\n")).collect();
-    session.output.out(lines);
-    Ok(Next::Done)
 }
 
 /// Commands that reach into containers or edit with an editor.
@@ -373,16 +310,3 @@ pub(super) fn out_of_reach(session: &mut Session<'_>) -> Result<Next, Failure> {
     Failure::all(failures)?;
     Err(Failure::Text(format!("\"kubectl {command}\" is not possible in the simulation")))
 }
-
-/// The commands as `kubectl help` lists them here.
-pub(super) const HELP: &str = "kubectl controls the simulated cluster.
-
-  get, describe, events, logs      look at objects
-  create, apply, replace, delete   from files (-f) or by name
-  run, expose                      a pod, a service
-  label, annotate, patch, set      change objects
-  scale, rollout                   change workloads
-  cordon, uncordon, drain, taint   change nodes
-  wait                             let time go on until something is so
-  api-resources, api-versions, version
-";

@@ -4,10 +4,13 @@ mod apply;
 mod create;
 mod delete;
 mod describe;
+mod diff;
+pub(crate) mod discovery;
 mod drain;
 mod files;
 mod generate;
 mod get;
+pub(crate) mod help;
 mod label;
 mod misc;
 mod patch;
@@ -50,6 +53,8 @@ pub(crate) struct Session<'a> {
     /// `kubectl get`, `kubectl create deployment`: for the words of mistakes.
     pub(crate) command: String,
     pub(crate) namespace: String,
+    /// The exit code of a failure.
+    pub(crate) failure_code: i32,
 }
 
 /// How a command goes on.
@@ -90,20 +95,25 @@ const COMMANDS: &[Command] = &[
     command("taint", &[taint::FLAGS], taint::run),
     command("describe", &[describe::FLAGS], describe::run),
     command("logs", &[misc::LOGS_FLAGS], misc::logs),
+    command("auth", &[discovery::AUTH_FLAGS], discovery::auth),
+    command("cluster-info", &[], discovery::cluster_info),
+    command("config", &[discovery::CONFIG_FLAGS], discovery::config),
     command("attach", &[misc::ANY_FLAGS], misc::out_of_reach),
     command("exec", &[misc::ANY_FLAGS], misc::out_of_reach),
     command("port-forward", &[misc::ANY_FLAGS], misc::out_of_reach),
     command("cp", &[misc::ANY_FLAGS], misc::out_of_reach),
     command("events", &[misc::EVENTS_FLAGS], misc::events),
+    command("diff", &[create::FLAGS, diff::FLAGS], diff::run),
     command("apply", &[create::FLAGS, apply::FLAGS], apply::run),
     command("patch", &[patch::FLAGS], patch::run),
     command("replace", &[create::FLAGS, create::REPLACE_FLAGS], create::replace),
     command("wait", &[wait::FLAGS], wait::run),
     command("label", &[label::FLAGS], label::label),
     command("annotate", &[label::FLAGS], label::annotate),
-    command("version", &[misc::VERSION_FLAGS], misc::version),
-    command("api-versions", &[misc::API_FLAGS], misc::api_versions),
-    command("api-resources", &[misc::API_FLAGS], misc::api_resources),
+    command("version", &[discovery::VERSION_FLAGS], discovery::version),
+    command("api-versions", &[discovery::API_FLAGS], discovery::api_versions),
+    command("api-resources", &[discovery::API_FLAGS], discovery::api_resources),
+    command("options", &[], help::options),
 ];
 
 /// The sentence for a command that there is none of, with those it may have meant.
@@ -145,6 +155,7 @@ pub fn run(words: &[String], client: &mut dyn Client) -> Outcome {
         args: Args::default(),
         command: "kubectl".to_owned(),
         namespace: "default".to_owned(),
+        failure_code: 1,
     };
     let result = session.dispatch(words);
     session.finish(result)
@@ -153,7 +164,7 @@ pub fn run(words: &[String], client: &mut dyn Client) -> Outcome {
 pub(crate) fn poll(pending: Pending, client: &mut dyn Client) -> Outcome {
     let Pending { output, waiting, kept, .. } = pending;
     let Kept { args, command, namespace } = kept;
-    let mut session = Session { client, output, args, command, namespace };
+    let mut session = Session { client, output, args, command, namespace, failure_code: 1 };
     let result = match waiting {
         Waiting::Drain(state) => drain::go_on(&mut session, state),
         Waiting::Rollout(state) => rollout::go_on(&mut session, state),
@@ -167,13 +178,15 @@ impl Session<'_> {
         let (flags, words) = words.split_at(args::n_leading_flags(words));
         let name = words.first().map(String::as_str).unwrap_or_default();
         if matches!(name, "" | "help" | "--help" | "-h") {
-            self.output.out(misc::HELP);
-            return Ok(Next::Done);
+            return Ok(help::help(self, words.get(1..).unwrap_or_default()));
         }
         let Some(command) = COMMANDS.iter().find(|it| it.name == name) else {
             return Err(unknown_command(name));
         };
         self.command = format!("kubectl {name}");
+        if words.iter().take_while(|it| *it != "--").any(|it| it == "--help" || it == "-h") {
+            return Ok(help::help(self, &words[..1]));
+        }
         if name == "create" {
             self.parse(flags, &[])?;
             if let Some(result) = generate::create(self, &words[1..]) {
@@ -206,7 +219,7 @@ impl Session<'_> {
             Err(failure) => {
                 let text = failure.print(&self.command);
                 self.output.err(text);
-                self.output.exit_code = 1;
+                self.output.exit_code = self.failure_code;
                 Outcome::Done(self.output)
             }
         }
@@ -257,11 +270,17 @@ impl Session<'_> {
 
     /// Prints what was done to an object, or the object in the form of `-o`.
     pub(crate) fn print(&mut self, object: &Object, done: &str) -> Result<(), Failure> {
+        let done = format!("{done}{}", self.dry_run_note()?);
+        self.print_done(object, &done)
+    }
+
+    /// As [`Self::print`], without a word about a dry run: `patch` forgets it.
+    pub(crate) fn print_done(&mut self, object: &Object, done: &str) -> Result<(), Failure> {
         let format = Format::parse(self.args.get("output"), self.args.get("template"))?;
         let text = match format {
             Format::Table { .. } => {
                 let name = display_name(object.kind(), object.name());
-                format!("{name} {done}{}\n", self.dry_run_note()?)
+                format!("{name} {done}\n")
             }
             other => {
                 let objects = std::slice::from_ref(object);

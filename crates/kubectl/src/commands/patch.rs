@@ -115,7 +115,7 @@ fn patch_one(session: &mut Session<'_>, object: &Object, patch: Patch) -> Result
         }
     };
     if session.dry_run()? == Some(DryRun::None) {
-        return session.print(object, "patched");
+        return session.print_done(object, "patched");
     }
     let key = object.object_ref();
     let result = session.write(&Action::Patch { key, subresource, patch })?;
@@ -124,9 +124,6 @@ fn patch_one(session: &mut Session<'_>, object: &Object, patch: Patch) -> Result
         session.output.out(format!("scale.autoscaling/{} patched\n", object.name()));
         return Ok(());
     }
-    let is_server = session.dry_run()? == Some(DryRun::Server);
-    let same = result.meta().resource_version == object.meta().resource_version;
-    let changed =
-        if is_server { result.meta().generation != object.meta().generation } else { !same };
-    session.print(&result, if changed { "patched" } else { "patched (no change)" })
+    let done = if result == *object { "patched (no change)" } else { "patched" };
+    session.print_done(&result, done)
 }

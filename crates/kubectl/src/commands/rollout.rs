@@ -8,7 +8,7 @@ use k8s_openapi::api::apps::v1::{
 };
 use serde_json::{Value, json};
 
-use super::{Next, Session, Waiting, display_name, files};
+use super::{Next, Session, Waiting, display_name, files, help};
 use crate::args::{Flag, switch, value};
 use crate::failure::Failure;
 use crate::resources;
@@ -42,9 +42,9 @@ pub(crate) struct Watching {
 pub(super) fn run(session: &mut Session<'_>) -> Result<Next, Failure> {
     let words = session.args.positional.clone();
     let Some((verb, words)) = words.split_first() else {
-        return Err(Failure::Usage(
-            "must specify one of history, pause, restart, resume, status, undo".to_owned(),
-        ));
+        // Unlike other commands without their subcommand it prints its help to standard output.
+        session.output.out(help::parent("rollout"));
+        return Err(Failure::Raw(String::new()));
     };
     if !["history", "pause", "restart", "resume", "status", "undo"].contains(&verb.as_str()) {
         let all = session.args.positional.join(" ");

@@ -5,7 +5,7 @@
 use api::{Action, Kind, Object, Patch, sent};
 use serde_json::{Value, json};
 
-use super::{Next, Session, files, generate};
+use super::{Next, Session, files, generate, help};
 use crate::args::{Flag, switch, value};
 use crate::failure::Failure;
 use crate::{DryRun, resources};
@@ -33,29 +33,10 @@ pub(super) const FLAGS: &[Flag] = &[
     value("field-manager"),
 ];
 
-const HELP: &str = "Configure application resources.
-
- These commands help you make changes to existing application resources.
-
-Available Commands:
-  env              Update environment variables on a pod template
-  image            Update the image of a pod template
-  resources        Update resource requests/limits on objects with pod templates
-  selector         Set the selector on a resource
-  serviceaccount   Update the service account of a resource
-  subject          Update the user, group, or service account in a role binding or cluster role binding
-
-Usage:
-  kubectl set SUBCOMMAND [options]
-
-Use \"kubectl set <command> --help\" for more information about a given command.
-Use \"kubectl options\" for a list of global command-line options (applies to all commands).
-";
-
 pub(super) fn run(session: &mut Session<'_>) -> Result<Next, Failure> {
     let words = session.args.positional.clone();
     let Some((verb, words)) = words.split_first() else {
-        return Err(Failure::Raw(HELP.to_owned()));
+        return Err(Failure::Raw(help::parent("set")));
     };
     match verb.as_str() {
         "image" | "env" | "resources" | "selector" => {

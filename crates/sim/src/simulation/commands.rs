@@ -152,5 +152,6 @@ impl Simulation {
 fn given_up(output: &Output) -> CommandResult {
     let result = steps::result_of(output);
     let note = "(given up: an hour of simulated time, or very many events, went by)";
-    CommandResult { output: format!("{}{note}\n", result.output), exit_code: 1, ..result }
+    let stderr = format!("{}{note}\n", result.stderr);
+    CommandResult { output: format!("{}{note}\n", result.output), stderr, exit_code: 1, ..result }
 }

@@ -1,0 +1,408 @@
+//! What the server has: `api-resources`, `api-versions`, `version`, `cluster-info`, `auth`, `config`.
+//!
+//! Upstream: `staging/src/k8s.io/kubectl/pkg/cmd/{apiresources,auth,clusterinfo,config,version}`, v1.36.
+//! Differs from upstream: there is one context, `orrery`, and it cannot be changed; everybody may do
+//! everything.
+
+use serde_json::json;
+
+use super::{Next, Session, help};
+use crate::args::{Flag, switch, value};
+use crate::failure::Failure;
+use crate::tabwriter;
+
+pub(super) const API_FLAGS: &[Flag] = &[
+    switch("namespaced"),
+    value("api-group"),
+    value("output").or('o'),
+    switch("no-headers"),
+    value("verbs"),
+    value("sort-by"),
+    switch("cached"),
+    value("categories"),
+];
+
+pub(super) const VERSION_FLAGS: &[Flag] = &[switch("client"), value("output").or('o')];
+
+pub(super) const AUTH_FLAGS: &[Flag] = &[
+    switch("all-namespaces").or('A'),
+    switch("quiet").or('q'),
+    switch("list"),
+    value("subresource"),
+    switch("no-headers"),
+    value("output").or('o'),
+];
+
+pub(super) const CONFIG_FLAGS: &[Flag] = &[
+    value("output").or('o'),
+    switch("current"),
+    switch("minify"),
+    switch("raw"),
+    switch("flatten"),
+    switch("no-headers"),
+];
+
+/// The resources of a 1.36 server, those that the simulation does not keep included: name, short
+/// names, API version, whether in namespaces, kind, verbs where they are not all, categories.
+const RESOURCES: &str = "\
+    bindings||v1|1|Binding|create \
+    componentstatuses|cs|v1|0|ComponentStatus|get,list \
+    configmaps|cm|v1|1|ConfigMap \
+    endpoints|ep|v1|1|Endpoints \
+    events|ev|v1|1|Event \
+    limitranges|limits|v1|1|LimitRange \
+    namespaces|ns|v1|0|Namespace|create,delete,get,list,patch,update,watch \
+    nodes|no|v1|0|Node \
+    persistentvolumeclaims|pvc|v1|1|PersistentVolumeClaim \
+    persistentvolumes|pv|v1|0|PersistentVolume \
+    pods|po|v1|1|Pod||all \
+    podtemplates||v1|1|PodTemplate \
+    replicationcontrollers|rc|v1|1|ReplicationController||all \
+    resourcequotas|quota|v1|1|ResourceQuota \
+    secrets||v1|1|Secret \
+    serviceaccounts|sa|v1|1|ServiceAccount \
+    services|svc|v1|1|Service||all \
+    mutatingadmissionpolicies||admissionregistration.k8s.io/v1|0|MutatingAdmissionPolicy||api-extensions \
+    mutatingadmissionpolicybindings||admissionregistration.k8s.io/v1|0|MutatingAdmissionPolicyBinding||api-extensions \
+    mutatingwebhookconfigurations||admissionregistration.k8s.io/v1|0|MutatingWebhookConfiguration||api-extensions \
+    validatingadmissionpolicies||admissionregistration.k8s.io/v1|0|ValidatingAdmissionPolicy||api-extensions \
+    validatingadmissionpolicybindings||admissionregistration.k8s.io/v1|0|ValidatingAdmissionPolicyBinding||api-extensions \
+    validatingwebhookconfigurations||admissionregistration.k8s.io/v1|0|ValidatingWebhookConfiguration||api-extensions \
+    customresourcedefinitions|crd,crds|apiextensions.k8s.io/v1|0|CustomResourceDefinition||api-extensions \
+    apiservices||apiregistration.k8s.io/v1|0|APIService||api-extensions \
+    controllerrevisions||apps/v1|1|ControllerRevision \
+    daemonsets|ds|apps/v1|1|DaemonSet||all \
+    deployments|deploy|apps/v1|1|Deployment||all \
+    replicasets|rs|apps/v1|1|ReplicaSet||all \
+    statefulsets|sts|apps/v1|1|StatefulSet||all \
+    selfsubjectreviews||authentication.k8s.io/v1|0|SelfSubjectReview|create \
+    tokenreviews||authentication.k8s.io/v1|0|TokenReview|create \
+    localsubjectaccessreviews||authorization.k8s.io/v1|1|LocalSubjectAccessReview|create \
+    selfsubjectaccessreviews||authorization.k8s.io/v1|0|SelfSubjectAccessReview|create \
+    selfsubjectrulesreviews||authorization.k8s.io/v1|0|SelfSubjectRulesReview|create \
+    subjectaccessreviews||authorization.k8s.io/v1|0|SubjectAccessReview|create \
+    horizontalpodautoscalers|hpa|autoscaling/v2|1|HorizontalPodAutoscaler||all \
+    cronjobs|cj|batch/v1|1|CronJob||all \
+    jobs||batch/v1|1|Job||all \
+    certificatesigningrequests|csr|certificates.k8s.io/v1|0|CertificateSigningRequest \
+    leases||coordination.k8s.io/v1|1|Lease \
+    endpointslices||discovery.k8s.io/v1|1|EndpointSlice \
+    events|ev|events.k8s.io/v1|1|Event \
+    flowschemas||flowcontrol.apiserver.k8s.io/v1|0|FlowSchema \
+    prioritylevelconfigurations||flowcontrol.apiserver.k8s.io/v1|0|PriorityLevelConfiguration \
+    ingressclasses||networking.k8s.io/v1|0|IngressClass \
+    ingresses|ing|networking.k8s.io/v1|1|Ingress \
+    ipaddresses|ip|networking.k8s.io/v1|0|IPAddress \
+    networkpolicies|netpol|networking.k8s.io/v1|1|NetworkPolicy \
+    servicecidrs||networking.k8s.io/v1|0|ServiceCIDR \
+    runtimeclasses||node.k8s.io/v1|0|RuntimeClass \
+    poddisruptionbudgets|pdb|policy/v1|1|PodDisruptionBudget \
+    clusterrolebindings||rbac.authorization.k8s.io/v1|0|ClusterRoleBinding \
+    clusterroles||rbac.authorization.k8s.io/v1|0|ClusterRole \
+    rolebindings||rbac.authorization.k8s.io/v1|1|RoleBinding \
+    roles||rbac.authorization.k8s.io/v1|1|Role \
+    deviceclasses||resource.k8s.io/v1|0|DeviceClass \
+    resourceclaims||resource.k8s.io/v1|1|ResourceClaim \
+    resourceclaimtemplates||resource.k8s.io/v1|1|ResourceClaimTemplate \
+    resourceslices||resource.k8s.io/v1|0|ResourceSlice \
+    priorityclasses|pc|scheduling.k8s.io/v1|0|PriorityClass \
+    csidrivers||storage.k8s.io/v1|0|CSIDriver \
+    csinodes||storage.k8s.io/v1|0|CSINode \
+    csistoragecapacities||storage.k8s.io/v1|1|CSIStorageCapacity \
+    storageclasses|sc|storage.k8s.io/v1|0|StorageClass \
+    volumeattachments||storage.k8s.io/v1|0|VolumeAttachment \
+    volumeattributesclasses|vac|storage.k8s.io/v1|0|VolumeAttributesClass";
+
+const ALL_VERBS: &str = "create,delete,deletecollection,get,list,patch,update,watch";
+
+/// A resource of the server.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Resource {
+    pub(crate) plural: &'static str,
+    pub(crate) short_names: &'static str,
+    api_version: &'static str,
+    pub(crate) namespaced: bool,
+    pub(crate) kind: &'static str,
+    verbs: &'static str,
+    categories: &'static str,
+}
+
+impl Resource {
+    fn group(&self) -> &'static str {
+        self.api_version.split_once('/').map_or("", |it| it.0)
+    }
+
+    /// `pods`, `ingresses.networking.k8s.io`.
+    pub(crate) fn qualified(&self) -> String {
+        match self.group() {
+            "" => self.plural.to_owned(),
+            group => format!("{}.{group}", self.plural),
+        }
+    }
+
+    /// Whether a word of a command line names it.
+    pub(crate) fn is_named(&self, word: &str) -> bool {
+        let word = word.to_lowercase();
+        let (name, group) = word.split_once('.').unwrap_or((&word, ""));
+        let group = match group.split_once('.') {
+            Some((version, group)) if version.starts_with('v') => group,
+            _ => group,
+        };
+        (group.is_empty() || group == self.group())
+            && (name == self.plural
+                || name == self.kind.to_lowercase()
+                || self.short_names.split(',').any(|it| it == name))
+    }
+}
+
+/// All resources of the server, by group and name.
+pub(crate) fn resources() -> impl Iterator<Item = Resource> {
+    RESOURCES.split_ascii_whitespace().map(|line| {
+        let mut parts = line.split('|');
+        let mut next = || parts.next().unwrap_or_default();
+        let (plural, short_names, api_version) = (next(), next(), next());
+        let (namespaced, kind, verbs, categories) = (next() == "1", next(), next(), next());
+        let verbs = if verbs.is_empty() { ALL_VERBS } else { verbs };
+        Resource { plural, short_names, api_version, namespaced, kind, verbs, categories }
+    })
+}
+
+fn has_all(list: &str, wanted: &[String]) -> bool {
+    wanted.iter().all(|it| list.split(',').any(|other| other == it))
+}
+
+pub(super) fn api_resources(session: &mut Session<'_>) -> Result<Next, Failure> {
+    let args = &session.args;
+    if !args.positional.is_empty() {
+        let words = args.positional.join(" ");
+        return Err(Failure::Usage(format!("unexpected arguments: [{words}]")));
+    }
+    let output = args.get("output").unwrap_or_default().to_owned();
+    if !matches!(&*output, "" | "wide" | "name" | "json" | "yaml") {
+        return Err(Failure::Text(format!("--output {output} is not available")));
+    }
+    let mut all: Vec<Resource> = resources().collect();
+    if args.has("namespaced") {
+        let wanted = args.is_on("namespaced");
+        all.retain(|it| it.namespaced == wanted);
+    }
+    if let Some(group) = args.get("api-group") {
+        all.retain(|it| it.group() == group);
+    }
+    let (verbs, categories) = (args.list("verbs"), args.list("categories"));
+    all.retain(|it| has_all(it.verbs, &verbs) && has_all(it.categories, &categories));
+    match args.get("sort-by") {
+        None | Some("") => {}
+        Some("name") => all.sort_by_key(|it| it.plural),
+        Some("kind") => all.sort_by_key(|it| it.kind),
+        Some(_) => return Err(Failure::text("--sort-by accepts only name or kind")),
+    }
+    let text = match &*output {
+        "name" => all.iter().map(|it| format!("{}\n", it.qualified())).collect(),
+        _ => resource_table(&all, output == "wide", args.is_on("no-headers")),
+    };
+    session.output.out(text);
+    Ok(Next::Done)
+}
+
+fn resource_table(all: &[Resource], wide: bool, no_headers: bool) -> String {
+    let mut text = String::new();
+    let mut line = |first: [&str; 5], more: [&str; 2]| {
+        text.push_str(&first.join("\t"));
+        if wide {
+            text.push_str(&format!("\t{}", more.join("\t")));
+        }
+        text.push('\n');
+    };
+    if !no_headers {
+        line(["NAME", "SHORTNAMES", "APIVERSION", "NAMESPACED", "KIND"], ["VERBS", "CATEGORIES"]);
+    }
+    for it in all {
+        let namespaced = if it.namespaced { "true" } else { "false" };
+        let first = [it.plural, it.short_names, it.api_version, namespaced, it.kind];
+        line(first, [it.verbs, it.categories]);
+    }
+    tabwriter::align(&text, 6, 3)
+}
+
+pub(super) fn api_versions(session: &mut Session<'_>) -> Result<Next, Failure> {
+    let mut versions: Vec<&str> = resources().map(|it| it.api_version).collect();
+    // A version of a group of which the newer one is preferred.
+    versions.push("autoscaling/v1");
+    versions.sort_unstable();
+    versions.dedup();
+    let lines: String = versions.iter().map(|it| format!("{it}\n")).collect();
+    session.output.out(lines);
+    Ok(Next::Done)
+}
+
+pub(super) fn version(session: &mut Session<'_>) -> Result<Next, Failure> {
+    let one = json!({
+        "buildDate": "2026-06-10T00:00:00Z", "compiler": "rustc", "gitTreeState": "clean",
+        "gitVersion": "v1.36.2", "major": "1", "minor": "36", "platform": "orrery/simulated",
+    });
+    let mut all = json!({"clientVersion": one, "kustomizeVersion": "v5.8.1"});
+    let with_server = !session.args.is_on("client");
+    if with_server {
+        all["serverVersion"] = one;
+    }
+    let text = match session.args.get("output") {
+        None | Some("") => {
+            let server = if with_server { "Server Version: v1.36.2\n" } else { "" };
+            format!("Client Version: v1.36.2\nKustomize Version: v5.8.1\n{server}")
+        }
+        Some("yaml") => format!("{}\n", api::yaml::to_string(&all)),
+        Some("json") => api::yaml::to_json_pretty(&all),
+        Some(_) => return Err(Failure::text("--output must be 'yaml' or 'json'")),
+    };
+    session.output.out(text);
+    Ok(Next::Done)
+}
+
+pub(super) fn cluster_info(session: &mut Session<'_>) -> Result<Next, Failure> {
+    if session.args.positional.first().map(String::as_str) == Some("dump") {
+        return Err(Failure::text("\"kubectl cluster-info dump\" is not possible in the simulation"));
+    }
+    session.output.out(
+        "Kubernetes control plane is running at https://10.96.0.1:443\n\nTo further debug and \
+         diagnose cluster problems, use 'kubectl cluster-info dump'.\n",
+    );
+    Ok(Next::Done)
+}
+
+const VERBS: &str = "get,list,watch,create,update,patch,delete,deletecollection,use,bind,\
+                     impersonate,*,approve,sign,escalate,attest";
+
+pub(super) fn auth(session: &mut Session<'_>) -> Result<Next, Failure> {
+    let words = session.args.positional.clone();
+    match words.first().map(String::as_str) {
+        None => Err(Failure::Raw(help::parent("auth"))),
+        Some("can-i") => can_i(session, &words[1..]),
+        Some("whoami") => {
+            session.output.out(tabwriter::align(
+                "ATTRIBUTE\tVALUE\nUsername\tkubernetes-admin\nGroups\t[kubeadm:cluster-admins \
+                 system:authenticated]\n",
+                6,
+                3,
+            ));
+            Ok(Next::Done)
+        }
+        Some("reconcile") => {
+            Err(Failure::text("\"kubectl auth reconcile\" is not possible in the simulation"))
+        }
+        Some(other) => Err(Failure::Usage(format!("unknown command {other:?}"))),
+    }
+}
+
+/// Everybody may do everything; what is asked about is still checked.
+fn can_i(session: &mut Session<'_>, words: &[String]) -> Result<Next, Failure> {
+    if session.args.is_on("list") {
+        if !words.is_empty() {
+            return Err(Failure::text("list option must be specified with no arguments"));
+        }
+        session.output.out(tabwriter::align(
+            "Resources\tNon-Resource URLs\tResource Names\tVerbs\n*.*\t[]\t[]\t[*]\n\t[*]\t[]\t[*]\n",
+            6,
+            3,
+        ));
+        return Ok(Next::Done);
+    }
+    let [verb, what] = words else {
+        return Err(Failure::text(
+            "you must specify two arguments: verb resource or verb resource/resourceName.\nSee \
+             'kubectl auth can-i -h' for help and examples.",
+        ));
+    };
+    let mut warn = |text: String| session.output.err(format!("Warning: {text}\n\n"));
+    let name = what.split('/').next().unwrap_or_default();
+    if !what.starts_with('/') && name != "*" {
+        match resources().find(|it| it.is_named(name)) {
+            None => warn(format!("the server doesn't have a resource type '{name}'")),
+            Some(it) if !it.namespaced && !session.args.is_on("all-namespaces") => {
+                let group = match it.group() {
+                    "" => String::new(),
+                    group => format!(" in group '{group}'"),
+                };
+                warn(format!("resource '{}' is not namespace scoped{group}", it.plural));
+            }
+            Some(_) => {}
+        }
+        if !VERBS.split(',').any(|it| it == verb.to_lowercase()) {
+            warn(format!("verb '{verb}' is not a known verb"));
+        }
+    }
+    if !session.args.is_on("quiet") {
+        session.output.out("yes\n");
+    }
+    Ok(Next::Done)
+}
+
+pub(super) fn config(session: &mut Session<'_>) -> Result<Next, Failure> {
+    let verb = session.args.positional.first().cloned().unwrap_or_default();
+    let text = match verb.as_str() {
+        "" => return Err(Failure::Raw(help::parent("config"))),
+        "current-context" => "orrery\n".to_owned(),
+        "get-contexts" if session.args.get("output") == Some("name") => "orrery\n".to_owned(),
+        "get-contexts" => tabwriter::align(
+            "CURRENT\tNAME\tCLUSTER\tAUTHINFO\tNAMESPACE\n*\torrery\torrery\tkubernetes-admin\t\n",
+            6,
+            3,
+        ),
+        "get-clusters" => "NAME\norrery\n".to_owned(),
+        "get-users" => "NAME\nkubernetes-admin\n".to_owned(),
+        "view" => api::yaml::to_string(&json!({
+            "apiVersion": "v1", "kind": "Config", "preferences": {}, "current-context": "orrery",
+            "clusters": [{"name": "orrery", "cluster": {"server": "https://10.96.0.1:443"}}],
+            "contexts": [
+                {"name": "orrery", "context": {"cluster": "orrery", "user": "kubernetes-admin"}}
+            ],
+            "users": [{"name": "kubernetes-admin", "user": {}}],
+        })),
+        "use-context" => match session.args.positional.get(1).map(String::as_str) {
+            Some("orrery") => "Switched to context \"orrery\".\n".to_owned(),
+            Some(other) => {
+                return Err(Failure::Text(format!("no context exists with the name: {other:?}")));
+            }
+            None => return Err(Failure::text("Unexpected args: []")),
+        },
+        known if help::subcommands("config").iter().any(|it| it.0 == known) => {
+            return Err(Failure::Text(format!(
+                "\"kubectl config {known}\" is not possible in the simulation: it has one context, \
+                 without a namespace of its own (use -n)"
+            )));
+        }
+        other => return Err(Failure::Usage(format!("unknown command {other:?}"))),
+    };
+    session.output.out(text);
+    Ok(Next::Done)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use api::Kind;
+
+    #[test]
+    fn every_kind_of_the_store_is_a_resource_of_the_server() {
+        for kind in Kind::ALL {
+            let found = resources().find(|it| it.kind == kind.name() && it.group() == kind.group());
+            let it = found.expect(kind.name());
+            assert_eq!(it.plural, kind.plural());
+            assert_eq!(it.namespaced, kind.namespaced());
+            assert_eq!(it.short_names, kind.short_names().join(","));
+        }
+    }
+
+    #[test]
+    fn resources_are_named_as_kubectl_lets_one_name_them() {
+        let check = |word: &str, plural: Option<&str>| {
+            assert_eq!(resources().find(|it| it.is_named(word)).map(|it| it.plural), plural, "{word}");
+        };
+        check("hpa", Some("horizontalpodautoscalers"));
+        check("Ingress", Some("ingresses"));
+        check("ingresses.networking.k8s.io", Some("ingresses"));
+        check("ingresses.v1.networking.k8s.io", Some("ingresses"));
+        check("ingresses.apps", None);
+        check("foo", None);
+    }
+}
