@@ -28,7 +28,7 @@ pub mod wire;
 pub mod yaml;
 pub mod zones;
 
-pub use component::{Ending, Change, Component, ComponentId, Settings, View, WorkQueue};
+pub use component::{Change, Component, ComponentId, Ending, Settings, View, WorkQueue};
 pub use kind::Kind;
 pub use listers::Listers;
 pub use name::ObjectRef;

@@ -87,7 +87,8 @@ fn misfit(kind: Kind, patch: &Patch, value: &Value, why: &str) -> ApiError {
         Patch::Strategic(patch) => (go_map(patch), conversion(why)),
         Patch::Merge(_) | Patch::Json(_) => {
             let version = kind.version();
-            let why = format!("{kind} in version \"{version}\" cannot be handled as a {kind}: {why}");
+            let why =
+                format!("{kind} in version \"{version}\" cannot be handled as a {kind}: {why}");
             (value.to_string(), why)
         }
     };
@@ -168,7 +169,8 @@ mod tests {
     #[test]
     fn a_value_of_the_wrong_type_is_told_in_the_words_of_the_converter() {
         let check = |from: &str, to: &str, expected: &str| {
-            let why = format!("json: cannot unmarshal {from} into Go struct field A.b of type {to}");
+            let why =
+                format!("json: cannot unmarshal {from} into Go struct field A.b of type {to}");
             assert_eq!(conversion(&why), expected);
         };
         check("string", "int32", "unrecognized type: int32");
@@ -176,7 +178,10 @@ mod tests {
         check("string", "[]v1.Container", "cannot restore slice from string");
         check("bool", "map[string]string", "cannot restore map from bool");
         check("array", "v1.PodSpec", "cannot restore struct from: slice");
-        assert_eq!(go_map(&json!({"spec": {"a": "x", "b": [1, null]}})), "map[spec:map[a:x b:[1 <nil>]]]");
+        assert_eq!(
+            go_map(&json!({"spec": {"a": "x", "b": [1, null]}})),
+            "map[spec:map[a:x b:[1 <nil>]]]"
+        );
     }
 
     #[test]

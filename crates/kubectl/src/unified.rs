@@ -98,7 +98,8 @@ fn shift(lines: &[&str], flags: &mut [bool], other: &mut [bool]) {
         while end < lines.len() && flags[end] {
             end += 1;
         }
-        while other.get(opposite) != Some(&true) && end < lines.len() && lines[start] == lines[end] {
+        while other.get(opposite) != Some(&true) && end < lines.len() && lines[start] == lines[end]
+        {
             flags[start] = false;
             flags[end] = true;
             (start, end) = (start + 1, end + 1);

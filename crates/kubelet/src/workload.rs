@@ -3,8 +3,8 @@
 //! Upstream has no counterpart. The order of sources is: our own annotations, KWOK's, the command
 //! itself where it can be read, and an assumption that is named as one.
 
-use api::{Ending, Settings};
 use api::k8s_openapi::api::core::v1::{Container, Pod};
+use api::{Ending, Settings};
 
 use crate::command;
 use crate::duration::{Range, parse_ms};

@@ -189,11 +189,7 @@ pub(crate) fn result_of(output: &Output) -> CommandResult {
 }
 
 fn said(done: bool, text: String, otherwise: &str) -> CommandResult {
-    if done {
-        success(&text)
-    } else {
-        failure(&format!("error: {otherwise}"))
-    }
+    if done { success(&text) } else { failure(&format!("error: {otherwise}")) }
 }
 
 fn failure(text: &str) -> CommandResult {

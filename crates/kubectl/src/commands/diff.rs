@@ -60,9 +60,9 @@ pub(super) fn run(session: &mut Session<'_>) -> Result<Next, Failure> {
         differs = true;
         let (from, to) = (format!("/tmp/LIVE-1/{name}"), format!("/tmp/MERGED-1/{name}"));
         let before = if live.is_some() { &now } else { "1970-01-01 00:00:00.000000000 +0000" };
-        session.output.out(format!(
-            "diff -u -N {from} {to}\n--- {from}\t{before}\n+++ {to}\t{now}\n{hunks}"
-        ));
+        session
+            .output
+            .out(format!("diff -u -N {from} {to}\n--- {from}\t{before}\n+++ {to}\t{now}\n{hunks}"));
     }
     if differs {
         session.failure_code = 1;
@@ -102,8 +102,7 @@ fn pair(session: &mut Session<'_>, item: &files::Item) -> Result<Pair, Failure> 
         "" => String::new(),
         group => format!("{group}."),
     };
-    let name =
-        format!("{group}{}.{}.{}.{}", key.kind.version(), key.kind, key.namespace, key.name);
+    let name = format!("{group}{}.{}.{}.{}", key.kind.version(), key.kind, key.namespace, key.name);
     Ok(Pair { name, live, merged })
 }
 

@@ -261,7 +261,9 @@ pub(super) fn version(session: &mut Session<'_>) -> Result<Next, Failure> {
 
 pub(super) fn cluster_info(session: &mut Session<'_>) -> Result<Next, Failure> {
     if session.args.positional.first().map(String::as_str) == Some("dump") {
-        return Err(Failure::text("\"kubectl cluster-info dump\" is not possible in the simulation"));
+        return Err(Failure::text(
+            "\"kubectl cluster-info dump\" is not possible in the simulation",
+        ));
     }
     session.output.out(
         "Kubernetes control plane is running at https://10.96.0.1:443\n\nTo further debug and \
@@ -396,7 +398,11 @@ mod tests {
     #[test]
     fn resources_are_named_as_kubectl_lets_one_name_them() {
         let check = |word: &str, plural: Option<&str>| {
-            assert_eq!(resources().find(|it| it.is_named(word)).map(|it| it.plural), plural, "{word}");
+            assert_eq!(
+                resources().find(|it| it.is_named(word)).map(|it| it.plural),
+                plural,
+                "{word}"
+            );
         };
         check("hpa", Some("horizontalpodautoscalers"));
         check("Ingress", Some("ingresses"));

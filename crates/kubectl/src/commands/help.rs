@@ -214,8 +214,11 @@ const PARENTS: &[Parent] = &[
         text: "Inspect authorization.\n",
         commands: &[
             ("can-i", "Check whether an action is allowed"),
-            ("reconcile", "Reconciles rules for RBAC role, role binding, cluster role, and cluster \
-                           role binding objects"),
+            (
+                "reconcile",
+                "Reconciles rules for RBAC role, role binding, cluster role, and cluster \
+                           role binding objects",
+            ),
             ("whoami", "Experimental: Check self subject attributes"),
         ],
         usage: "auth",
@@ -294,7 +297,8 @@ fn groups() -> String {
 
 /// `kubectl`, `kubectl help`, `kubectl help get`.
 pub(super) fn help(session: &mut Session<'_>, topic: &[String]) -> Next {
-    let topic: Vec<&str> = topic.iter().map(String::as_str).filter(|it| !it.starts_with('-')).collect();
+    let topic: Vec<&str> =
+        topic.iter().map(String::as_str).filter(|it| !it.starts_with('-')).collect();
     let text = match topic.first() {
         None => format!(
             "kubectl controls the Kubernetes cluster manager.\n\n Find more information at: \
