@@ -169,6 +169,12 @@ impl EventSpec {
         }
     }
 
+    /// From the instance of a component that runs on the control plane. Schedulers tell it.
+    #[must_use]
+    pub fn on_control_plane(self) -> Self {
+        Self { host: format!("{}-control-plane", self.component), ..self }
+    }
+
     /// A `Warning` event.
     pub fn warning(
         component: &str,

@@ -1,4 +1,5 @@
-//! Objects as the API server sends them: with the fields that Go writes even when they are empty.
+//! Objects as the API server sends them: with the fields that Go writes even when they are empty,
+//! and without those that it leaves out then.
 
 mod table;
 
@@ -29,6 +30,7 @@ fn fill_struct(name: &str, map: &mut Map<String, Value>) {
     let first = |line: &str| line.split(' ').next().unwrap_or_default().to_owned();
     let Ok(at) = TABLE.binary_search_by(|line| first(line).as_str().cmp(name)) else { return };
     let Some(line) = TABLE.get(at) else { return };
+    map.retain(|key, value| !(is_empty(name, key, value) && !is_required(line, key)));
     for field in line.split(' ').skip(1) {
         let (field, default) = field.split_once('=').unwrap_or((field, ""));
         let (field, child) = field.split_once(':').unwrap_or((field, ""));
@@ -51,6 +53,63 @@ fn fill_struct(name: &str, map: &mut Map<String, Value>) {
             fill(child, value);
         }
     }
+}
+
+/// The fields whose Go type is a pointer: what was set is written even when it is empty. Where
+/// several structs have a field of a name, this is about the one that has empty values.
+const POINTERS: &str = "\
+    activeDeadlineSeconds allocateLoadBalancerNodePorts allowPrivilegeEscalation \
+    allowVolumeExpansion apiGroup appProtocol attachRequired automountServiceAccountToken \
+    backoffLimit backoffLimitPerIndex cachingMode capacity collisionCount completionMode \
+    completions currentVolumeAttributesClassName defaultMode enableServiceLinks \
+    endpointsNamespace errorCode expirationSeconds failedIndexes failedJobsHistoryLimit \
+    fsGroup fsGroupChangePolicy fsGroupPolicy gmsaCredentialSpec gmsaCredentialSpecName \
+    holderIdentity hostProcess hostUsers hostnameOverride immutable initiatorName \
+    internalTrafficPolicy ipFamilyPolicy ipMode leaseDurationSeconds leaseTransitions \
+    limitBytes loadBalancerClass localhostProfile lun managedBy manualSelector \
+    maxExpirationSeconds maxFailedIndexes maxSurge maxUnavailable minAvailable minDomains \
+    mode mountPropagation nodeAffinityPolicy nodeAllocatableUpdatePeriodSeconds \
+    nodeTaintsPolicy optional parallelism partition persistentVolumeName podGroupName \
+    podInfoOnMount podReplacementPolicy port preemptionPolicy preferredHolder \
+    preventPodSchedulingIfMissing priority privileged procMount progressDeadlineSeconds \
+    readOnlyRootFilesystem ready reclaimPolicy recursiveReadOnly recursiveReadOnlyMounts \
+    replicas requiresRepublish resourceClaimName resourceClaimTemplateName restartPolicy \
+    revisionHistoryLimit runAsGroup runAsNonRoot runAsUser runAsUserName runtimeClassName \
+    seLinuxChangePolicy seLinuxMount secretNamespace service serviceAccountTokenInSecrets \
+    serving setHostnameAsFQDN shareProcessNamespace sinceSeconds started \
+    startingDeadlineSeconds stopSignal storageCapacity storageClassName strategy stream \
+    succeededCount succeededIndexes successfulJobsHistoryLimit supplementalGroupsPolicy \
+    suspend tailLines terminating terminatingReplicas terminationGracePeriodSeconds timeZone \
+    timeoutSeconds tolerationSeconds trafficDistribution ttlSecondsAfterFinished type \
+    unhealthyPodEvictionPolicy userNamespaces volumeAttributesClassName volumeBindingMode \
+    volumeMode zone";
+
+/// Fields with maps; other empty JSON objects are structs, which are written.
+const MAPS: &str = "\
+    allocatable annotations attributes binaryData capacity data default defaultRequest hard \
+    labels limits matchLabels max maxLimitRequestRatio min nodeSelector options overhead \
+    parameters requests stringData used volumeAttributes";
+
+/// Whether Go's `omitempty` leaves a value out.
+fn is_empty(name: &str, key: &str, value: &Value) -> bool {
+    let listed = |list: &str| list.split_ascii_whitespace().any(|it| it == key);
+    match value {
+        Value::String(text) => text.is_empty() && !listed(POINTERS),
+        Value::Number(number) => number.as_i64() == Some(0) && !listed(POINTERS),
+        Value::Bool(value) => !value && !listed(POINTERS),
+        Value::Array(items) => items.is_empty(),
+        Value::Object(map) => {
+            map.is_empty() && (listed(MAPS) || (name, key) == ("ServiceSpec", "selector"))
+        }
+        Value::Null => false,
+    }
+}
+
+/// Whether Go writes the field of a struct's line in any case.
+fn is_required(line: &str, key: &str) -> bool {
+    line.split(' ')
+        .skip(1)
+        .any(|field| field.split_once('=').is_some_and(|it| it.0.split(':').next() == Some(key)))
 }
 
 #[cfg(test)]
@@ -77,6 +136,39 @@ mod tests {
             }]},
         });
         assert_eq!(object_value(&pod), expected);
+    }
+
+    #[test]
+    fn empty_fields_are_left_out_where_go_leaves_them_out() {
+        let value = json!({
+            "apiVersion": "v1", "kind": "Pod", "metadata": {"name": "a", "labels": {}},
+            "spec": {
+                "hostNetwork": false, "hostname": "", "nodeSelector": {}, "priority": 0,
+                "volumes": [{"name": "v", "emptyDir": {}}],
+                "containers": [{
+                    "name": "b", "command": [], "stdin": false,
+                    "env": [{"name": "X", "value": ""}],
+                    "securityContext": {"privileged": false},
+                }],
+            },
+            "status": {"containerStatuses": [{
+                "name": "b", "containerID": "", "imageID": "", "ready": false, "restartCount": 0,
+                "started": false,
+            }]},
+        });
+        let pod = Object::deserialize_kind(Kind::Pod, value).unwrap();
+        let value = object_value(&pod);
+        let expected = json!({
+            "priority": 0, "volumes": [{"name": "v", "emptyDir": {}}],
+            "containers": [{
+                "name": "b", "resources": {}, "env": [{"name": "X"}],
+                "securityContext": {"privileged": false},
+            }],
+        });
+        assert_eq!((&value["spec"], &value["metadata"]), (&expected, &json!({"name": "a"})));
+        let status = &value["status"]["containerStatuses"][0];
+        assert!(status.get("containerID").is_none() && status["imageID"] == "");
+        assert_eq!((&status["ready"], &status["started"]), (&json!(false), &json!(false)));
     }
 
     #[test]

@@ -7,6 +7,7 @@ use api::{Object, Resource, Timestamp};
 use k8s_openapi::api::core::v1::{
     ConfigMap, Namespace, Service, ServiceAccount, ServicePort, ServiceSpec,
 };
+use k8s_openapi::api::discovery::v1::{Endpoint, EndpointConditions, EndpointPort, EndpointSlice};
 use k8s_openapi::api::scheduling::v1::PriorityClass;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
@@ -19,7 +20,7 @@ pub(crate) const NAMESPACES: [&str; 4] =
 
 impl Store {
     /// Adds the objects of a new cluster: namespaces with their certificates and service accounts,
-    /// the Service `kubernetes` and the two system priority classes.
+    /// the Service `kubernetes` with its endpoint and the two system priority classes.
     pub fn bootstrap(&mut self, now: Timestamp) {
         let mut objects: Vec<Object> = Vec::new();
         for name in NAMESPACES {
@@ -42,6 +43,7 @@ impl Store {
             objects.push(ServiceAccount { metadata, ..ServiceAccount::default() }.into_object());
         }
         objects.push(kubernetes_service().into_object());
+        objects.push(kubernetes_endpoints().into_object());
         let classes = [
             (
                 "system-node-critical",
@@ -74,6 +76,9 @@ const CERTIFICATE_NOTE: &str = "Contains a CA bundle that can be used to verify 
     when using internal endpoints such as the internal service IP or kubernetes.default.svc. \
     No other usage is guaranteed across distributions of Kubernetes clusters.";
 
+/// No node has it: the server runs beside the cluster.
+const SERVER_ADDRESS: &str = "10.0.0.1";
+
 /// Nobody checks it: no connection is ever made.
 const CERTIFICATE: &str = "-----BEGIN CERTIFICATE-----\nc2ltdWxhdGVk\n-----END CERTIFICATE-----\n";
 
@@ -82,6 +87,29 @@ fn named(namespace: &str, name: &str) -> ObjectMeta {
         namespace: Some(namespace.to_owned()).filter(|it| !it.is_empty()),
         name: Some(name.to_owned()),
         ..ObjectMeta::default()
+    }
+}
+
+/// Where the Service leads: to the server itself. Upstream: `EndpointsAdapter`.
+fn kubernetes_endpoints() -> EndpointSlice {
+    let labels = [("kubernetes.io/service-name".to_owned(), "kubernetes".to_owned())];
+    let ready = EndpointConditions { ready: Some(true), ..EndpointConditions::default() };
+    let endpoint = Endpoint {
+        addresses: vec![SERVER_ADDRESS.to_owned()],
+        conditions: Some(ready),
+        ..Endpoint::default()
+    };
+    let port = EndpointPort {
+        name: Some("https".to_owned()),
+        port: Some(6443),
+        protocol: Some("TCP".to_owned()),
+        ..EndpointPort::default()
+    };
+    EndpointSlice {
+        metadata: ObjectMeta { labels: Some(labels.into()), ..named("default", "kubernetes") },
+        address_type: "IPv4".to_owned(),
+        endpoints: Some(vec![endpoint]),
+        ports: Some(vec![port]),
     }
 }
 

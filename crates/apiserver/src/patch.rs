@@ -33,7 +33,8 @@ pub(crate) fn unknown_fields(object: &Object, patch: &Patch, new: &Object) -> Ve
 fn lost(path: &str, value: &Value, read: &Value, found: &mut Vec<String>) {
     match (value, read) {
         (Value::Object(value), Value::Object(read)) => {
-            for (key, inner) in value {
+            // Directives such as `$patch` are no fields.
+            for (key, inner) in value.iter().filter(|it| !it.0.starts_with('$')) {
                 let path = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
                 match read.get(key) {
                     Some(read) => lost(&path, inner, read, found),

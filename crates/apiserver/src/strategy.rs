@@ -293,6 +293,10 @@ pub fn prepare_for_update(new: &mut Object, old: &Object) {
     }
     let mut grows = false;
     with_generation!(&*new, old, |new, old| { grows = new.spec != old.spec });
+    if let (Object::Deployment(new), Object::Deployment(old)) = (&*new, old) {
+        // Its annotations are copied to the replica sets.
+        grows |= new.metadata.annotations != old.metadata.annotations;
+    }
     if let (Object::EndpointSlice(new), Object::EndpointSlice(old)) = (&*new, old) {
         grows = new.endpoints != old.endpoints
             || new.ports != old.ports

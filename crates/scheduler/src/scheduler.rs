@@ -277,7 +277,10 @@ impl Scheduler {
         plan.push(action);
         let object = Object::Pod(pod.pod.clone());
         let text = format!("Successfully assigned {} to {}", pod.key, binding.node);
-        plan.record(EventSpec::normal(&framework.profile_name, &object, "Scheduled", text));
+        plan.record(
+            EventSpec::normal(&framework.profile_name, &object, "Scheduled", text)
+                .on_control_plane(),
+        );
         self.in_flight = Some(binding);
     }
 
@@ -316,7 +319,9 @@ impl Scheduler {
             let text = format!("skip schedule deleting pod: {}", queued.pod.key);
             let object = Object::Pod(current.clone());
             let name = &framework.profile_name;
-            plan.record(EventSpec::warning(name, &object, "FailedScheduling", text));
+            plan.record(
+                EventSpec::warning(name, &object, "FailedScheduling", text).on_control_plane(),
+            );
             return plan;
         }
         if self.cache.is_assumed(&queued.pod.key) {
@@ -487,7 +492,7 @@ impl Scheduler {
         }
         let object = Object::Pod(current.clone());
         let name = &framework.profile_name;
-        plan.record(EventSpec::warning(name, &object, "FailedScheduling", note));
+        plan.record(EventSpec::warning(name, &object, "FailedScheduling", note).on_control_plane());
         let mut updated = (**current).clone();
         let status = updated.status.get_or_insert_default();
         let condition = PodCondition {

@@ -128,10 +128,13 @@ pub(super) fn difference(
     server_side: bool,
     annotate: bool,
 ) -> Option<Value> {
-    let modified = match annotate {
+    let mut modified = match annotate {
         true => last_applied::annotated(manifest),
         false => manifest.clone(),
     };
+    if !server_side && !modified["metadata"]["annotations"].is_object() {
+        modified["metadata"]["annotations"] = json!({});
+    }
     let mut original = last_applied::get(live);
     // What kubectl itself wrote into the annotations is not the user's to remove.
     if let Some(original) = &mut original

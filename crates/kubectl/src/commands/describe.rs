@@ -45,15 +45,27 @@ pub(super) fn run(session: &mut Session<'_>) -> Result<Next, Failure> {
         false => resources::resolve(&words, &session.query(true))?,
     };
     let (mut objects, mut failures) = session.find(&asked, true)?;
+    let mut by_prefix = false;
     if objects.is_empty() && failures.len() == 1 && words.len() == 2 {
         // A name that fits nothing may be the beginning of some.
         objects = with_prefix(session, &asked);
         if !objects.is_empty() {
             failures.clear();
+            by_prefix = true;
         }
     }
-    let texts: Vec<String> = objects.iter().map(|it| describe(session, it)).collect();
-    session.output.out(texts.join("\n\n"));
+    // Events are many: without being asked kubectl shows them for a single object only.
+    let alone = objects.len() == 1 && failures.is_empty() && !by_prefix;
+    let show_events = match session.args.has("show-events") {
+        true => session.args.is_on("show-events"),
+        false => alone,
+    };
+    let texts = objects.iter().map(|it| describe(session, it, show_events));
+    let text = match by_prefix {
+        true => texts.map(|it| format!("{it}\n")).collect(),
+        false => texts.collect::<Vec<_>>().join("\n\n"),
+    };
+    session.output.out(text);
     if objects.is_empty() && failures.is_empty() {
         let all = session.args.is_on("all-namespaces");
         session.output.err(match all {
@@ -75,11 +87,11 @@ fn with_prefix(session: &Session<'_>, asked: &resources::Asked) -> Vec<Object> {
 }
 
 /// The text for one object.
-fn describe(session: &Session<'_>, object: &Object) -> String {
+fn describe(session: &Session<'_>, object: &Object, show_events: bool) -> String {
     let cluster = Cluster {
         listers: Listers(session.client.objects()),
         now: session.client.now(),
-        show_events: !session.args.is_off("show-events"),
+        show_events,
     };
     let mut page = Page::default();
     match object {

@@ -45,10 +45,8 @@ pub(super) fn run(session: &mut Session<'_>) -> Result<Next, Failure> {
     Failure::all(input.failures)?;
     pairs.sort_by(|a, b| a.name.cmp(&b.name));
     let now = session.client.now().to_string().replace('T', " ").replace('Z', "");
-    let now = match now.contains('.') {
-        true => format!("{now} +0000"),
-        false => format!("{now}.000000000 +0000"),
-    };
+    let (seconds, fraction) = now.split_once('.').unwrap_or((&now, ""));
+    let now = format!("{seconds}.{fraction:0<9} +0000");
     let mut differs = false;
     for Pair { name, live, merged } in &pairs {
         let old = live.as_ref().map(yaml::to_string).unwrap_or_default();

@@ -299,6 +299,14 @@ fn groups() -> String {
 pub(super) fn help(session: &mut Session<'_>, topic: &[String]) -> Next {
     let topic: Vec<&str> =
         topic.iter().map(String::as_str).filter(|it| !it.starts_with('-')).collect();
+    if let Some(name) = topic.first()
+        && !COMMANDS.iter().any(|it| it.name == *name)
+    {
+        let topic: Vec<String> = topic.iter().map(|it| format!("`{it}`")).collect();
+        let unknown = format!("Unknown help topic [{}]\n\n\n", topic.join(" "));
+        session.output.err(format!("{unknown}{}", groups()));
+        return Next::Done;
+    }
     let text = match topic.first() {
         None => format!(
             "kubectl controls the Kubernetes cluster manager.\n\n Find more information at: \
@@ -307,10 +315,7 @@ pub(super) fn help(session: &mut Session<'_>, topic: &[String]) -> Next {
         ),
         Some(name) => match COMMANDS.iter().find(|it| it.name == *name) {
             Some(command) => of_command(command),
-            None => {
-                let topic: Vec<String> = topic.iter().map(|it| format!("`{it}`")).collect();
-                format!("Unknown help topic [{}]\n\n\n{}", topic.join(" "), groups())
-            }
+            None => String::new(),
         },
     };
     session.output.out(text);
