@@ -284,7 +284,8 @@ fn scale(whole: &str, fraction: &str, base: u32, exponent: i32) -> i128 {
         let keep = text.len().saturating_sub(drop);
         let lost = text[keep..].bytes().any(|it| it != b'0');
         text.truncate(keep);
-        return decimal(&text).unwrap_or(bound).min(bound) + i128::from(lost);
+        let kept = decimal(&text).unwrap_or(bound).min(bound);
+        return (kept + i128::from(lost)).min(bound);
     }
     let Some(value) = decimal(&text) else { return bound };
     let power = u32::try_from(shift).ok().and_then(|it| 10_i128.checked_pow(it));
@@ -341,6 +342,7 @@ mod tests {
             ("0.1n", "1n", 1, 1),
             ("-500m", "-500m", -1, -500),
             ("+5", "5", 5, 5_000),
+            ("9223372036854775807.0000000001", "9223372036854775807", i64::MAX, i64::MAX),
             ("10Ei", "9223372036854775807", i64::MAX, i64::MAX),
             ("007", "7", 7, 7_000),
         ] {

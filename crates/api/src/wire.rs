@@ -1,9 +1,11 @@
 //! Objects and their parts as JSON, the way the API server sends them.
 //!
 //! Kubernetes' types are many and large, and every serializer or deserializer that meets them
-//! compiles them all once more. So there is one of each: everything is written through
-//! `serde_json::Value` and read through the decoder of [`crate::yaml`]. Code that reads or writes
+//! compiles them all once more. So there is one of each: everything is written as a
+//! `serde_json::Value`, by a serializer of our own, and read through the decoder of [`crate::yaml`]. Code that reads or writes
 //! Kubernetes types should come here instead of to `serde_json`.
+
+mod writer;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -13,7 +15,7 @@ use crate::{Kind, Object, yaml};
 /// An object, or a part of one, as the API server sends it.
 #[must_use]
 pub fn to_value<T: Serialize>(part: &T) -> Value {
-    serde_json::to_value(part).unwrap_or_default()
+    part.serialize(writer::Writer).unwrap_or_default()
 }
 
 /// An object, or a part of one, as JSON text with sorted keys.

@@ -4,6 +4,7 @@
 
 mod bench;
 mod build;
+mod fuzz;
 mod parts;
 mod shell;
 mod size;
@@ -22,6 +23,8 @@ cargo xtask <command>
   test [--only PART] everything that CI runs; ends with `N passed, M failed`
                      parts: fmt, clippy, unit, conformance, browser, e2e, size, deny
   bench              benchmarks, native and in headless Chromium, side by side
+  fuzz [TARGET] [--seconds N]
+                     run the fuzz targets, each for N seconds (default 60)
   size               brotli sizes of the built site against their budgets
   tidy               headers, dependency table, top level of the repository
 ";
@@ -35,6 +38,7 @@ fn main() -> ExitCode {
         "build" => build::build(),
         "test" => return test::run(&rest),
         "bench" => bench::run(&rest),
+        "fuzz" => fuzz::run(&rest),
         "size" => size::print_table(),
         "tidy" => tidy::run(),
         "" | "help" | "-h" | "--help" => {

@@ -43,7 +43,7 @@ fn top_level() -> Vec<String> {
     let allowed = |name: &str| {
         name.starts_with('.')
             || TOP_LEVEL.contains(&name)
-            || ["LICENSE", "rustfmt.toml", "deny.toml", "fuzz"].contains(&name)
+            || ["LICENSE", "rustfmt.toml", "deny.toml"].contains(&name)
     };
     let mut names: Vec<String> = tracked()
         .iter()

@@ -128,7 +128,12 @@ impl App {
     }
 
     pub(super) fn run_from_start(&mut self) {
-        self.opened.text.clone_from(&self.text);
+        if self.opened.text != self.text {
+            self.opened.text.clone_from(&self.text);
+            self.opened.example = None;
+            self.ui.select(None);
+            self.select_pending = true;
+        }
         self.opened.actions.clear();
         (self.flight.seek_next, self.flight.wish) = (None, None);
         self.ui.pane = Pane::Cluster;

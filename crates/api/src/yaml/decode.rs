@@ -196,6 +196,22 @@ fn literal(node: &Node) -> Option<String> {
     }
 }
 
+impl<'a, 'p> Decoder<'a, 'p> {
+    /// The entries of a struct; what is none is noted, and read as an empty one.
+    #[inline(never)]
+    fn fields_of(self, name: &'static str, fields: &'static [&'static str]) -> Entries<'a, 'p> {
+        let entries: &[Entry] = match &self.node.data {
+            Data::Map(entries) => entries,
+            Data::Null => &[],
+            _ => {
+                self.wrong_type(json_type(self.node), &gotypes::struct_type(name));
+                &[]
+            }
+        };
+        Entries::new(self, entries, Some((name, fields)))
+    }
+}
+
 impl Decoder<'_, '_> {
     fn problem(&self, fault: Fault, code: &'static str, message: String) -> Problem {
         Problem {
@@ -227,6 +243,7 @@ impl Decoder<'_, '_> {
     }
 
     /// Notes an error of a visitor where it happened.
+    #[inline(never)]
     fn note(&self, error: Error) -> Error {
         if error.noted {
             return error;
@@ -487,15 +504,7 @@ impl<'de> Deserializer<'de> for Decoder<'_, '_> {
         fields: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, Error> {
-        let entries: &[Entry] = match &self.node.data {
-            Data::Map(entries) => entries,
-            Data::Null => &[],
-            _ => {
-                self.wrong_type(json_type(self.node), &gotypes::struct_type(name));
-                &[]
-            }
-        };
-        visitor.visit_map(Entries::new(self, entries, Some((name, fields))))
+        visitor.visit_map(self.fields_of(name, fields))
     }
 
     fn deserialize_enum<V: Visitor<'de>>(
@@ -604,6 +613,28 @@ impl<'a, 'p> Entries<'a, 'p> {
         Self { decoder, entries, index: 0, owner }
     }
 
+    /// The next entry; a field that its struct does not have is noted.
+    #[inline(never)]
+    fn advance(&mut self) -> Result<&'a Entry, Error> {
+        let Some(&entry) = self.entries.get(self.index) else {
+            return Err(de::Error::custom("a value was asked for after the last key"));
+        };
+        self.index += 1;
+        if let Some((_, fields)) = self.owner
+            && !fields.contains(&entry.key.as_str())
+        {
+            self.unknown_field(entry, &self.decoder.path.to(self.step(entry)), fields);
+        }
+        Ok(entry)
+    }
+
+    fn step<'e>(&self, entry: &'e Entry) -> Step<'e> {
+        match self.owner {
+            Some((owner, _)) => Step::Field { owner, name: &entry.key },
+            None => Step::Key(&entry.key),
+        }
+    }
+
     fn unknown_field(&self, entry: &Entry, path: &Path<'_>, fields: &[&'static str]) {
         let path = path.to_string();
         let close = fields::closest(&entry.key, fields);
@@ -632,20 +663,8 @@ impl<'de> MapAccess<'de> for Entries<'_, '_> {
     }
 
     fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, Error> {
-        let Some(&entry) = self.entries.get(self.index) else {
-            return Err(de::Error::custom("a value was asked for after the last key"));
-        };
-        self.index += 1;
-        let step = match self.owner {
-            Some((owner, _)) => Step::Field { owner, name: &entry.key },
-            None => Step::Key(&entry.key),
-        };
-        let path = self.decoder.path.to(step);
-        if let Some((_, fields)) = self.owner
-            && !fields.contains(&entry.key.as_str())
-        {
-            self.unknown_field(entry, &path, fields);
-        }
+        let entry = self.advance()?;
+        let path = self.decoder.path.to(self.step(entry));
         let decoder = Decoder { node: &entry.value, path: &path, context: self.decoder.context };
         seed.deserialize(decoder).map_err(|it| decoder.note(it))
     }
