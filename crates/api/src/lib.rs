@@ -15,6 +15,7 @@ mod plan;
 pub mod cron;
 pub mod duration;
 pub mod fields;
+pub mod order;
 pub mod pods;
 pub mod quantity;
 pub mod quota;
@@ -34,6 +35,7 @@ pub use listers::Listers;
 pub use name::ObjectRef;
 pub use object::{Object, Resource, controller_of};
 pub use objects::Objects;
+pub use order::Order;
 pub use plan::{
     Action, ApiError, ApiReason, DeleteOptions, EventSpec, FieldCause, Patch, Plan, Propagation,
 };

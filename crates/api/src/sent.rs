@@ -30,7 +30,7 @@ fn fill_struct(name: &str, map: &mut Map<String, Value>) {
     let first = |line: &str| line.split(' ').next().unwrap_or_default().to_owned();
     let Ok(at) = TABLE.binary_search_by(|line| first(line).as_str().cmp(name)) else { return };
     let Some(line) = TABLE.get(at) else { return };
-    map.retain(|key, value| !(is_empty(name, key, value) && !is_required(line, key)));
+    map.retain(|key, value| !is_empty(name, key, value) || is_required(line, key));
     for field in line.split(' ').skip(1) {
         let (field, default) = field.split_once('=').unwrap_or((field, ""));
         let (field, child) = field.split_once(':').unwrap_or((field, ""));

@@ -5,6 +5,7 @@
 //! Differs from upstream: among ready pods of about the same age the uid decides for all of them
 //! as soon as two of them differ in age at all, because upstream's comparison is not transitive.
 
+use api::Order;
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::io::{self, Write};
@@ -320,17 +321,17 @@ pub(crate) fn sort_for_deletion(
 ) {
     let mut ranked: Vec<_> =
         pods.iter().map(|pod| (prominence(pod, now, rank(pod)), *pod)).collect();
-    ranked.sort_by_key(|(prominence, _)| *prominence);
+    ranked.order_by_key(|(prominence, _)| *prominence);
     for alike in ranked.chunk_by_mut(|(a, _), (b, _)| a == b) {
         let since = |pod: &Pod| ready_since(pod);
         let first = alike.first().and_then(|(_, pod)| since(pod));
         if alike.iter().all(|(_, pod)| since(pod) == first) {
-            alike.sort_by_cached_key(|(_, pod)| {
+            alike.order_by_key(|(_, pod)| {
                 let age = age_rank(pod.metadata.creation_timestamp.as_ref().map(|it| it.0), now);
                 (Reverse(max_restarts(pod)), age, pod.uid().to_owned())
             });
         } else {
-            alike.sort_by_key(|(_, pod)| pod.uid());
+            alike.order_by_key(|(_, pod)| pod.uid());
         }
     }
     *pods = ranked.into_iter().map(|(_, pod)| pod).collect();

@@ -3,6 +3,7 @@
 //! Upstream: `pkg/controller/history/controller_history.go` and `getPatch` of both controllers,
 //! v1.36.
 
+use api::Order;
 use k8s_openapi::api::apps::v1::ControllerRevision;
 use k8s_openapi::api::core::v1::PodTemplateSpec;
 use k8s_openapi::apimachinery::pkg::runtime::RawExtension;
@@ -25,7 +26,7 @@ pub(crate) fn stores(revision: &ControllerRevision, patch: &Value) -> bool {
 
 /// Sorts from the oldest to the newest. Upstream: `SortControllerRevisions`.
 pub(crate) fn sort(revisions: &mut [&ControllerRevision]) {
-    revisions.sort_by(|a, b| {
+    revisions.order_by(|a, b| {
         let key = |it: &ControllerRevision| {
             (it.revision, it.metadata.creation_timestamp.as_ref().map(|it| it.0))
         };

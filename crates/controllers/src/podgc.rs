@@ -5,6 +5,7 @@
 //! Differs from upstream: the pass that comes every 20 seconds is left out while nothing has
 //! happened that it could find.
 
+use api::Order;
 use std::collections::BTreeMap;
 
 use api::time::after_ms;
@@ -118,7 +119,7 @@ fn terminated(view: &View<'_>, plan: &mut Plan) {
         let mut finished: Vec<&Pod> =
             view.listers.list::<Pod>().filter(|it| pods::is_terminal(it)).collect();
         let surplus = finished.len().saturating_sub(TERMINATED_POD_THRESHOLD);
-        finished.sort_by_key(|it| {
+        finished.order_by_key(|it| {
             let reason = it.status.as_ref().and_then(|it| it.reason.as_deref());
             let created = it.metadata.creation_timestamp.as_ref().map(|it| it.0);
             (reason != Some("Evicted"), created, it.name())

@@ -7,6 +7,7 @@ mod workloads;
 
 pub(crate) use self::core::pod_reason;
 
+use api::Order;
 use std::collections::BTreeMap;
 
 use api::{Kind, Object, Timestamp};
@@ -162,7 +163,7 @@ pub(crate) fn selector_text(selector: Option<&LabelSelector>) -> String {
     }
     for it in selector.match_expressions.iter().flatten() {
         let mut values = it.values.clone().unwrap_or_default();
-        values.sort();
+        values.order();
         let (key, values) = (&it.key, values.join(","));
         let text = match it.operator.as_str() {
             "In" => format!("{key} in ({values})"),
@@ -172,7 +173,7 @@ pub(crate) fn selector_text(selector: Option<&LabelSelector>) -> String {
         };
         parts.push((key.clone(), text));
     }
-    parts.sort_by(|a, b| a.0.cmp(&b.0));
+    parts.order_by(|a, b| a.0.cmp(&b.0));
     let texts: Vec<String> = parts.into_iter().map(|it| it.1).collect();
     texts.join(",")
 }

@@ -5,6 +5,7 @@
 //! Differs from upstream: container and image ids are made up from names; the statuses of resizes,
 //! users, volume mounts and resource claims are left out.
 
+use api::Order;
 use api::k8s_openapi::api::core::v1::{
     Container, ContainerState, ContainerStateRunning, ContainerStateTerminated,
     ContainerStateWaiting, ContainerStatus, HostIP, Pod, PodCondition, PodIP, PodSpec, PodStatus,
@@ -65,7 +66,7 @@ pub(crate) fn generate(
     }
     let mains = worker.main.iter().zip(&spec.containers);
     let mut statuses: Vec<_> = mains.map(|(run, it)| render(run, it, false)).collect();
-    statuses.sort_by(|a, b| a.name.cmp(&b.name));
+    statuses.order_by(|a, b| a.name.cmp(&b.name));
     status.container_statuses = Some(statuses);
     let phase = status.phase.clone().unwrap_or_default();
     conditions(&mut status, worker, context, &phase, over, now);

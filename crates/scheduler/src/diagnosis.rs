@@ -1,5 +1,6 @@
 //! What an attempt found, in the form that the page draws.
 
+use api::Order;
 use view::{Diagnosis, NodeScores, NodeVerdict, PluginScore, StatusCode};
 
 use crate::framework::interface::Rejection;
@@ -94,7 +95,7 @@ fn verdicts(cycle: &Cycle<'_, '_>, pod: &PodInfo, outcome: &Outcome) -> Vec<Node
         let others = cache.listed().iter().filter(examined).take(limit);
         rows.extend(others.map(|id| verdict(&cache.node(*id).name, absent)));
     }
-    rows.sort_by(|a, b| a.node.cmp(&b.node));
+    rows.order_by(|a, b| a.node.cmp(&b.node));
     rows
 }
 
@@ -104,7 +105,7 @@ fn scores(cycle: &Cycle<'_, '_>, pod: &PodInfo, outcome: &Outcome) -> Vec<NodeSc
     if outcome.scores.is_empty() {
         return Vec::new();
     }
-    order.sort_by_key(|at| std::cmp::Reverse(outcome.totals.get(*at).copied()));
+    order.order_by_key(|at| std::cmp::Reverse(outcome.totals.get(*at).copied()));
     let limit = if outcome.n_nodes <= FULL_ROWS { usize::MAX } else { SAMPLE_ROWS };
     let row = |(rank, at): (usize, usize)| {
         let node = cache.node(*outcome.feasible.get(at)?);

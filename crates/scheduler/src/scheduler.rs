@@ -4,6 +4,7 @@
 //! Differs from upstream: attempts and bindings do not overlap; a binding that waits for volumes is
 //! remembered and carried out when they are bound.
 
+use api::Order;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -226,7 +227,7 @@ impl Scheduler {
                 pending.push(pod.clone());
             }
         }
-        pending.sort_by_key(|it| it.metadata.creation_timestamp.as_ref().map(|it| it.0));
+        pending.order_by_key(|it| it.metadata.creation_timestamp.as_ref().map(|it| it.0));
         for pod in &pending {
             self.enqueue(pod, now);
         }

@@ -1,6 +1,7 @@
 //! The components of a cluster, in the order in which they hear of a change.
 
 use api::Component;
+use api::Order;
 use kubelet::Kubelet;
 use scheduler::Scheduler;
 
@@ -14,6 +15,6 @@ pub(crate) fn all(run: &Run) -> Vec<Box<dyn Component>> {
     if let Ok(it) = Scheduler::new(run.scheduler_configuration.as_ref()) {
         all.push(Box::new(it));
     }
-    all.sort_by_key(|it| it.id());
+    all.order_by_key(|it| it.id());
     all
 }

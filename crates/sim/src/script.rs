@@ -1,5 +1,6 @@
 //! A text, understood: which cluster, which objects, which steps.
 
+use api::Order;
 use std::collections::BTreeSet;
 
 use api::k8s_openapi::api::batch::v1::CronJob;
@@ -160,7 +161,7 @@ impl Script {
         });
         let mut steps: Vec<_> =
             scenario.chain(actions.iter().cloned().map(Step::of_user)).collect();
-        steps.sort_by_key(|it| it.at_ms);
+        steps.order_by_key(|it| it.at_ms);
         steps
     }
 
@@ -252,7 +253,7 @@ impl Script {
                 self.diagnostics.push(warned(document, &warning));
             }
         }
-        self.diagnostics.sort_by_key(|it| it.span);
+        self.diagnostics.order_by_key(|it| it.span);
     }
 
     /// The zones that CronJobs of the text name and the run does not have.

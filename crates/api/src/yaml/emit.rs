@@ -3,6 +3,7 @@
 //! Upstream: sigs.k8s.io/yaml `Marshal` with go-yaml v2 `encode.go`, `sorter.go`, `emitterc.go`;
 //! Go's `encoding/json`.
 
+use crate::Order;
 use std::cmp::Ordering;
 
 use serde::Serialize;
@@ -95,7 +96,7 @@ impl Emitter {
     /// `inline`: the first entry goes on where the cursor stands.
     fn map(&mut self, map: &serde_json::Map<String, Value>, indent: usize, inline: bool) {
         let mut entries: Vec<(&String, &Value)> = map.iter().collect();
-        entries.sort_by(|a, b| key_order(a.0, b.0));
+        entries.order_by(|a, b| key_order(a.0, b.0));
         for (n, (key, value)) in entries.into_iter().enumerate() {
             if n > 0 || !inline {
                 self.line(indent);

@@ -3,6 +3,7 @@
 //! Upstream: `staging/src/k8s.io/apimachinery/pkg/util/yaml/decoder.go`, v1.36 (how a text is
 //! split), and kubectl's builder and validation (what is said of each part).
 
+use crate::Order;
 use view::{Diagnostic, Severity, Span};
 
 use super::callouts;
@@ -431,7 +432,7 @@ impl Reader {
     }
 
     fn finish(mut self) -> Reading {
-        self.reading.diagnostics.sort_by_key(|it| it.span);
+        self.reading.diagnostics.order_by_key(|it| it.span);
         if self.n_dropped > 0
             && let Some(last) = self.reading.diagnostics.last().cloned()
         {

@@ -4,6 +4,7 @@
 //! `patchStrategy`/`patchMergeKey` tags of `staging/src/k8s.io/api`, v1.36.
 
 use api::Kind;
+use api::Order;
 use serde_json::{Map, Value};
 
 /// How a list merges.
@@ -176,7 +177,7 @@ fn merge_by_key(
 fn sort_by_order(list: &mut [Value], order: &[Value], key: &str) {
     let rank = |value: &Value| order.iter().position(|it| it.get(key) == value.get(key));
     let mut named: Vec<Value> = list.iter().filter(|it| rank(it).is_some()).cloned().collect();
-    named.sort_by_key(|it| rank(it));
+    named.order_by_key(|it| rank(it));
     let mut named = named.into_iter();
     for value in list.iter_mut() {
         if rank(value).is_some()

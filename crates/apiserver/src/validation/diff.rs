@@ -3,6 +3,7 @@
 //! Upstream: `staging/src/k8s.io/apimachinery/pkg/util/diff/diff.go` and the package
 //! `github.com/pmezard/go-difflib`, itself after Python's `difflib`, v1.36.
 
+use api::Order;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
@@ -124,7 +125,7 @@ fn blocks(a: &[&str], b: &[&str]) -> Vec<Block> {
             ranges.push((i + length, a_to, j + length, b_to));
         }
     }
-    matches.sort_unstable();
+    matches.order();
     matches.push((a.len(), b.len(), 0));
     let mut blocks: Vec<Block> = Vec::new();
     let (mut i, mut j) = (0, 0);

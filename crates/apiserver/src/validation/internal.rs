@@ -6,6 +6,7 @@
 //! Kinds: `s`tring, `i`nteger, `b`ool, `q`uantity, number or te`x`t, `J`SON as in the API, or a
 //! type; before it `*` for a pointer, `[` for a list, `{` for a map.
 
+use api::Order;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -211,7 +212,7 @@ impl Writer {
 fn in_order(map: &Map<String, Value>) -> Vec<(&String, &Value)> {
     let rank = |key: &str| META_ORDER.iter().position(|it| *it == key).unwrap_or(META_ORDER.len());
     let mut entries: Vec<_> = map.iter().collect();
-    entries.sort_by_key(|(key, _)| (rank(key), key.as_str()));
+    entries.order_by_key(|(key, _)| (rank(key), key.as_str()));
     entries
 }
 

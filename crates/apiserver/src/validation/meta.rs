@@ -2,6 +2,7 @@
 //!
 //! Upstream: `staging/src/k8s.io/apimachinery/pkg/api/validation/objectmeta.go`, v1.36.
 
+use api::Order;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference};
 
 use crate::validation::check::{form, list_of, non_negative, str_of};
@@ -52,7 +53,7 @@ pub(crate) fn object_meta_update(errors: &mut Errors, new: &ObjectMeta, old: &Ob
         let before = list_of(&old.finalizers);
         let mut extra: Vec<&String> =
             list_of(&new.finalizers).iter().filter(|it| !before.contains(it)).collect();
-        extra.sort();
+        extra.order();
         extra.dedup();
         if !extra.is_empty() {
             let shown: Vec<String> = extra.iter().map(|it| format!("{it:?}")).collect();

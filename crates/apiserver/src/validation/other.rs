@@ -3,6 +3,7 @@
 //! Upstream: `pkg/apis/{policy,scheduling,storage,discovery,coordination}/validation/validation.go`,
 //! v1.36.
 
+use api::Order;
 use std::collections::BTreeSet;
 
 use k8s_openapi::api::coordination::v1::Lease;
@@ -153,7 +154,7 @@ fn topologies(errors: &mut Errors, terms: &[TopologySelectorTerm]) {
             .iter()
             .map(|it| (it.key.clone(), it.values.iter().cloned().collect()))
             .collect();
-        sets.sort();
+        sets.order();
         sets
     };
     for (index, term) in terms.iter().enumerate() {

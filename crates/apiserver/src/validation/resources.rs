@@ -2,6 +2,7 @@
 //!
 //! Upstream: `pkg/apis/core/validation/validation.go`, `pkg/apis/core/helper/helpers.go`, v1.36.
 
+use api::Order;
 use std::collections::BTreeMap;
 
 use api::quantity::{self, Exact};
@@ -266,7 +267,7 @@ fn claims(errors: &mut Errors, path: &Path<'_>, claims: &[ResourceClaim], known:
                 why.push_str(" which is empty");
             } else {
                 let mut known = known.to_vec();
-                known.sort_unstable();
+                known.order();
                 why = format!("{why}: {}", known.join(", "));
             }
             errors.not_found_because(&path, name, &why);

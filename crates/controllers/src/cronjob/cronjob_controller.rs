@@ -5,6 +5,7 @@
 //! Differs from upstream: Jobs are found by the CronJob's uid, not by its name, because the garbage
 //! collector removes those of an earlier CronJob of the same name anyway.
 
+use api::Order;
 use api::cron::{self, Schedule};
 use api::time::{after_ms, meta_time};
 use api::{
@@ -378,7 +379,7 @@ impl Sync<'_> {
             if surplus == 0 {
                 continue;
             }
-            finished.sort_by_cached_key(|job| {
+            finished.order_by_key(|job| {
                 let start = job.status.as_ref().and_then(|it| it.start_time.as_ref());
                 (start.is_none(), start.map(|it| it.0), job.metadata.name.clone())
             });

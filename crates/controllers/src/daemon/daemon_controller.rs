@@ -4,6 +4,7 @@
 //! Differs from upstream: creation stops at the first pod that is refused instead of at the end of
 //! its slow-start batch, because a plan ends with its first failure.
 
+use api::Order;
 use std::collections::{BTreeMap, BTreeSet};
 
 use api::time::{after_ms, after_secs, ms_between};
@@ -166,7 +167,7 @@ impl<'a> Nodes<'a> {
             }
         }
         for pods in by_node.values_mut() {
-            pods.sort_by_key(|pod| {
+            pods.order_by_key(|pod| {
                 let created = pod.metadata.creation_timestamp.as_ref().map(|it| it.0);
                 (pods::node_name(pod).is_none(), created, pod.name())
             });
@@ -201,7 +202,7 @@ impl<'a> Nodes<'a> {
         let others = self.pods.iter().filter(|(node, _)| !self.should_run(node));
         let mut all: Vec<_> =
             wanted.chain(others.map(|(node, pods)| (*node, pods.as_slice()))).collect();
-        all.sort_by_cached_key(|(node, _)| {
+        all.order_by_key(|(node, _)| {
             let parts = [&seed.to_le_bytes(), revision.as_bytes(), node.as_bytes()];
             (utils::hash_of(&parts), *node)
         });

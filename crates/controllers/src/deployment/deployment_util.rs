@@ -2,6 +2,7 @@
 //!
 //! Upstream: `pkg/controller/deployment/util/deployment_util.go`, v1.36.
 
+use api::Order;
 use api::time::meta_time;
 use api::{Resource, Timestamp};
 use k8s_openapi::api::apps::v1::{
@@ -91,7 +92,7 @@ pub(super) fn terminating<'a>(sets: impl IntoIterator<Item = &'a ReplicaSet>) ->
 
 /// The position of the first of several ReplicaSets in order of age; names break ties.
 pub(super) fn sort_by_age(sets: &mut [ReplicaSet]) {
-    sets.sort_by(|a, b| (created(a), a.name()).cmp(&(created(b), b.name())));
+    sets.order_by(|a, b| (created(a), a.name()).cmp(&(created(b), b.name())));
 }
 
 fn created(rs: &ReplicaSet) -> Option<Timestamp> {
@@ -101,7 +102,7 @@ fn created(rs: &ReplicaSet) -> Option<Timestamp> {
 /// Largest first; among equals the newest or the oldest first. Upstream:
 /// `ReplicaSetsBySizeNewer`, `ReplicaSetsBySizeOlder`.
 pub(super) fn sort_by_size(sets: &mut [ReplicaSet], newer_first: bool) {
-    sets.sort_by(|a, b| {
+    sets.order_by(|a, b| {
         let by_size = rs_replicas(b).cmp(&rs_replicas(a));
         let by_age = (created(a), a.name()).cmp(&(created(b), b.name()));
         by_size.then(if newer_first { by_age.reverse() } else { by_age })

@@ -3,6 +3,7 @@
 //!
 //! Upstream: `pkg/controller/deployment/sync.go`, v1.36.
 
+use api::Order;
 use api::time::after_ms;
 use api::{Action, DeleteOptions, Plan, Resource, View};
 use k8s_openapi::api::apps::v1::{
@@ -300,7 +301,7 @@ impl Rollout<'_> {
         let alive = old.iter().filter(|it| it.metadata.deletion_timestamp.is_none());
         let mut alive: Vec<&ReplicaSet> = alive.collect();
         let surplus = alive.len().saturating_sub(utils::size(limit));
-        alive.sort_by_key(|rs| util::revision(rs).unwrap_or(0));
+        alive.order_by_key(|rs| util::revision(rs).unwrap_or(0));
         for rs in alive.into_iter().take(surplus) {
             let observed = rs.status.as_ref().and_then(|it| it.observed_generation).unwrap_or(0);
             let current = rs.metadata.generation.unwrap_or(0) <= observed;

@@ -4,6 +4,7 @@
 //! Differs from upstream: endpoints fill slices in the order of their addresses, because upstream
 //! takes them from a map in random order.
 
+use api::Order;
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
@@ -105,7 +106,7 @@ fn key_of(endpoint: &Endpoint) -> EndpointKey {
 
 fn port_key(ports: &[EndpointPort]) -> PortKey {
     let mut keys: PortKey = ports.iter().map(util::port_key).collect();
-    keys.sort();
+    keys.order();
     keys
 }
 
@@ -203,7 +204,7 @@ impl OneType<'_> {
                 unchanged.push(new);
             }
         }
-        update.sort_by_key(|it| Reverse(endpoints(it).len()));
+        update.order_by_key(|it| Reverse(endpoints(it).len()));
         for slice in &mut update {
             fill(slice, &mut desired);
         }

@@ -2,6 +2,7 @@
 //!
 //! Upstream: `staging/src/k8s.io/endpointslice/utils.go` and `util/controller_utils.go`, v1.36.
 
+use api::Order;
 use std::collections::BTreeMap;
 
 use api::{Resource, pods};
@@ -120,7 +121,7 @@ pub(super) fn ports(spec: &ServiceSpec, pod: &Pod) -> Vec<EndpointPort> {
             })
         })
         .collect();
-    found.sort_by_cached_key(port_key);
+    found.order_by_key(port_key);
     found
 }
 

@@ -2,6 +2,7 @@
 //!
 //! Upstream: `pkg/controller/job/indexed_job_utils.go`, v1.36.
 
+use api::Order;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -52,7 +53,7 @@ impl OrderedIntervals {
     /// The union.
     pub(super) fn merge(&self, other: &Self) -> Self {
         let mut all: Vec<(i32, i32)> = self.0.iter().chain(&other.0).copied().collect();
-        all.sort_unstable();
+        all.order();
         let mut result = Self::default();
         for (first, last) in all {
             result.push(first, last);

@@ -5,6 +5,7 @@
 //! Differs from upstream: of several creations that fail together only the first leaves an event,
 //! because a plan ends at its first failure.
 
+use api::Order;
 use std::cmp::Reverse;
 use std::sync::Arc;
 
@@ -187,7 +188,7 @@ impl SyncJobCtx {
 fn duplicated_indexes(job: &Job, active: &[Arc<Pod>]) -> (Vec<Arc<Pod>>, Vec<Arc<Pod>>) {
     let (mut remove, mut keep) = (vec![], vec![]);
     let mut pods = active.to_vec();
-    pods.sort_by_key(|it| completion_index(it));
+    pods.order_by_key(|it| completion_index(it));
     for same in pods.chunk_by_mut(|a, b| completion_index(a) == completion_index(b)) {
         let index = same.first().and_then(|it| completion_index(it));
         sort_active(same);
@@ -204,7 +205,7 @@ fn duplicated_indexes(job: &Job, active: &[Arc<Pod>]) -> (Vec<Arc<Pod>>, Vec<Arc
 
 /// Upstream: `ActivePods`.
 fn sort_active(pods: &mut [Arc<Pod>]) {
-    pods.sort_by_cached_key(|pod| {
+    pods.order_by_key(|pod| {
         let phase = match pods::phase(pod) {
             "Unknown" => 1,
             "Running" => 2,

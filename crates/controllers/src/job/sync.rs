@@ -5,6 +5,7 @@
 //! Differs from upstream: a pass has two halves, because plans are carried out later. The first
 //! creates and deletes pods; the second writes the status once it is known what worked.
 
+use api::Order;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -90,7 +91,7 @@ impl SyncJobCtx {
             status.start_time = Some(meta_time(now));
         }
         if is_indexed(&job) {
-            pods.sort_by_key(|it| valid_index(it, &job));
+            pods.order_by_key(|it| valid_index(it, &job));
         }
         let active_pods: Vec<_> = pods.iter().filter(|it| pods::is_active(it)).cloned().collect();
         let ready = active_pods.iter().filter(|it| pods::is_ready(it)).count();

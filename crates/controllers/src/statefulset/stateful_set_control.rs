@@ -4,6 +4,7 @@
 //! Differs from upstream: a claim that is being deleted is looked at again every second, because
 //! the growing delay of upstream's retries is only known to the queue.
 
+use api::Order;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -351,7 +352,7 @@ fn new_versioned_pod(
 fn condemned_of<'a>(spec: &StatefulSetSpec, all: &[&'a Pod]) -> Vec<&'a Pod> {
     let surplus = |it: &&Pod| util::ordinal(it).is_some() && !util::pod_in_range(spec, it);
     let mut condemned: Vec<&Pod> = all.iter().copied().filter(surplus).collect();
-    condemned.sort_by_key(|it| Reverse(util::ordinal(it)));
+    condemned.order_by_key(|it| Reverse(util::ordinal(it)));
     condemned
 }
 

@@ -7,6 +7,7 @@ mod node;
 mod pod;
 mod workloads;
 
+use api::Order;
 use std::collections::BTreeMap;
 
 use api::{Kind, Listers, Object, Timestamp};
@@ -221,14 +222,14 @@ impl Page {
 
     fn tolerations(&mut self, title: &str, tolerations: &[Toleration]) {
         let mut sorted: Vec<&Toleration> = tolerations.iter().collect();
-        sorted.sort_by_key(|it| it.key.clone().unwrap_or_default());
+        sorted.order_by_key(|it| it.key.clone().unwrap_or_default());
         let texts: Vec<String> = sorted.into_iter().map(toleration).collect();
         self.list(title, &texts);
     }
 
     fn spread(&mut self, space: &str, constraints: &[TopologySpreadConstraint]) {
         let mut sorted: Vec<&TopologySpreadConstraint> = constraints.iter().collect();
-        sorted.sort_by(|a, b| a.topology_key.cmp(&b.topology_key));
+        sorted.order_by(|a, b| a.topology_key.cmp(&b.topology_key));
         for (n, it) in sorted.into_iter().enumerate() {
             let selector = it.label_selector.as_ref();
             let selector = selector.map_or_else(String::new, |it| {
@@ -268,7 +269,7 @@ impl Page {
             self.line(0, "Events:\t<none>");
             return;
         }
-        events.sort_by_key(|it| it.last_timestamp.as_ref().map(|it| it.0));
+        events.order_by_key(|it| it.last_timestamp.as_ref().map(|it| it.0));
         self.line(0, "Events:\n  Type\tReason\tAge\tFrom\tMessage");
         self.line(1, "----\t------\t----\t----\t-------");
         for event in events {

@@ -5,6 +5,7 @@
 //! Differs from upstream: there are no directories, so their numbers are always the same;
 //! `--prune` is refused.
 
+use api::Order;
 use api::{Action, Kind, Object, Patch, sent, yaml};
 use serde_json::{Value, json};
 
@@ -43,7 +44,7 @@ pub(super) fn run(session: &mut Session<'_>) -> Result<Next, Failure> {
         pairs.push(pair(session, item)?);
     }
     Failure::all(input.failures)?;
-    pairs.sort_by(|a, b| a.name.cmp(&b.name));
+    pairs.order_by(|a, b| a.name.cmp(&b.name));
     let now = session.client.now().to_string().replace('T', " ").replace('Z', "");
     let (seconds, fraction) = now.split_once('.').unwrap_or((&now, ""));
     let now = format!("{seconds}.{fraction:0<9} +0000");

@@ -4,6 +4,7 @@
 //! Differs from upstream: there is one context, `orrery`, and it cannot be changed; everybody may do
 //! everything.
 
+use api::Order;
 use serde_json::json;
 
 use super::{Next, Session, help};
@@ -193,8 +194,8 @@ pub(super) fn api_resources(session: &mut Session<'_>) -> Result<Next, Failure> 
     all.retain(|it| has_all(it.verbs, &verbs) && has_all(it.categories, &categories));
     match args.get("sort-by") {
         None | Some("") => {}
-        Some("name") => all.sort_by_key(|it| it.plural),
-        Some("kind") => all.sort_by_key(|it| it.kind),
+        Some("name") => all.order_by_key(|it| it.plural),
+        Some("kind") => all.order_by_key(|it| it.kind),
         Some(_) => return Err(Failure::text("--sort-by accepts only name or kind")),
     }
     let text = match &*output {
@@ -229,7 +230,7 @@ pub(super) fn api_versions(session: &mut Session<'_>) -> Result<Next, Failure> {
     let mut versions: Vec<&str> = resources().map(|it| it.api_version).collect();
     // A version of a group of which the newer one is preferred.
     versions.push("autoscaling/v1");
-    versions.sort_unstable();
+    versions.order();
     versions.dedup();
     let lines: String = versions.iter().map(|it| format!("{it}\n")).collect();
     session.output.out(lines);

@@ -7,6 +7,7 @@
 use super::{COMMANDS, Command, Next, Session};
 use crate::args::{Flag, Takes};
 use crate::failure::Failure;
+use api::Order;
 
 /// The commands as `kubectl help` groups them: a heading, then names with what they do. The order
 /// is kubectl's.
@@ -331,7 +332,7 @@ pub(super) fn of_command(command: &Command) -> String {
     let all = GROUPS.iter().flat_map(|it| it.1);
     let what = all.into_iter().find(|it| it.0 == name).map_or("", |it| it.1);
     let mut flags: Vec<&Flag> = command.flags.iter().copied().flatten().collect();
-    flags.sort_by_key(|it| it.long);
+    flags.order_by_key(|it| it.long);
     flags.dedup_by_key(|it| it.long);
     let options: String = flags.into_iter().map(option).collect();
     format!(

@@ -2,6 +2,7 @@
 //!
 //! Upstream: `staging/src/k8s.io/kubectl/pkg/cmd/{events,logs,top}`, v1.36.
 
+use api::Order;
 use api::{Kind, Object};
 use k8s_openapi::api::core::v1::{Event, Pod};
 
@@ -92,7 +93,7 @@ pub(super) fn events(session: &mut Session<'_>) -> Result<Next, Failure> {
             fits && (types.is_empty() || types.contains(&type_))
         })
         .collect();
-    events.sort_by_key(|it| it.last_timestamp.as_ref().map(|it| it.0));
+    events.order_by_key(|it| it.last_timestamp.as_ref().map(|it| it.0));
     if events.is_empty() {
         session.output.err(match all {
             true => "No events found.\n".to_owned(),

@@ -2,6 +2,7 @@
 //!
 //! Upstream: `staging/src/k8s.io/kubectl/pkg/cmd/rollout`, `pkg/polymorphichelpers`, v1.36.
 
+use api::Order;
 use api::{Action, Kind, Listers, Object, ObjectRef, Patch, Resource as _, Timestamp, time};
 use k8s_openapi::api::apps::v1::{
     ControllerRevision, DaemonSet, Deployment, ReplicaSet, StatefulSet,
@@ -282,7 +283,7 @@ fn revisions(session: &Session<'_>, object: &Object) -> Vec<Revision> {
             })
             .collect(),
     };
-    all.sort_by_key(|it| it.number);
+    all.order_by_key(|it| it.number);
     all
 }
 

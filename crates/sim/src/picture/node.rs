@@ -1,5 +1,6 @@
 //! Nodes as cards.
 
+use api::Order;
 use std::collections::BTreeMap;
 
 use api::k8s_openapi::api::core::v1::Node;
@@ -60,7 +61,7 @@ fn amounts(node: &Node, requested: &BTreeMap<String, i64>) -> Vec<Amount> {
             },
         })
         .collect();
-    amounts.sort_by_key(|it| match it.resource.as_str() {
+    amounts.order_by_key(|it| match it.resource.as_str() {
         "cpu" => (0, String::new()),
         "memory" => (1, String::new()),
         _ => (2, it.resource.clone()),

@@ -5,6 +5,7 @@
 //! Differs from upstream: values that the types read by themselves, such as quantities, are told
 //! in the words of the decoder.
 
+use api::Order;
 use api::yaml::Document;
 use api::{ApiError, ApiReason, FieldCause, Kind, Object, ObjectRef, sent};
 use serde_json::Value;
@@ -81,7 +82,7 @@ fn go(value: &Value) -> String {
         Value::Array(items) => format!("[{}]", items.iter().map(go).collect::<Vec<_>>().join(" ")),
         Value::Object(map) => {
             let mut entries: Vec<_> = map.iter().collect();
-            entries.sort_by_key(|it| it.0);
+            entries.order_by_key(|it| it.0);
             let texts: Vec<String> =
                 entries.into_iter().map(|(key, it)| format!("{key}:{}", go(it))).collect();
             format!("map[{}]", texts.join(" "))

@@ -1,5 +1,6 @@
 //! Services, storage, configuration and policy.
 
+use api::Order;
 use std::collections::{BTreeMap, BTreeSet};
 
 use api::{Resource, quantity};
@@ -211,7 +212,7 @@ pub(super) fn resource_quota(page: &mut Page, quota: &ResourceQuota) {
     line!(page, 0, "Name:\t{}", quota.name());
     line!(page, 0, "Namespace:\t{}", quota.namespace());
     let mut scopes = quota.spec.clone().unwrap_or_default().scopes.unwrap_or_default();
-    scopes.sort();
+    scopes.order();
     if !scopes.is_empty() {
         line!(page, 0, "Scopes:\t{}", scopes.join(", "));
     }

@@ -1,5 +1,6 @@
 //! Nodes with what is allocated on them.
 
+use api::Order;
 use std::collections::BTreeMap;
 
 use api::quantity::{self, Exact};
@@ -24,7 +25,7 @@ pub(super) fn node(page: &mut Page, node: &Node, cluster: &Cluster<'_>) {
     page.annotations("Annotations", node.metadata.annotations.as_ref());
     line!(page, 0, "CreationTimestamp:\t{}", rfc1123(node.metadata.creation_timestamp.as_ref()));
     let mut taints = spec.taints.unwrap_or_default();
-    taints.sort_by_key(|it| format!("{},{}", it.effect, it.key));
+    taints.order_by_key(|it| format!("{},{}", it.effect, it.key));
     let taints: Vec<String> = taints
         .iter()
         .map(|it| match it.value.as_deref() {
@@ -127,7 +128,7 @@ fn allocated(page: &mut Page, node: &Node, cluster: &Cluster<'_>) {
     let available = available.unwrap_or_default();
     let mut all: Vec<&Pod> =
         cluster.listers.pods_on(node.name()).filter(|it| !pods::is_terminal(it)).collect();
-    all.sort_by_key(|it| (it.namespace().to_owned(), it.name().to_owned()));
+    all.order_by_key(|it| (it.namespace().to_owned(), it.name().to_owned()));
     line!(page, 0, "Non-terminated Pods:\t({} in total)", all.len());
     page.line(
         1,

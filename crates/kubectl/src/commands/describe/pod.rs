@@ -1,5 +1,6 @@
 //! Pods, pod templates, containers and volumes.
 
+use api::Order;
 use std::collections::BTreeMap;
 
 use api::{Object, Resource, quantity};
@@ -396,7 +397,7 @@ fn resource_value(container: &Container, resource: &str) -> String {
 fn mounts(page: &mut Page, container: &Container) {
     let mut all = container.volume_mounts.clone().unwrap_or_default();
     page.line(2, if all.is_empty() { "Mounts:\t<none>" } else { "Mounts:" });
-    all.sort_by(|a, b| a.mount_path.cmp(&b.mount_path));
+    all.order_by(|a, b| a.mount_path.cmp(&b.mount_path));
     for mount in all {
         let mut flags = vec![if mount.read_only == Some(true) { "ro" } else { "rw" }.to_owned()];
         if let Some(path) = mount.sub_path.filter(|it| !it.is_empty()) {

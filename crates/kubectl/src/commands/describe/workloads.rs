@@ -1,5 +1,6 @@
 //! Workloads.
 
+use api::Order;
 use api::{Object, Resource};
 use k8s_openapi::api::apps::v1::{DaemonSet, Deployment, ReplicaSet, StatefulSet};
 use k8s_openapi::api::batch::v1::{CronJob, Job};
@@ -66,7 +67,7 @@ pub(super) fn deployment(page: &mut Page, deployment: &Deployment, cluster: &Clu
 /// Which replica sets are old and which is new.
 fn replica_sets(page: &mut Page, deployment: &Deployment, cluster: &Cluster<'_>) {
     let mut all: Vec<&ReplicaSet> = cluster.listers.owned_by(deployment.uid()).collect();
-    all.sort_by_key(|it| {
+    all.order_by_key(|it| {
         (it.metadata.creation_timestamp.as_ref().map(|it| it.0), it.name().to_owned())
     });
     if all.is_empty() {

@@ -2,6 +2,7 @@
 //!
 //! Upstream: `pkg/scheduler/apis/config/v1/defaults.go`, v1.36.
 
+use api::Order;
 use serde_json::Value;
 
 use super::default_plugins::{default_plugins, merge_plugins};
@@ -55,7 +56,7 @@ fn default_profile(at: usize, document: ProfileDocument, errors: &mut Vec<String
         .flat_map(|set| set.enabled.iter().map(|it| it.name.clone()))
         .filter(|name| Args::is_known(name))
         .collect();
-    names.sort_unstable();
+    names.order();
     names.dedup();
     for name in names {
         if plugin_config.iter().any(|(it, _)| *it == name) {

@@ -4,6 +4,7 @@
 //! Differs from upstream: in-tree volumes are not translated to CSI drivers, and there is no
 //! `CSIStorageCapacity`, so a driver that tracks its capacity always has enough.
 
+use api::Order;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -210,7 +211,7 @@ impl PreFilterPlugin for VolumeBinding {
             data.delayed.push(Delayed { claim: Arc::new(claim.clone()), candidates, class });
         }
         // The smallest claims choose first.
-        data.delayed.sort_by_key(|it| requested(&it.claim));
+        data.delayed.order_by_key(|it| requested(&it.claim));
         state.write(data);
         Ok(PreFilter::All)
     }
@@ -288,7 +289,7 @@ fn candidates(handle: &mut Handle<'_>, claim: &PersistentVolumeClaim) -> Vec<Vol
         }
         found.push((!bound, capacity(volume), Volume::new(volume, interner)));
     }
-    found.sort_by_key(|(is_free, capacity, _)| (*is_free, *capacity));
+    found.order_by_key(|(is_free, capacity, _)| (*is_free, *capacity));
     found.into_iter().map(|(_, _, volume)| volume).collect()
 }
 
