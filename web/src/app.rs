@@ -1,5 +1,6 @@
 //! The root: holds all state, takes every message, and is the only one that asks the engine.
 
+mod advice;
 mod editing;
 mod hearing;
 mod keys;
@@ -9,7 +10,9 @@ mod view;
 
 use std::rc::Rc;
 
-use ::view::{Diagnosis, Diagnostic, Lane, Mark, ObjectName, RunState, TimedAction};
+use ::view::{
+    Attempt, Diagnosis, Diagnostic, Fixes, Lane, Mark, ObjectName, Room, RunState, TimedAction,
+};
 use serde::Deserialize;
 use wasm_bindgen::prelude::*;
 use yew::prelude::*;
@@ -62,8 +65,14 @@ pub struct Subject {
     pub yaml: String,
     /// Live YAML before the last step.
     pub yaml_before: String,
-    /// A pod's last scheduling attempt.
+    /// A pod's last scheduling attempt, or the one that was chosen.
     pub diagnosis: Option<Rc<Diagnosis>>,
+    /// All its attempts.
+    pub attempts: Vec<Attempt>,
+    /// What would let it run, if it waits.
+    pub fixes: Option<Rc<Fixes>>,
+    /// How many more of it fit, if somebody asked.
+    pub room: Option<Rc<Room>>,
 }
 
 /// Requests that are on their way.
@@ -81,6 +90,9 @@ struct Flight {
     wish: Option<i64>,
     /// Only the latest answer about the selected object counts.
     inspect_id: u32,
+    /// Likewise for what would help it, and for the room.
+    fixes_id: u32,
+    room_id: u32,
     /// The console line that waits for its answer.
     command_id: u32,
     /// When the last frame was, for the pace of playing.
@@ -194,6 +206,9 @@ impl Component for App {
             Msg::Select(object) => self.select(object),
             Msg::Reason(reason) => self.ui.reason = reason,
             Msg::Tab(tab) => self.ui.tab = tab,
+            Msg::Attempt(place) => self.show_attempt(place),
+            Msg::Room => self.ask_room(),
+            Msg::Fix(steps) => self.fix(steps),
             Msg::Scores(scores) => self.ui.scores = scores,
             Msg::Stage(stage) => self.ui.stage = stage,
             Msg::Table(table) => self.ui.table = table,
@@ -230,7 +245,7 @@ impl App {
     fn ask(&mut self, body: Op, extras: bool) -> u32 {
         self.flight.last_id += 1;
         let id = self.flight.last_id;
-        if !matches!(body, Op::Inspect { .. } | Op::Diagnostics { .. }) {
+        if !body.only_asks() {
             self.flight.n_moving += 1;
         }
         if let Ok(json) = serde_json::to_string(&Request { id, extras, body }) {
@@ -251,7 +266,8 @@ impl App {
             return;
         };
         let ObjectName { kind, namespace, name } = object;
-        self.flight.inspect_id = self.ask(Op::Inspect { kind, namespace, name }, false);
+        let place = self.ui.attempt;
+        self.flight.inspect_id = self.ask(Op::Inspect { kind, namespace, name, place }, false);
     }
 
     fn set_theme(&mut self, theme: Theme) {

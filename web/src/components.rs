@@ -9,6 +9,7 @@ mod events_table;
 mod examples;
 mod explain_pod;
 mod explain_workload;
+mod fixes;
 mod header;
 mod help;
 mod icon;

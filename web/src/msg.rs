@@ -1,6 +1,6 @@
 //! Everything that can happen on the page. Closed on purpose: this is the whole list.
 
-use view::ObjectName;
+use view::{ObjectName, TimedAction};
 
 use crate::play::Speed;
 use crate::ui::{Menu, Pane, Stage, Tab, Theme};
@@ -49,6 +49,12 @@ pub enum Msg {
     Reason(Option<String>),
     /// The inspector's tab.
     Tab(Tab),
+    /// The attempt at this place of the list, or the last.
+    Attempt(Option<u32>),
+    /// How many more of the selected pod fit.
+    Room,
+    /// Carries out a fix.
+    Fix(Vec<TimedAction>),
     /// Scores or filters.
     Scores(bool),
     /// The stage's tab.

@@ -1,7 +1,10 @@
 //! What the page says to the engine's worker and what comes back, as JSON.
 
 use serde::{Deserialize, Serialize};
-use view::{CommandResult, Delta, Diagnosis, Diagnostic, Lane, Mark, RunState, TimedAction};
+use view::{
+    Attempt, CommandResult, Delta, Diagnosis, Diagnostic, Fixes, Lane, Mark, Room, RunState,
+    TimedAction,
+};
 
 /// One request. Replies carry its `id`.
 #[derive(Debug, Serialize)]
@@ -25,6 +28,20 @@ pub struct OpenOptions {
     pub preset: Option<String>,
     /// What the user did in the run so far.
     pub actions: Vec<TimedAction>,
+}
+
+impl Op {
+    /// Whether it only asks: time and the cluster stay as they are.
+    #[must_use]
+    pub fn only_asks(&self) -> bool {
+        matches!(
+            self,
+            Self::Inspect { .. }
+                | Self::Diagnostics { .. }
+                | Self::Fixes { .. }
+                | Self::Room { .. }
+        )
+    }
 }
 
 /// What the engine can be asked.
@@ -54,8 +71,15 @@ pub enum Op {
     Apply { text: String },
     /// The problems of a text, nothing else.
     Diagnostics { text: String, options: OpenOptions },
-    /// YAML of an object; for a pod also its last scheduling attempt.
-    Inspect { kind: String, namespace: String, name: String },
+    /// YAML of an object; for a pod also its scheduling attempts, one of them in full: the last,
+    /// or the one at a place.
+    Inspect { kind: String, namespace: String, name: String, place: Option<u32> },
+    /// What would let a pod run.
+    Fixes { namespace: String, name: String },
+    /// How many more of a pod fit.
+    Room { namespace: String, name: String },
+    /// Several command lines with their input, now.
+    Act { steps: Vec<TimedAction> },
 }
 
 /// What came back: the parts that the request has.
@@ -84,8 +108,14 @@ pub struct Reply {
     pub command: Option<CommandResult>,
     /// Live YAML of an object.
     pub yaml: Option<String>,
-    /// Last scheduling attempt of a pod.
+    /// A scheduling attempt of a pod.
     pub diagnosis: Option<Diagnosis>,
+    /// All attempts of the pod, in a line each.
+    pub attempts: Option<Vec<Attempt>>,
+    /// What would let the pod run.
+    pub fixes: Option<Fixes>,
+    /// How many more of the pod fit.
+    pub room: Option<Room>,
 }
 
 #[cfg(test)]

@@ -161,6 +161,8 @@ pub struct Ui {
     pub selected: Option<ObjectName>,
     /// The inspector's tab.
     pub tab: Tab,
+    /// The place of the attempt that is shown, where it is not the last.
+    pub attempt: Option<u32>,
     /// Scores instead of filters in the matrix.
     pub scores: bool,
     /// The clause of the sentence that is lit up: its reason.
@@ -212,6 +214,7 @@ impl Ui {
     pub fn select(&mut self, object: Option<ObjectName>) {
         if self.selected != object {
             self.reason = None;
+            self.attempt = None;
             if self.selected.as_ref().map(|it| &it.kind) != object.as_ref().map(|it| &it.kind) {
                 self.tab = Tab::Explain;
             }

@@ -1,5 +1,4 @@
 //! Each of the nearest fixes, carried out in a run, brings the pods to nodes.
-#![expect(clippy::unwrap_used, reason = "tests may stop")]
 
 use api::k8s_openapi::api::core::v1::Pod;
 use sim::{Options, Simulation};

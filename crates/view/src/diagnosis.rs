@@ -38,6 +38,18 @@ pub struct Diagnosis {
     pub preemption: Option<PreemptionReport>,
 }
 
+/// An attempt in a list of attempts.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Attempt {
+    /// When it ran, in milliseconds of the run.
+    pub at_ms: i64,
+    /// First attempt is 1.
+    pub attempt: u32,
+    /// What came of it: the node, or why there was none.
+    pub text: String,
+}
+
 /// The code of a plugin's status, named as upstream prints it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum StatusCode {

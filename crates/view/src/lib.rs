@@ -16,7 +16,7 @@ pub use cluster::{
     Amount, ContainerTile, Delta, EventRow, NodeCard, ObjectName, PodTile, Workload, WorkloadDetail,
 };
 pub use diagnosis::{
-    Diagnosis, NodeScores, NodeVerdict, PluginScore, PreemptionReport, StatusCode, Term,
+    Attempt, Diagnosis, NodeScores, NodeVerdict, PluginScore, PreemptionReport, StatusCode, Term,
 };
 pub use diagnostic::{Diagnostic, Position, Severity, Span};
 pub use lanes::{Lane, Outcome, Span as LaneSpan};

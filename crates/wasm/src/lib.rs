@@ -196,11 +196,24 @@ impl Simulation {
         self.inner.yaml(kind, namespace, name)
     }
 
-    /// What the scheduler found for a pod the last time it looked.
+    /// What the scheduler found for a pod the last time it looked, or at another place of
+    /// `attemptList`.
     #[wasm_bindgen(unchecked_return_type = "Json<Diagnosis> | undefined")]
     #[must_use]
-    pub fn diagnosis(&self, namespace: &str, name: &str) -> Option<String> {
-        self.inner.diagnosis(namespace, name).as_ref().map(json)
+    pub fn diagnosis(&self, namespace: &str, name: &str, place: Option<u32>) -> Option<String> {
+        let mut attempts = self.inner.attempts(namespace, name);
+        let place = place.and_then(|it| usize::try_from(it).ok());
+        match place.filter(|it| *it < attempts.len()) {
+            Some(place) => Some(json(&attempts.swap_remove(place))),
+            None => attempts.pop().as_ref().map(json),
+        }
+    }
+
+    /// The attempts at a pod in a line each, oldest first.
+    #[wasm_bindgen(js_name = attemptList, unchecked_return_type = "Json<Attempt[]>")]
+    #[must_use]
+    pub fn attempt_list(&self, namespace: &str, name: &str) -> String {
+        json(&self.inner.attempt_list(namespace, name))
     }
 
     /// What the scheduler found for a pod, attempt by attempt.

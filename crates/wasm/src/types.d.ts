@@ -215,6 +215,9 @@ export interface Diagnosis {
   };
 }
 
+/** An attempt in a list of attempts. */
+export interface Attempt { atMs: Ms; attempt: number; text: string }
+
 /** What would let a waiting pod run; the best first. */
 export interface Fixes {
   fixes: {

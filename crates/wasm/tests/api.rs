@@ -52,7 +52,7 @@ fn a_pod_runs_and_ends() {
     simulation.seek(10_000.0, None);
     assert_eq!(pod(&simulation)["phase"], "Running");
     let node = pod(&simulation)["node"].as_str().unwrap().to_owned();
-    let diagnosis = parse(&simulation.diagnosis("default", "a").unwrap());
+    let diagnosis = parse(&simulation.diagnosis("default", "a", None).unwrap());
     assert_eq!(diagnosis["chosen"].as_str(), Some(node.as_str()));
     simulation.seek(60_000.0, None);
     assert_eq!(pod(&simulation)["phase"], "Succeeded");
@@ -74,6 +74,26 @@ fn a_command_answers_as_kubectl_and_a_fork_can_be_undone() {
     simulation.set_actions(&result["forked"]["actions"].to_string()).ok().unwrap();
     simulation.run_until(50_000.0, None);
     assert_eq!(simulation.hash(), hash);
+}
+
+#[wasm_bindgen_test]
+fn a_waiting_pod_is_told_its_nearest_fixes_and_they_can_be_carried_out() {
+    let text = POD.replace("spec:\n", "spec:\n  nodeSelector: {disk: ssd}\n");
+    let mut simulation = load(&text);
+    simulation.run_until(5_000.0, None);
+    let fixes = parse(&simulation.fixes("default", "a").unwrap());
+    let step = &fixes["fixes"][0]["steps"][0];
+    let line = step["command"].as_str().unwrap();
+    assert!(line.ends_with("disk=ssd"), "{fixes}");
+    assert_eq!(parse(&simulation.command(line, None))["exitCode"], 0);
+    simulation.run_until(20_000.0, None);
+    assert!(simulation.fixes("default", "a").is_none(), "it has its node");
+    let list = parse(&simulation.attempt_list("default", "a"));
+    assert_eq!(list.as_array().map(Vec::len), Some(2), "{list}");
+    let first = parse(&simulation.diagnosis("default", "a", Some(0)).unwrap());
+    assert_eq!(first["attempt"], 1);
+    let room = parse(&simulation.room("default", "a").unwrap());
+    assert!(room["n"].as_u64().unwrap() > 0, "{room}");
 }
 
 #[wasm_bindgen_test]

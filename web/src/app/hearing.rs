@@ -75,7 +75,7 @@ impl App {
         if self.ui.health == Health::Slow {
             self.ui.health = Health::Well;
         }
-        let moving = !matches!(reply.op.as_str(), "inspect" | "diagnostics");
+        let moving = !matches!(reply.op.as_str(), "inspect" | "diagnostics" | "fixes" | "room");
         if moving {
             self.flight.n_moving = self.flight.n_moving.saturating_sub(1);
         } else if reply.op == "inspect" && reply.id != self.flight.inspect_id {
@@ -92,10 +92,16 @@ impl App {
             self.show_diagnostics();
             self.stale = reply.op == "open" && self.has_errors();
         }
-        if reply.op == "inspect" {
-            self.inspected(reply);
-            return true;
+        match reply.op.as_str() {
+            "inspect" => self.inspected(reply),
+            "fixes" | "room" => self.advised(reply),
+            _ => self.moved(reply),
         }
+        true
+    }
+
+    /// Takes over what became of the run.
+    fn moved(&mut self, mut reply: Reply) {
         if let Some(actions) = reply.actions.take() {
             self.acted(actions);
         }
@@ -107,7 +113,6 @@ impl App {
             self.announce();
         }
         self.go_on();
-        true
     }
 
     fn has_errors(&self) -> bool {
@@ -186,7 +191,12 @@ impl App {
             false => yaml.clone(),
         };
         let diagnosis = reply.diagnosis.map(Rc::new);
-        self.subject = Shared::new(Subject { object, yaml, yaml_before, diagnosis });
+        let attempts = reply.attempts.unwrap_or_default();
+        // What would help stays until there is a new answer, so that nothing flickers.
+        let fixes = self.subject.fixes.clone().filter(|_| same);
+        let subject = Subject { object, yaml, yaml_before, diagnosis, attempts, fixes, room: None };
+        self.subject = Shared::new(subject);
+        self.ask_fixes();
     }
 
     /// The worker died. The text is safe; once it is tried again at once, then the user decides.

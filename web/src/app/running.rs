@@ -22,6 +22,7 @@ impl App {
             self.host.frame();
         } else {
             self.refresh();
+            self.ask_fixes();
         }
     }
 

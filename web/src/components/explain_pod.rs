@@ -2,9 +2,10 @@
 
 use std::rc::Rc;
 
-use ::view::{Diagnosis, PodTile, RunState};
+use ::view::{Attempt, Diagnosis, PodTile, RunState};
 use yew::prelude::*;
 
+use super::fixes::{fixes, room};
 use super::matrix::Matrix;
 use super::scores::Scores;
 use super::{Send, object_link, on, segment};
@@ -37,6 +38,11 @@ pub fn ExplainPod(props: &Props) -> Html {
                 Some(diagnosis) => attempt(pod, diagnosis, props),
                 None => not_scheduled(pod),
             } }
+            if let Some(found) = &props.subject.fixes {
+                { fixes(found, &props.send) }
+            }
+            { room(props.subject.room.as_ref(), &props.send) }
+            { attempts(props) }
             <h3>{ "Pod" }</h3>
             <dl class="facts">
                 { fact("asks", &format!("{} cpu, {} memory", format::cpu(pod.cpu), format::bytes(pod.memory))) }
@@ -107,7 +113,7 @@ fn attempt(pod: &PodTile, diagnosis: &Rc<Diagnosis>, props: &Props) -> Html {
                     <Matrix diagnosis={Rc::clone(diagnosis)} reason={props.reason.clone()} send={send.clone()} />
                 }
             }
-            { preemption(diagnosis) }
+            { preemption(diagnosis, send) }
         </>
     }
 }
@@ -147,15 +153,59 @@ fn sentence(pod: &PodTile, diagnosis: &Diagnosis, n_fit: usize, props: &Props) -
     }
 }
 
-fn preemption(diagnosis: &Diagnosis) -> Html {
+fn preemption(diagnosis: &Diagnosis, send: &Send) -> Html {
     let Some(report) = &diagnosis.preemption else { return Html::default() };
     let Some(node) = &report.nominated else { return Html::default() };
+    let candidate = |(name, victims, n_budgets): &(String, Vec<String>, i64)| {
+        let budgets = match n_budgets {
+            0 => String::new(),
+            1 => ", against a disruption budget".to_owned(),
+            n => format!(", {n} of them against disruption budgets"),
+        };
+        html! {
+            <li key={name.clone()} class={(name == node).then_some("won")}>
+                { object_link(&node_object(name), name, send) }
+                { format!(": {} would go{budgets}", victims.join(", ")) }
+            </li>
+        }
+    };
     html! {
-        <>
+        <section data-testid="preemption">
             <h3>{ "Preemption" }</h3>
             <p class="sentence">
-                { format!("Makes room on {node}: {} must go. {}", report.victims.join(", "), report.why) }
+                { format!("Makes room on {node}: {} must go. Chosen for: {}.", report.victims.join(", "), report.why) }
             </p>
-        </>
+            if report.candidates.len() > 1 {
+                <ul class="candidates">{ for report.candidates.iter().map(candidate) }</ul>
+            }
+        </section>
+    }
+}
+
+/// The list of attempts, where there was more than one.
+fn attempts(props: &Props) -> Html {
+    let (all, shown) = (&props.subject.attempts, &props.subject.diagnosis);
+    if all.len() < 2 {
+        return Html::default();
+    }
+    let at = shown.as_ref().map(|it| (it.at_ms, it.attempt));
+    let last = all.len() - 1;
+    let row = |(place, it): (usize, &Attempt)| {
+        let here = at == Some((it.at_ms, it.attempt));
+        let place = u32::try_from(place).ok().filter(|_| place != last);
+        html! {
+            <li key={it.at_ms.to_string()}>
+                <button class="plain link" aria-pressed={here.to_string()} onclick={on(&props.send, Msg::Attempt(place))}>
+                    { format!("{} at {}{}", it.attempt, format::clock(it.at_ms), format::clock_fraction(it.at_ms)) }
+                </button>
+                <span class="muted">{ &it.text }</span>
+            </li>
+        }
+    };
+    html! {
+        <section data-testid="attempts">
+            <h3>{ "Attempts" }</h3>
+            <ol class="attempts">{ for all.iter().enumerate().map(row) }</ol>
+        </section>
     }
 }

@@ -87,12 +87,27 @@ const operations = {
     await seek({ to }, report);
     return { actions: simulation.actions() };
   },
+  // A fix: one after the other, as if typed; what one prints stands below the other.
+  act({ steps }) {
+    const results = steps.map(({ command, yaml }) => JSON.parse(simulation.command(command, yaml)));
+    const output = results.map((it) => it.output).join('');
+    const exitCode = results.find((it) => it.exitCode !== 0)?.exitCode ?? 0;
+    return acted(JSON.stringify({ ...results[0], output, exitCode }));
+  },
+  fixes: ({ namespace, name }) => ({ fixes: simulation.fixes(namespace, name) ?? 'null' }),
+  room: ({ namespace, name }) => ({ room: simulation.room(namespace, name) ?? 'null' }),
   diagnostics: ({ text, options }) => ({ diagnostics: Simulation.diagnostics(text, JSON.stringify(options)) }),
-  inspect: ({ kind, namespace, name }) => ({
+  inspect: ({ kind, namespace, name, place }) => ({
     yaml: JSON.stringify(simulation.yaml(kind, namespace, name) ?? ''),
-    ...(kind === 'Pod' ? { diagnosis: simulation.diagnosis(namespace, name) ?? 'null' } : {}),
+    ...(kind === 'Pod' ? {
+      diagnosis: simulation.diagnosis(namespace, name, place ?? undefined) ?? 'null',
+      attempts: simulation.attemptList(namespace, name),
+    } : {}),
   }),
 };
+
+/** What leaves time and the cluster as they are. */
+const asking = new Set(['inspect', 'diagnostics', 'fixes', 'room']);
 
 /** The parts that every picture needs, and those that only some do. */
 function picture(extras) {
@@ -115,7 +130,7 @@ async function answer({ id, extras, body }) {
   try {
     if (!simulation && op !== 'open' && op !== 'diagnostics') throw new Error('nothing is loaded');
     Object.assign(parts, await operations[op](body, report));
-    if (op !== 'inspect' && op !== 'diagnostics') Object.assign(parts, picture(extras));
+    if (!asking.has(op)) Object.assign(parts, picture(extras));
   } catch (error) {
     if (error instanceof WebAssembly.RuntimeError) throw error;
     const message = error?.message ?? String(error);

@@ -1,7 +1,9 @@
 //! What is shown of a run.
 
+use std::sync::Arc;
+
 use api::{Kind, Object, ObjectRef, Timestamp};
-use view::{Delta, Diagnosis, Lane, Mark, ObjectName, RunState};
+use view::{Attempt, Delta, Diagnosis, Lane, Mark, ObjectName, RunState};
 
 use super::Simulation;
 use crate::history::Record;
@@ -113,6 +115,23 @@ impl Simulation {
         let pod = format!("{namespace}/{name}");
         let attempts = self.logs.attempts.of_pod(&pod, self.world.n_events);
         attempts.iter().map(|it| Diagnosis::clone(it)).collect()
+    }
+
+    /// The attempts at a pod up to now, in a line each: when, and what came of it.
+    #[must_use]
+    pub fn attempt_list(&self, namespace: &str, name: &str) -> Vec<Attempt> {
+        let pod = format!("{namespace}/{name}");
+        let attempts = self.logs.attempts.of_pod(&pod, self.world.n_events);
+        let row = |it: &Arc<Diagnosis>| {
+            let nominated = it.preemption.as_ref().and_then(|it| it.nominated.as_ref());
+            let text = match (&it.chosen, nominated) {
+                (Some(node), _) => format!("bound to {node}"),
+                (None, Some(node)) => format!("makes room on {node}"),
+                (None, None) => it.message.clone().unwrap_or_default(),
+            };
+            Attempt { at_ms: it.at_ms, attempt: it.attempt, text }
+        };
+        attempts.iter().map(row).collect()
     }
 
     /// What the scheduler found for a pod the last time it looked.
