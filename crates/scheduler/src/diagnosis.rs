@@ -3,6 +3,7 @@
 use api::Order;
 use view::{Diagnosis, NodeScores, NodeVerdict, PluginScore, StatusCode};
 
+use crate::extender::{EXTENDER_NAME, HttpExtender};
 use crate::framework::interface::Rejection;
 use crate::framework::runtime::Cycle;
 use crate::framework::types::{NodeId, PodInfo};
@@ -35,7 +36,7 @@ pub(crate) fn build(cycle: &Cycle<'_, '_>, pod: &PodInfo, outcome: &Outcome) -> 
         pod: pod.key.to_string(),
         profile: outcome.profile.clone(),
         n_nodes: outcome.n_nodes,
-        filters: cycle.framework.filter.iter().map(|it| it.name().to_owned()).collect(),
+        filters: filters(cycle),
         verdicts: verdicts(cycle, pod, outcome),
         rejected_by: rejected_by.map(|it| verdict("", it)),
         scores: scores(cycle, pod, outcome),
@@ -48,6 +49,13 @@ pub(crate) fn build(cycle: &Cycle<'_, '_>, pod: &PodInfo, outcome: &Outcome) -> 
         preemption: outcome.post_filter.report.clone(),
         ..Diagnosis::default()
     }
+}
+
+/// The filters in the order in which they run; extenders come after the plugins.
+fn filters(cycle: &Cycle<'_, '_>) -> Vec<String> {
+    let plugins = cycle.framework.filter.iter().map(|it| it.name());
+    let extenders = cycle.framework.extenders.iter().any(HttpExtender::filters);
+    plugins.chain(extenders.then_some(EXTENDER_NAME)).map(str::to_owned).collect()
 }
 
 fn verdicts(cycle: &Cycle<'_, '_>, pod: &PodInfo, outcome: &Outcome) -> Vec<NodeVerdict> {
@@ -82,6 +90,8 @@ fn verdicts(cycle: &Cycle<'_, '_>, pod: &PodInfo, outcome: &Outcome) -> Vec<Node
         }
         let node = cache.node(*id);
         let mut row = verdict(&node.name, rejection);
+        // The framework's own verdicts are about nodes that are absent; this one came later.
+        row.plugin.get_or_insert_with(|| EXTENDER_NAME.to_owned());
         let plugin = cycle.framework.all.get(rejection.plugin);
         if let Some(it) = plugin.and_then(|it| it.as_filter()) {
             row.terms = it.explain(cycle.handle, &cycle.state, pod, node);
@@ -102,7 +112,7 @@ fn verdicts(cycle: &Cycle<'_, '_>, pod: &PodInfo, outcome: &Outcome) -> Vec<Node
 fn scores(cycle: &Cycle<'_, '_>, pod: &PodInfo, outcome: &Outcome) -> Vec<NodeScores> {
     let cache = &cycle.handle.cache;
     let mut order: Vec<usize> = (0..outcome.totals.len()).collect();
-    if outcome.scores.is_empty() {
+    if outcome.scores.is_empty() && outcome.extender_scores.is_empty() {
         return Vec::new();
     }
     order.order_by_key(|at| std::cmp::Reverse(outcome.totals.get(*at).copied()));
@@ -121,10 +131,19 @@ fn scores(cycle: &Cycle<'_, '_>, pod: &PodInfo, outcome: &Outcome) -> Vec<NodeSc
                     .and_then(|it| it.formula(cycle.handle, &cycle.state, pod, node)),
             })
         });
+        let extenders = outcome.extender_scores.iter().filter_map(|it| {
+            Some(PluginScore {
+                plugin: it.name.clone(),
+                raw: *it.raw.get(at)?,
+                normalized: it.scaled().nth(at)?,
+                weight: it.weight,
+                formula: None,
+            })
+        });
         Some(NodeScores {
             node: node.name.to_string(),
             total: *outcome.totals.get(at)?,
-            plugins: plugins.collect(),
+            plugins: plugins.chain(extenders).collect(),
         })
     };
     order.into_iter().take(limit).enumerate().filter_map(row).collect()

@@ -7,6 +7,7 @@ pub mod apis;
 pub mod backend;
 mod diagnosis;
 mod event_handlers;
+pub mod extender;
 mod fixes;
 pub mod framework;
 pub mod schedule_one;

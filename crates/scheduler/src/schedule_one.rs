@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use view::StatusCode;
 
+use crate::extender::{self, EXTENDER_NAME, ExtenderScores};
 use crate::framework::interface::{Handle, NodeToStatus, Nomination, PostFilterResult, Rejection};
 use crate::framework::runtime::{Cycle, Framework, PluginScores, PreFilterResult};
 use crate::framework::types::{NodeId, PodInfo};
@@ -35,6 +36,8 @@ pub struct Outcome {
     pub feasible: Vec<NodeId>,
     /// Their scores by plugin.
     pub scores: Vec<PluginScores>,
+    /// Those of extenders.
+    pub extender_scores: Vec<ExtenderScores>,
     /// The sums.
     pub totals: Vec<i64>,
     /// The nodes that share the highest sum.
@@ -154,6 +157,7 @@ fn find_nodes_that_fit(
     outcome.unschedulable_plugins = allowed.plugins.iter().copied().collect();
     if let Some(id) = pod.nominated_node().and_then(|it| cycle.handle.cache.id_of(it)) {
         find_nodes_that_pass(cycle, pod, &[id], sampling, outcome)?;
+        ask_extenders(cycle, pod, outcome)?;
         if !outcome.feasible.is_empty() {
             return Ok(());
         }
@@ -166,6 +170,24 @@ fn find_nodes_that_fit(
     let processed = outcome.feasible.len() + outcome.statuses.nodes.len();
     sampling.next_start_node_index =
         (sampling.next_start_node_index + processed) % order.len().max(1);
+    ask_extenders(cycle, pod, outcome)
+}
+
+/// Leaves out the nodes that extenders turn away.
+fn ask_extenders(
+    cycle: &Cycle<'_, '_>,
+    pod: &PodInfo,
+    outcome: &mut Outcome,
+) -> Result<(), Rejection> {
+    if cycle.framework.extenders.is_empty() {
+        return Ok(());
+    }
+    let nodes = std::mem::take(&mut outcome.feasible);
+    let n_nodes = nodes.len();
+    outcome.feasible = extender::filter(cycle, pod, nodes, &mut outcome.statuses)?;
+    if outcome.feasible.len() != n_nodes {
+        note_plugin(outcome, EXTENDER_NAME);
+    }
     Ok(())
 }
 
@@ -192,7 +214,8 @@ fn find_nodes_that_pass(
 ) -> Result<(), Rejection> {
     let framework = cycle.framework;
     let mut wanted = sampling.n_feasible_to_find(framework, nodes.len());
-    if framework.score.is_empty() && !sampling.always_score {
+    let asked = framework.extenders.iter().any(|it| it.filters() || it.scores());
+    if framework.score.is_empty() && !sampling.always_score && !asked {
         wanted = wanted.min(1);
     }
     for at in 0..nodes.len() {
@@ -279,7 +302,7 @@ fn choose(
         outcome.best = vec![*only];
         return Ok(());
     }
-    if cycle.framework.score.is_empty() {
+    if cycle.framework.score.is_empty() && cycle.framework.extenders.is_empty() {
         outcome.totals = vec![1; nodes.len()];
     } else {
         outcome.scores = cycle.run_score(pod, nodes)?;
@@ -287,6 +310,12 @@ fn choose(
         for plugin in &outcome.scores {
             for (total, score) in totals.iter_mut().zip(&plugin.normalized) {
                 *total += score * plugin.weight;
+            }
+        }
+        outcome.extender_scores = extender::prioritize(cycle, pod, nodes);
+        for it in &outcome.extender_scores {
+            for (total, score) in totals.iter_mut().zip(it.scaled()) {
+                *total = total.saturating_add(score.saturating_mul(it.weight));
             }
         }
         outcome.totals = totals;

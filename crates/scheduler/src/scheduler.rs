@@ -21,6 +21,7 @@ use crate::apis::config::{self, Config};
 use crate::backend::cache::Cache;
 use crate::backend::queue::{Nominator, PopResult, QueuedPodInfo, SchedulingQueue};
 use crate::diagnosis;
+use crate::extender::{self, Handlers};
 use crate::framework::interface::{Handle, Nomination, Rejection};
 use crate::framework::runtime::{Cycle, Framework};
 use crate::framework::types::{NodeId, PodInfo};
@@ -60,7 +61,19 @@ impl Scheduler {
     /// # Errors
     /// Each thing that is wrong with the configuration.
     pub fn new(document: Option<&Value>) -> Result<Self, Vec<String>> {
-        let config = config::load(document)?;
+        Self::with_handlers(document, &Handlers::default())
+    }
+
+    /// As [`Scheduler::new`], with what answers for its extenders.
+    ///
+    /// # Errors
+    /// As [`Scheduler::new`].
+    pub fn with_handlers(
+        document: Option<&Value>,
+        handlers: &Handlers,
+    ) -> Result<Self, Vec<String>> {
+        let mut config = config::load(document)?;
+        let extenders = Arc::new(extender::build(&mut config, handlers));
         let mut profiles = BTreeMap::new();
         for profile in &config.profiles {
             let name = &profile.scheduler_name;
@@ -69,6 +82,7 @@ impl Scheduler {
                     "initializing profiles: creating profile for scheduler name {name}: {error}"
                 )]
             })?;
+            let framework = framework.with_extenders(extenders.clone());
             profiles.insert(name.clone(), Arc::new(framework));
         }
         let (initial, max) = (config.pod_initial_backoff_seconds, config.pod_max_backoff_seconds);
@@ -93,7 +107,19 @@ impl Scheduler {
     /// # Errors
     /// As [`Scheduler::new`].
     pub fn from_objects(document: Option<&Value>, objects: &Objects) -> Result<Self, Vec<String>> {
-        let mut scheduler = Self::new(document)?;
+        Self::from_objects_with(document, &Handlers::default(), objects)
+    }
+
+    /// As [`Scheduler::from_objects`], with what answers for its extenders.
+    ///
+    /// # Errors
+    /// As [`Scheduler::new`].
+    pub fn from_objects_with(
+        document: Option<&Value>,
+        handlers: &Handlers,
+        objects: &Objects,
+    ) -> Result<Self, Vec<String>> {
+        let mut scheduler = Self::with_handlers(document, handlers)?;
         scheduler.load(Listers(objects), Timestamp::UNIX_EPOCH);
         Ok(scheduler)
     }
@@ -262,7 +288,7 @@ impl Scheduler {
         let binding = self.waiting.remove(&key)?;
         Some(if bound {
             let mut plan = Plan::default();
-            self.bind(binding, &mut plan);
+            self.bind(binding, view, &mut plan);
             plan
         } else {
             let text = "running PreBind plugin \"VolumeBinding\": binding volumes: context deadline exceeded";
@@ -270,9 +296,13 @@ impl Scheduler {
         })
     }
 
-    fn bind(&mut self, binding: Binding, plan: &mut Plan) {
+    fn bind(&mut self, binding: Binding, view: &View<'_>, plan: &mut Plan) {
         let pod = &binding.pod.pod;
         let Some(framework) = self.framework_for(&pod.pod).cloned() else { return };
+        if let Some(Err(error)) = extender::bind(&framework.extenders, pod, &binding.node) {
+            plan.actions.extend(self.fail_binding(binding, &error, view).actions);
+            return;
+        }
         let mut binders = framework.bind.iter().filter_map(|it| it.as_bind());
         let Some(action) = binders.find_map(|it| it.bind(pod, &binding.node)) else { return };
         plan.push(action);
@@ -361,7 +391,7 @@ impl Scheduler {
                     plan.actions.splice(0..0, expect_on(&key, &binding.node, view.listers));
                     self.waiting.insert(pod.key.clone(), binding);
                 } else {
-                    self.bind(binding, &mut plan);
+                    self.bind(binding, view, &mut plan);
                 }
             }
             None => {

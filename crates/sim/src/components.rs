@@ -12,7 +12,7 @@ pub(crate) fn all(run: &Run) -> Vec<Box<dyn Component>> {
     let mut all = controllers::all();
     all.push(Box::new(Kubelet::default()));
     // A configuration with mistakes does not get here: the script reports them.
-    if let Ok(it) = Scheduler::new(run.scheduler_configuration.as_ref()) {
+    if let Ok(it) = Scheduler::with_handlers(run.scheduler_configuration.as_ref(), &run.extenders) {
         all.push(Box::new(it));
     }
     all.order_by_key(|it| it.id());

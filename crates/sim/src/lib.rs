@@ -25,6 +25,7 @@ mod world;
 pub use api::scenario::Preset;
 pub use api::{Kind, Zones};
 pub use history::{Actor, Record};
+pub use scheduler::extender::{Handler, Handlers};
 pub use script::{Options, zones_of};
 pub use simulation::{Progress, Simulation};
 pub use world::Budgets;

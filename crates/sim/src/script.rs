@@ -8,6 +8,7 @@ use api::scenario::{Preset, ScenarioSpec};
 use api::yaml::{self, Body, Document};
 use api::{Action, ApiError, Kind, Object, ObjectRef, Settings, Timestamp, Zones, time};
 use scheduler::Scheduler;
+use scheduler::extender::Handlers;
 use serde::Deserialize;
 use view::{Diagnostic, LinkFile, Notice, Severity, TimedAction};
 
@@ -46,6 +47,9 @@ pub struct Options {
     /// Delays instead of those of the scenario.
     #[serde(skip)]
     pub settings: Option<Settings>,
+    /// What answers for the scheduler's extenders.
+    #[serde(skip)]
+    pub extenders: Handlers,
 }
 
 /// A text, understood.
@@ -120,6 +124,7 @@ impl Script {
             budgets: options.budgets,
             files: options.files.clone(),
             scheduler_configuration: self.scheduler_configuration.clone(),
+            extenders: options.extenders.clone(),
         }
     }
 

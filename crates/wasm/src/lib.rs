@@ -4,6 +4,7 @@
 //! TypeScript declarations say what is in them. Times are milliseconds of the run. Nothing here
 //! decides anything: it is a skin over `sim`.
 
+mod extenders;
 mod panic;
 mod types;
 mod zones;
@@ -51,6 +52,19 @@ pub fn zones_of(text: &str) -> String {
 #[must_use]
 pub fn add_zone(name: &str, data: &[u8]) -> bool {
     zones::add(name, data)
+}
+
+/// Registers what answers for the extender with a `urlPrefix`, for all runs that are set up from now
+/// on: `handler(verb, body)` gets and returns the JSON bodies of the real extender API as objects,
+/// and throws where a server would answer with an error. Each answer is kept, so that a run that is
+/// played again is the same. Without a handler an extender cannot be reached.
+#[wasm_bindgen(js_name = registerExtender)]
+pub fn register_extender(
+    url_prefix: &str,
+    #[wasm_bindgen(unchecked_param_type = "(verb: string, body: any) => unknown")]
+    handler: js_sys::Function,
+) {
+    extenders::register(url_prefix, handler);
 }
 
 /// A run: a cluster, its clock and its history. `free()` it when it is no longer needed.
@@ -281,7 +295,7 @@ fn parse_options(text: Option<&str>) -> Result<Options, JsError> {
             serde_json::from_str(text).map_err(|it| JsError::new(&format!("options: {it}")))?
         }
     };
-    Ok(Options { zones: zones::all(), ..options })
+    Ok(Options { zones: zones::all(), extenders: extenders::all(), ..options })
 }
 
 /// A value as JSON. The types of `view` have no value that JSON cannot hold.

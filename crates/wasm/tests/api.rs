@@ -125,3 +125,18 @@ fn the_zones_of_a_text_can_be_asked_for_and_added() {
     assert_eq!(wasm::zones_of(&text), r#"["Europe/Zurich"]"#);
     assert!(!wasm::add_zone("Europe/Zurich", b"not a zone"));
 }
+
+#[wasm_bindgen_test]
+fn a_function_answers_for_an_extender() {
+    let prefix = "http://localhost:9/ext";
+    let body = "return verb === 'filter' ? { NodeNames: body.NodeNames.filter((it) => it === 'worker-c') } : null";
+    let function = js_sys::Function::new_with_args("verb, body", body);
+    wasm::register_extender(prefix, function);
+    let config = format!(
+        "apiVersion: kubescheduler.config.k8s.io/v1\nkind: KubeSchedulerConfiguration\nextenders:\n\
+         - {{urlPrefix: {prefix}, filterVerb: filter, nodeCacheCapable: true}}\n---\n{POD}"
+    );
+    let mut simulation = load(&config);
+    simulation.run_until(5_000.0, None);
+    assert_eq!(pod(&simulation)["node"], "worker-c");
+}

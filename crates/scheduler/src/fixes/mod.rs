@@ -23,7 +23,8 @@ use view::{Fix, Fixes};
 use self::candidates::Obstacles;
 use self::change::Change;
 use crate::Scheduler;
-use crate::framework::interface::Handle;
+use crate::extender;
+use crate::framework::interface::{Handle, NodeToStatus};
 use crate::framework::runtime::{Cycle, Framework};
 use crate::framework::types::{NodeId, PodInfo};
 
@@ -257,15 +258,15 @@ impl Probe<'_> {
         let mut handle = handle(&mut self.scheduler, self.objects, self.now, self.seed);
         let mut cycle = Cycle::new(&framework, &mut handle);
         let Ok(allowed) = cycle.run_pre_filter(&info) else { return Vec::new() };
-        let mut names = Vec::new();
-        for id in order.iter() {
+        let passes = |id: &NodeId| {
             let node = cycle.handle.cache.node(*id);
-            if allowed.nodes.as_ref().is_none_or(|it| it.contains(&node.name))
+            allowed.nodes.as_ref().is_none_or(|it| it.contains(&node.name))
                 && cycle.run_filters_with_nominated_pods(&cycle.state, &info, node).is_ok()
-            {
-                names.push(node.name.clone());
-            }
-        }
+        };
+        let nodes = order.iter().copied().filter(passes).collect();
+        let nodes = extender::filter(&cycle, &info, nodes, &mut NodeToStatus::default());
+        let nodes = nodes.unwrap_or_default().into_iter();
+        let mut names: Vec<_> = nodes.map(|id| cycle.handle.cache.node(id).name.clone()).collect();
         names.sort();
         names
     }

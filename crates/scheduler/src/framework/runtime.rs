@@ -9,7 +9,7 @@ use k8s_openapi::api::core::v1::Pod;
 use view::StatusCode;
 
 use super::cycle_state::CycleState;
-use super::events::ClusterEventWithHint;
+use super::events::{ActionType, ClusterEvent, ClusterEventWithHint, EventResource};
 use super::interface::{
     Handle, NodeToStatus, Plugin, PostFilterFailure, PostFilterResult, PreFilter, PreScore,
     Rejection,
@@ -17,6 +17,7 @@ use super::interface::{
 use super::plugins::registry::new_plugin;
 use super::types::{NodeId, NodeInfo, PodInfo};
 use crate::apis::config::{Plugin as ConfigPlugin, PluginSet, Profile};
+use crate::extender::{EXTENDER_NAME, HttpExtender};
 
 type PluginList = Vec<Arc<dyn Plugin>>;
 
@@ -53,6 +54,8 @@ pub struct Framework {
     pub post_bind: PluginList,
     /// All of them, by name.
     pub all: BTreeMap<String, Arc<dyn Plugin>>,
+    /// Asked besides the plugins, those that may be ignored last.
+    pub(crate) extenders: Arc<Vec<HttpExtender>>,
     weights: BTreeMap<String, i64>,
     events: BTreeMap<String, Vec<ClusterEventWithHint>>,
 }
@@ -175,6 +178,7 @@ impl Framework {
             pre_enqueue: point!("PreEnqueuePlugin", pre_enqueue, as_pre_enqueue),
             queue_sort: point!("QueueSortPlugin", queue_sort, as_queue_sort),
             weights: score_weights(&plugins.score.enabled, multi, &all)?,
+            extenders: Arc::default(),
             events: all.iter().map(|(name, it)| (name.clone(), it.events_to_register())).collect(),
             all,
         };
@@ -192,6 +196,15 @@ impl Framework {
             ));
         }
         Ok(framework)
+    }
+
+    /// With these extenders. What they turned away is worth another look after any event.
+    pub(crate) fn with_extenders(mut self, extenders: Arc<Vec<HttpExtender>>) -> Self {
+        self.extenders = extenders;
+        let event = ClusterEvent::new(EventResource::WildCard, ActionType::ALL);
+        let any = vec![ClusterEventWithHint { event, hint: None }];
+        self.events.insert(EXTENDER_NAME.to_owned(), any);
+        self
     }
 
     /// The first PreEnqueue plugin that keeps the pod out.

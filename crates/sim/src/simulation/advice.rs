@@ -45,7 +45,8 @@ impl Simulation {
     ) -> Option<T> {
         let objects = self.listers().0;
         let configuration = self.run.scheduler_configuration.as_ref();
-        let scheduler = Scheduler::from_objects(configuration, objects).ok()?;
+        let scheduler =
+            Scheduler::from_objects_with(configuration, &self.run.extenders, objects).ok()?;
         Some(ask(&scheduler, objects, self.world.now))
     }
 }

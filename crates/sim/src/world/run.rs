@@ -2,6 +2,7 @@
 
 use api::{Change, ObjectRef, Settings, Timestamp, Zones, time};
 use apiserver::Store;
+use scheduler::extender::Handlers;
 use serde::Deserialize;
 use view::LinkFile;
 
@@ -23,6 +24,8 @@ pub(crate) struct Run {
     pub(crate) files: Vec<LinkFile>,
     /// The `KubeSchedulerConfiguration` of the text.
     pub(crate) scheduler_configuration: Option<serde_json::Value>,
+    /// What answers for the scheduler's extenders.
+    pub(crate) extenders: Handlers,
 }
 
 impl Run {

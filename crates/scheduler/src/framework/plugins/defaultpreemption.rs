@@ -106,6 +106,8 @@ impl PostFilterPlugin for DefaultPreemption {
             return Err(fail(PostFilterResult::default(), text));
         }
         let (candidates, failures) = self.find_candidates(cycle, pod, statuses);
+        let candidates = crate::extender::preempt(cycle, pod, candidates)
+            .map_err(|rejection| Box::new((PostFilterResult::default(), rejection)))?;
         let report = |nominated: Option<String>, victims: &[Arc<PodInfo>], why: &str| {
             let keys = |it: &[Arc<PodInfo>]| it.iter().map(|it| it.key.to_string()).collect();
             PreemptionReport {
