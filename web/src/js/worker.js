@@ -8,6 +8,8 @@ const SLICE_MS = 80;
 /** A long run shows itself so often. */
 const PROGRESS_MS = 400;
 
+// Through a name: the bundler would take `new URL(..., import.meta.url)` for its own and find no zones.
+const here = import.meta.url;
 const zones = new Map();
 let simulation = null;
 let revision = 0;
@@ -19,7 +21,7 @@ async function fetchZones(text) {
   await Promise.all(missing.map(async (name) => {
     zones.set(name, true);
     if (!/^[A-Za-z0-9_+/-]+$/.test(name)) return;
-    const response = await fetch(new URL(`../zones/${name}.tzif`, import.meta.url)).catch(() => null);
+    const response = await fetch(new URL(`../zones/${name}.tzif`, here)).catch(() => null);
     if (response?.ok) addZone(name, new Uint8Array(await response.arrayBuffer()));
   }));
 }
