@@ -32,6 +32,16 @@ pub trait Client {
     /// The text of a file that `-f` names; `-` is the standard input.
     fn file(&self, name: &str) -> Option<String>;
 
+    /// The names of the files that there are, for completion.
+    fn files(&self) -> Vec<String> {
+        vec![]
+    }
+
+    /// The documentation of all fields, as `crates/schema` writes it, where it is loaded.
+    fn documentation(&self) -> Option<&str> {
+        None
+    }
+
     /// The log of a container, or nothing where the container has not started.
     fn logs(&self, namespace: &str, pod: &str, container: &str, previous: bool) -> Option<String> {
         let _ = (namespace, pod, container, previous);

@@ -7,6 +7,8 @@
 mod args;
 mod client;
 mod commands;
+mod complete;
+mod documentation;
 mod failure;
 mod gotemplate;
 mod human;
@@ -25,6 +27,7 @@ mod unified;
 
 pub use client::{Client, DryRun};
 pub use commands::{run, run_line};
+pub use complete::{Completion, complete};
 pub use output::{Outcome, Output, Pending, Stream};
 pub use shell::split;
 

@@ -259,6 +259,12 @@ impl Kubelet {
         let is_static = static_pods::mirror_hash(pod).is_some();
         let state = self.state_of(node.name(), view);
         let mut worker = PodWorker::new(identity, node.name().to_owned(), spec, view.now);
+        if worker.resume(pod, spec) {
+            state.usage.add(&requests, &ports);
+            let entry = Entry { worker, requests, ports, admitted: true };
+            self.workers.insert(key.clone(), entry);
+            return;
+        }
         let admitted = match admit(pod, spec, &requests, &ports, node, &state.usage, is_static) {
             Ok(()) => {
                 state.usage.add(&requests, &ports);

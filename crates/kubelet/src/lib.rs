@@ -40,6 +40,7 @@ mod kubelet_node_status;
 mod pod_workers;
 mod predicate;
 mod prober;
+mod resume;
 mod static_pods;
 mod status;
 #[cfg(test)]

@@ -168,7 +168,7 @@ impl ContainerRun {
     }
 
     /// Ends the run, and plans the next one where there is to be one.
-    fn exit(&mut self, at: Timestamp, code: i32, restart: bool) {
+    pub(crate) fn exit(&mut self, at: Timestamp, code: i32, restart: bool) {
         let since = self.running_since();
         self.run = Run::Exited(Exit { since, at, code, attempt: self.attempt });
         self.restart_at = None;
@@ -185,6 +185,17 @@ impl ContainerRun {
             }
             None => self.restart_at = Some(after_ms(at, RELIST_MS)),
         }
+    }
+
+    /// Waits to be restarted after the last of so many crashes.
+    pub(crate) fn crash(&mut self, last: Exit, restarts: u32) {
+        let ms = BACKOFF_MS.saturating_mul(1 << restarts.saturating_sub(1).min(5));
+        let ms = ms.min(MAX_BACKOFF_MS);
+        let began = last.since.unwrap_or(last.at);
+        self.backoff = Some((ms, began));
+        self.crash_loop = true;
+        self.restart_at = Some(after_ms(last.at, ms));
+        self.run = Run::Exited(Exit { attempt: restarts, ..last });
     }
 
     /// Tells a running container to stop.
@@ -257,7 +268,7 @@ impl PodWorker {
         init.chain(self.main.iter().zip(&spec.containers))
     }
 
-    fn all_mut<'a>(
+    pub(crate) fn all_mut<'a>(
         &'a mut self,
         spec: &'a PodSpec,
     ) -> impl Iterator<Item = (&'a mut ContainerRun, &'a Container)> {

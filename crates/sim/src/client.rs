@@ -48,6 +48,14 @@ impl Client for StoreClient<'_> {
         warnings
     }
 
+    fn files(&self) -> Vec<String> {
+        self.run.files.iter().map(|it| it.name.clone()).collect()
+    }
+
+    fn documentation(&self) -> Option<&str> {
+        self.run.documentation.as_deref()
+    }
+
     fn file(&self, name: &str) -> Option<String> {
         if name == "-" {
             return Some(self.input.to_owned());

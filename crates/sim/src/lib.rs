@@ -10,7 +10,9 @@ mod checkpoints;
 mod client;
 mod components;
 mod expiry;
+mod export;
 mod history;
+mod import;
 mod log;
 mod moments;
 mod notices;
@@ -24,6 +26,7 @@ mod world;
 
 pub use api::scenario::Preset;
 pub use api::{Kind, Zones};
+pub use export::Export;
 pub use history::{Actor, Record};
 pub use scheduler::extender::{Handler, Handlers};
 pub use script::{Options, zones_of};

@@ -2,6 +2,7 @@
 
 use api::Order;
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use api::k8s_openapi::api::batch::v1::CronJob;
 use api::scenario::{Preset, ScenarioSpec};
@@ -13,6 +14,7 @@ use serde::Deserialize;
 use view::{Diagnostic, LinkFile, Notice, Severity, TimedAction};
 
 use crate::history::Actor;
+use crate::import;
 use crate::steps::Step;
 use crate::world::{Budgets, Logs, Run, World};
 
@@ -44,6 +46,9 @@ pub struct Options {
     /// Time zones.
     #[serde(skip)]
     pub zones: Zones,
+    /// The documentation of all fields, for `kubectl explain`.
+    #[serde(skip)]
+    pub documentation: Option<Arc<str>>,
     /// Delays instead of those of the scenario.
     #[serde(skip)]
     pub settings: Option<Settings>,
@@ -71,7 +76,8 @@ impl Script {
     /// # Errors
     /// All diagnostics, if one of them is an error.
     pub(crate) fn read(text: &str, options: &Options) -> Result<Self, Vec<Diagnostic>> {
-        let reading = yaml::read(text);
+        let mut reading = yaml::read(text);
+        import::soften(&mut reading);
         if !reading.is_clean() {
             return Err(reading.diagnostics);
         }
@@ -98,7 +104,7 @@ impl Script {
         if diagnostics.iter().any(|it| it.severity == Severity::Error) {
             return Err(diagnostics);
         }
-        let has_node = documents.iter().any(|it| it.object().is_some_and(is_node));
+        let has_node = documents.iter().any(|it| import::object(it).is_some_and(is_node));
         let fallback = if has_node { Preset::Empty } else { Preset::Default };
         let preset = options.preset.or(scenario.spec.preset).unwrap_or(fallback);
         Ok(Self {
@@ -117,7 +123,10 @@ impl Script {
     /// What the run is a function of.
     pub(crate) fn run(&self, options: &Options) -> Run {
         Run {
-            start: options.start.or(self.spec.start).unwrap_or(DEFAULT_START),
+            start: options
+                .start
+                .or(self.spec.start)
+                .unwrap_or_else(|| import::present(&self.documents).unwrap_or(DEFAULT_START)),
             seed: options.seed.or(self.spec.seed).unwrap_or_default(),
             settings: options.settings.clone().unwrap_or_else(|| self.settings()),
             zones: options.zones.clone(),
@@ -125,6 +134,7 @@ impl Script {
             files: options.files.clone(),
             scheduler_configuration: self.scheduler_configuration.clone(),
             extenders: options.extenders.clone(),
+            documentation: options.documentation.clone(),
         }
     }
 
@@ -207,6 +217,10 @@ impl Script {
         store.bootstrap(run.start);
         for nodes in [true, false] {
             self.create(nodes, |object| {
+                if import::is_written(&object) {
+                    store.import(object, run.start);
+                    return (Ok(()), vec![]);
+                }
                 let result = store.create(object, run.start).map(|_| ());
                 (result, store.take_warnings())
             });
@@ -225,12 +239,8 @@ impl Script {
         mut create: impl FnMut(Object) -> (Result<(), ApiError>, Vec<String>),
     ) {
         if nodes {
-            let own: BTreeSet<ObjectRef> = self
-                .documents
-                .iter()
-                .filter_map(Document::object)
-                .map(Object::object_ref)
-                .collect();
+            let own: BTreeSet<ObjectRef> =
+                self.documents.iter().filter_map(import::object).map(Object::object_ref).collect();
             for document in yaml::read(preset_text(self.preset)).documents {
                 if let Some(object) = document.object().filter(|it| !own.contains(&it.object_ref()))
                 {
@@ -247,7 +257,7 @@ impl Script {
             }
         }
         for document in &self.documents {
-            let Some(object) = document.object().filter(|it| is_node(it) == nodes) else {
+            let Some(object) = import::object(document).filter(|it| is_node(it) == nodes) else {
                 continue;
             };
             let (result, warnings) = create(object.clone());
@@ -321,6 +331,10 @@ fn create(
     run: &Run,
     logs: &mut Logs,
 ) -> (Result<(), ApiError>, Vec<String>) {
+    if import::is_written(&object) {
+        import::import(world, object, run, logs);
+        return (Ok(()), vec![]);
+    }
     let action = Action::Create { object, created: None, failed: None };
     let result = world.write(&action, Actor::Scenario, run, logs).map(|_| ());
     (result, world.store.take_warnings())

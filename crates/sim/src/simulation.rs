@@ -2,10 +2,12 @@
 
 mod advice;
 mod commands;
+mod completing;
 mod going;
 mod shown;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use api::{Kind, Object, ObjectRef};
 use view::{CommandResult, Diagnostic, TimedAction};
@@ -256,6 +258,13 @@ impl Simulation {
             }
         }
         true
+    }
+
+    /// Loads what `kubectl explain` tells. The run does not depend on it.
+    pub fn set_documentation(&mut self, text: &str) {
+        let text: Arc<str> = text.into();
+        self.options.documentation = Some(Arc::clone(&text));
+        self.run.documentation = Some(text);
     }
 
     fn rebuild(&mut self) -> Result<(), Vec<Diagnostic>> {

@@ -10,9 +10,9 @@ use crate::history::Actor;
 use crate::world::{Logs, Run, World};
 
 /// The simulated power switch of a node.
-const FAILED: &str = "sim.orrery.dev/failed";
+pub(crate) const FAILED: &str = "sim.orrery.dev/failed";
 /// The kubelet reports `Ready=False` while this is set, and goes on working.
-const NOT_READY: &str = "sim.orrery.dev/not-ready";
+pub(crate) const NOT_READY: &str = "sim.orrery.dev/not-ready";
 
 /// A step of a run.
 #[derive(Clone, Debug)]

@@ -21,4 +21,4 @@ pub use diagnosis::{
 pub use diagnostic::{Diagnostic, Position, Severity, Span};
 pub use lanes::{Lane, Outcome, Span as LaneSpan};
 pub use link::{LINK_MAX_BYTES, LINK_PREFIX, LinkFile, LinkState, TimedAction};
-pub use run::{CommandResult, Fork, Mark, MarkKind, Notice, RunState};
+pub use run::{CommandResult, Completion, Fork, Mark, MarkKind, Notice, RunState};

@@ -99,6 +99,16 @@ pub struct CommandResult {
     pub forked: Option<Fork>,
 }
 
+/// What may stand at the cursor of a console line.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Completion {
+    /// Where the text begins that a candidate replaces, up to the cursor; in UTF-16 code units.
+    pub from: usize,
+    /// Sorted. One that ends with `=`, `/` or `.` is not the end of its word.
+    pub candidates: Vec<String>,
+}
+
 /// The future that a change of the past discarded. Handing `actions` back to the engine and
 /// seeking to `horizon_ms` restores it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

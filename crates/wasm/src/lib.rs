@@ -159,6 +159,34 @@ impl Simulation {
         json(&self.inner.apply(text))
     }
 
+    /// What may stand at the cursor of a console line, for the Tab key. `cursor` counts UTF-16 code
+    /// units, as JavaScript does.
+    #[wasm_bindgen(unchecked_return_type = "Json<Completion>")]
+    #[must_use]
+    pub fn complete(&self, line: &str, cursor: f64) -> String {
+        let cursor = usize::try_from(whole(cursor)).unwrap_or_default();
+        json(&self.inner.complete(line, cursor))
+    }
+
+    /// The state as YAML: for a real cluster, or with `target` `kwok` for one whose nodes KWOK
+    /// plays.
+    ///
+    /// # Errors
+    /// If there is no such target.
+    pub fn export(&self, target: Option<String>) -> Result<String, JsError> {
+        let target = target.unwrap_or_default();
+        let target = sim::Export::from_name(&target).ok_or_else(|| {
+            JsError::new(&format!("no target `{target}`; there are: cluster, kwok"))
+        })?;
+        Ok(self.inner.export(target))
+    }
+
+    /// Loads what `kubectl explain` tells: the file `explain.txt` of the package.
+    #[wasm_bindgen(js_name = setDocumentation)]
+    pub fn set_documentation(&mut self, text: &str) {
+        self.inner.set_documentation(text);
+    }
+
     /// What the user did during the run, for a link.
     #[wasm_bindgen(unchecked_return_type = "Json<TimedAction[]>")]
     #[must_use]

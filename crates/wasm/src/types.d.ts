@@ -50,6 +50,12 @@ export interface RunState {
 
 export interface Fork { atMs: Ms; horizonMs: Ms; nEvents: number; actions: TimedAction[] }
 
+export interface Completion {
+  /** Where the text begins that a candidate replaces. */
+  from: number;
+  candidates: string[];
+}
+
 export interface CommandResult {
   output: string;
   /** What of it went to standard error. */

@@ -16,7 +16,7 @@ use super::syntax::{self, SyntaxError};
 pub const MAX_DEPTH: usize = 100;
 
 /// A text may have this many values, those that aliases repeat included.
-pub const MAX_NODES: usize = 500_000;
+pub const MAX_NODES: usize = 1_500_000;
 
 /// A value with its place.
 #[derive(Clone, Debug, PartialEq)]

@@ -17,11 +17,12 @@ use super::syntax::SyntaxError;
 use crate::Kind;
 use crate::scenario::ScenarioDoc;
 
-/// The longest text that is read, in bytes. More than a thousand typical manifests fit.
-pub const MAX_BYTES: usize = 1 << 20;
+/// The longest text that is read, in bytes. What a cluster of a hundred nodes and a thousand pods
+/// shows of itself fits.
+pub const MAX_BYTES: usize = 8 << 20;
 
 /// A text may have this many documents.
-pub const MAX_DOCUMENTS: usize = 5_000;
+pub const MAX_DOCUMENTS: usize = 25_000;
 
 /// At most so many problems are reported for one text.
 const MAX_DIAGNOSTICS: usize = 1_000;
@@ -58,7 +59,7 @@ pub fn read(text: &str) -> Reading {
     let mut reader = Reader::default();
     if text.len() > MAX_BYTES {
         let message = format!(
-            "the text has {} bytes; at most {MAX_BYTES} (1 MiB) are read at a time",
+            "the text has {} bytes; at most {MAX_BYTES} (8 MiB) are read at a time",
             text.len()
         );
         let hint = "split it, or remove what the scenario does not need";

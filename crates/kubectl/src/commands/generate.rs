@@ -1,11 +1,16 @@
-//! `kubectl create deployment` and its kin, `kubectl run` and `kubectl expose`: objects made from
-//! flags.
+//! `kubectl create deployment` and its kin: objects made from flags.
 //!
-//! Upstream: `staging/src/k8s.io/kubectl/pkg/cmd/create/*.go`, `run/run.go`, `expose/expose.go`, v1.36.
+//! Upstream: `staging/src/k8s.io/kubectl/pkg/cmd/create/*.go`, v1.36.
+
+mod expose;
+mod run;
+
+pub(super) use expose::{EXPOSE_FLAGS, expose};
+pub(super) use run::{RUN_FLAGS, run};
 
 use api::quantity;
 use api::yaml::{self, Document};
-use api::{ApiError, Kind, Object, sent};
+use api::{ApiError, Kind, Object};
 use serde_json::{Map, Value, json};
 
 use super::{Next, Session, create};
@@ -43,58 +48,6 @@ const QUOTA: &[Flag] = &[value("hard"), value("scopes")];
 const SERVICE: &[Flag] =
     &[value("tcp"), value("clusterip"), value("node-port"), value("external-name")];
 
-pub(super) const RUN_FLAGS: &[Flag] = &[
-    value("image"),
-    value("port"),
-    value("labels").or('l'),
-    value("env"),
-    value("restart"),
-    switch("command"),
-    value("overrides"),
-    value("override-type"),
-    switch("expose"),
-    value("annotations"),
-    value("image-pull-policy"),
-    switch("privileged"),
-    switch("rm"),
-    switch("stdin").or('i'),
-    switch("tty").or('t'),
-    switch("attach"),
-    switch("quiet").or('q'),
-    value("output").or('o'),
-    value("dry-run").optional("unchanged"),
-    switch("save-config"),
-    value("field-manager"),
-    value("filename").or('f'),
-    value("cascade").optional("background"),
-    switch("force"),
-    value("grace-period"),
-    value("timeout"),
-    switch("wait"),
-    value("pod-running-timeout"),
-];
-
-pub(super) const EXPOSE_FLAGS: &[Flag] = &[
-    value("port"),
-    value("target-port"),
-    value("name"),
-    value("type"),
-    value("cluster-ip"),
-    value("selector"),
-    value("labels").or('l'),
-    value("protocol"),
-    value("external-ip"),
-    value("load-balancer-ip"),
-    value("session-affinity"),
-    value("overrides"),
-    value("override-type"),
-    value("filename").or('f'),
-    value("output").or('o'),
-    value("dry-run").optional("unchanged"),
-    switch("save-config"),
-    value("field-manager"),
-];
-
 /// A subcommand of `create`.
 struct Sub {
     name: &'static str,
@@ -114,6 +67,23 @@ const SUBS: &[Sub] = &[
     Sub { name: "poddisruptionbudget", aliases: &["pdb"], flags: BUDGET, make: budget },
     Sub { name: "quota", aliases: &["resourcequota"], flags: QUOTA, make: quota },
 ];
+
+/// The flags of `create` with this subcommand.
+pub(super) fn flags_of(name: &str) -> impl Iterator<Item = &'static Flag> + use<> {
+    let sub = SUBS.iter().find(|it| it.name == name);
+    let own = match (sub, name) {
+        (Some(sub), _) => sub.flags,
+        (None, "service") => SERVICE,
+        (None, "secret") => CONFIG,
+        (None, _) => &[],
+    };
+    COMMON.iter().chain(own)
+}
+
+/// The names of the subcommands of `create`.
+pub(super) fn subcommands() -> impl Iterator<Item = &'static str> {
+    SUBS.iter().map(|it| it.name).chain(["service", "secret"])
+}
 
 const SERVICE_TYPES: [(&str, &str); 4] = [
     ("clusterip", "ClusterIP"),
@@ -499,246 +469,4 @@ fn service_words(session: &mut Session<'_>, words: &[String]) -> Result<Next, Fa
         object(Kind::Service, json!({"metadata": {"name": name, "labels": app}, "spec": spec}))?;
     let what = format!("{kind} service");
     finish(session, made, Some(&what))
-}
-
-pub(super) fn run(session: &mut Session<'_>) -> Result<Next, Failure> {
-    if !session.args.has("image") {
-        return Err(Failure::text("required flag(s) \"image\" not set"));
-    }
-    let args = session.args.clone();
-    let Some((name, words)) =
-        args.positional.split_first().filter(|_| args.n_before_dash != Some(0))
-    else {
-        return Err(Failure::Usage("NAME is required for run".to_owned()));
-    };
-    let image = args.get("image").unwrap_or_default();
-    if image.is_empty() || image.contains(char::is_whitespace) {
-        return Err(Failure::Text(format!(
-            "Invalid image name {image:?}: invalid reference format"
-        )));
-    }
-    if args.is_on("expose") && !args.has("port") {
-        return Err(Failure::Usage("--port must be set when exposing a service".to_owned()));
-    }
-    let restart = args.get("restart").unwrap_or("Always");
-    if !["Always", "OnFailure", "Never"].contains(&restart) {
-        return Err(Failure::Usage(format!("invalid restart policy: {restart}")));
-    }
-    if args.is_on("stdin") || args.is_on("tty") || args.is_on("attach") {
-        return Err(Failure::text("attaching to containers is not supported here"));
-    }
-    let mut pod = pod_value(&args, name, words, restart)?;
-    if let Some(overrides) = args.get("overrides") {
-        let overrides: Value = serde_json::from_str(overrides)
-            .map_err(|it| Failure::Text(format!("Invalid JSON Patch: {it}")))?;
-        merge(&mut pod, &overrides);
-    }
-    let pod = object(Kind::Pod, pod)?;
-    let mut made = vec![pod];
-    if args.is_on("expose") {
-        let labels = sent::object_value(&made[0])["metadata"]["labels"].clone();
-        let port: i64 = int_flag(session, "port")?.unwrap_or_default();
-        let ports = json!([{"port": port, "targetPort": port, "protocol": "TCP"}]);
-        let value =
-            json!({"metadata": {"name": name}, "spec": {"selector": labels, "ports": ports}});
-        made.insert(0, object(Kind::Service, value)?);
-    }
-    for object in made {
-        finish(session, object, None)?;
-    }
-    Ok(Next::Done)
-}
-
-fn pod_value(args: &Args, name: &str, words: &[String], restart: &str) -> Result<Value, Failure> {
-    let mut container = json!({"name": name, "image": args.get("image")});
-    if !words.is_empty() {
-        let field = if args.is_on("command") { "command" } else { "args" };
-        container[field] = json!(words);
-    }
-    let mut env = vec![];
-    for pair in args.all("env") {
-        let Some((key, value)) = pair.split_once('=').filter(|it| !it.0.is_empty()) else {
-            return Err(Failure::Text(format!("invalid env: {pair}")));
-        };
-        env.push(json!({"name": key, "value": value}));
-    }
-    if !env.is_empty() {
-        container["env"] = json!(env);
-    }
-    if let Some(port) = args.int("port").map_err(Failure::Flags)? {
-        container["ports"] = json!([{"containerPort": port}]);
-    }
-    if let Some(policy) = args.get("image-pull-policy") {
-        container["imagePullPolicy"] = policy.into();
-    }
-    if args.is_on("privileged") {
-        container["securityContext"] = json!({"privileged": true});
-    }
-    let labels = match args.get("labels") {
-        Some(labels) => pairs(labels)?,
-        None => json!({"run": name}),
-    };
-    let mut meta = json!({"name": name, "labels": labels});
-    if args.has("annotations") {
-        meta["annotations"] = pairs(&args.all("annotations").join(","))?;
-    }
-    let spec = json!({
-        "containers": [container], "dnsPolicy": "ClusterFirst", "restartPolicy": restart,
-    });
-    Ok(json!({"metadata": meta, "spec": spec}))
-}
-
-/// RFC 7386.
-fn merge(target: &mut Value, patch: &Value) {
-    let Value::Object(patch) = patch else {
-        *target = patch.clone();
-        return;
-    };
-    if !target.is_object() {
-        *target = json!({});
-    }
-    let Some(target) = target.as_object_mut() else { return };
-    for (key, value) in patch {
-        match value {
-            Value::Null => {
-                target.remove(key);
-            }
-            value => merge(target.entry(key).or_insert(Value::Null), value),
-        }
-    }
-}
-
-pub(super) fn expose(session: &mut Session<'_>) -> Result<Next, Failure> {
-    let words = session.args.positional.clone();
-    let asked = match session.args.has("filename") {
-        true => super::files::named(session)?,
-        false => {
-            let mut query = session.query(false);
-            query.selector = None;
-            resources::resolve(&words, &query)?
-        }
-    };
-    let mut query = session.query(false);
-    query.selector = None;
-    let (objects, failures) = resources::find(session.client.objects(), &asked, &query)?;
-    Failure::all(failures)?;
-    for exposed in &objects {
-        let service = service_for(session, exposed)?;
-        let pretends = session.dry_run()? == Some(DryRun::None);
-        let mut service = service;
-        if !pretends || session.args.has("namespace") {
-            service.meta_mut().namespace = Some(session.namespace.clone());
-        }
-        let sent = create::send(session, service)?;
-        session.print(&sent, "exposed")?;
-    }
-    Ok(Next::Done)
-}
-
-fn service_for(session: &Session<'_>, exposed: &Object) -> Result<Object, Failure> {
-    let args = &session.args;
-    let value = sent::object_value(exposed);
-    let kind = exposed.kind();
-    if !matches!(kind, Kind::Pod | Kind::Service | Kind::Deployment | Kind::ReplicaSet) {
-        let name = match kind.group() {
-            "" => kind.name().to_owned(),
-            group => format!("{kind}.{group}"),
-        };
-        return Err(Failure::Text(format!("cannot expose a {name}")));
-    }
-    let selector = match args.get("selector") {
-        Some(selector) => pairs(selector)?,
-        None => selector_of(exposed, &value)?,
-    };
-    let found = ports_of(exposed, &value);
-    let ports: Vec<(i64, String)> = match args.get("port") {
-        Some(port) => {
-            let number = port.parse().map_err(|_| {
-                Failure::Text(format!("strconv.Atoi: parsing {port:?}: invalid syntax"))
-            })?;
-            let protocol = found.iter().find(|it| it.0 == number).map(|it| it.1.clone());
-            vec![(number, protocol.unwrap_or_else(|| "TCP".to_owned()))]
-        }
-        None => found,
-    };
-    if ports.is_empty() && args.get("cluster-ip") != Some("None") {
-        return Err(Failure::text("couldn't find port via --port flag or introspection"));
-    }
-    let many = ports.len() > 1;
-    let rows: Vec<Value> = ports
-        .iter()
-        .enumerate()
-        .map(|(n, (port, protocol))| {
-            let target = args.get("target-port").map_or_else(|| json!(port), int_or_text);
-            let protocol = args.get("protocol").unwrap_or(protocol);
-            let mut row = json!({"port": port, "protocol": protocol, "targetPort": target});
-            if many {
-                row["name"] = format!("port-{}", n + 1).into();
-            }
-            row
-        })
-        .collect();
-    let mut spec = json!({"selector": selector, "ports": rows});
-    for (flag, field) in
-        [("type", "type"), ("cluster-ip", "clusterIP"), ("session-affinity", "sessionAffinity")]
-    {
-        if let Some(value) = args.get(flag) {
-            spec[field] = value.into();
-        }
-    }
-    if let Some(ip) = args.get("external-ip") {
-        spec["externalIPs"] = json!([ip]);
-    }
-    let labels = match args.get("labels") {
-        Some(labels) => pairs(labels)?,
-        None => value["metadata"]["labels"].clone(),
-    };
-    let name = args.get("name").unwrap_or(exposed.name());
-    object(Kind::Service, json!({"metadata": {"name": name, "labels": labels}, "spec": spec}))
-}
-
-/// The labels by which the pods behind an object are found.
-fn selector_of(exposed: &Object, value: &Value) -> Result<Value, Failure> {
-    let fail = |why: &str| {
-        Failure::Text(format!(
-            "couldn't retrieve selectors via --selector flag or introspection: {why}"
-        ))
-    };
-    let (found, why) = match exposed.kind() {
-        Kind::Pod => (&value["metadata"]["labels"], "the pod has no labels and cannot be exposed"),
-        Kind::Service => (&value["spec"]["selector"], "the service has no pod selector set"),
-        _ => {
-            if value["spec"]["selector"]["matchExpressions"].is_array() {
-                return Err(fail(
-                    "couldn't convert expressions - \"\" to map-based selector format",
-                ));
-            }
-            (&value["spec"]["selector"]["matchLabels"], "invalid deployment: no selectors")
-        }
-    };
-    if found.as_object().is_some_and(|it| !it.is_empty()) {
-        Ok(found.clone())
-    } else {
-        Err(fail(why))
-    }
-}
-
-/// The ports of the containers behind an object, with their protocols.
-fn ports_of(exposed: &Object, value: &Value) -> Vec<(i64, String)> {
-    let (path, field) = match exposed.kind() {
-        Kind::Pod => ("/spec/containers", "containerPort"),
-        Kind::Service => ("/spec", "port"),
-        _ => ("/spec/template/spec/containers", "containerPort"),
-    };
-    let holders = match value.pointer(path) {
-        Some(Value::Array(containers)) => containers.clone(),
-        Some(spec) => vec![spec.clone()],
-        None => vec![],
-    };
-    let ports = holders.iter().filter_map(|it| it["ports"].as_array()).flatten();
-    let row = |it: &Value| {
-        let protocol = it["protocol"].as_str().unwrap_or("TCP").to_owned();
-        Some((it[field].as_i64()?, protocol))
-    };
-    ports.filter_map(row).collect()
 }

@@ -7,6 +7,7 @@ mod describe;
 mod diff;
 pub(crate) mod discovery;
 mod drain;
+mod explain;
 mod files;
 mod generate;
 mod get;
@@ -82,6 +83,7 @@ const COMMANDS: &[Command] = &[
     command("expose", &[generate::EXPOSE_FLAGS], generate::expose),
     command("run", &[generate::RUN_FLAGS], generate::run),
     command("set", &[set::FLAGS], set::run),
+    command("explain", &[explain::FLAGS], explain::run),
     command("get", &[get::FLAGS], get::run),
     command("edit", &[misc::ANY_FLAGS], misc::out_of_reach),
     command("delete", &[delete::FLAGS], delete::run),
@@ -115,6 +117,22 @@ const COMMANDS: &[Command] = &[
     command("api-resources", &[discovery::API_FLAGS], discovery::api_resources),
     command("options", &[], help::options),
 ];
+
+/// The flags of a command; of `create` those of the object that is created.
+pub(crate) fn flags_of(name: &str, sub: &str) -> impl Iterator<Item = &'static Flag> + use<> {
+    let command = COMMANDS.iter().find(|it| it.name == name);
+    let own = command.map_or(&[][..], |it| it.flags);
+    let more = (name == "create").then(|| generate::flags_of(sub));
+    own.iter().copied().flatten().chain(more.into_iter().flatten())
+}
+
+/// The words that stand between a command and its arguments.
+pub(crate) fn subcommands_of(name: &str) -> Vec<&'static str> {
+    match name {
+        "create" => generate::subcommands().collect(),
+        _ => help::subcommands(name).iter().map(|it| it.0).collect(),
+    }
+}
 
 /// The sentence for a command that there is none of, with those it may have meant.
 fn unknown_command(name: &str) -> Failure {

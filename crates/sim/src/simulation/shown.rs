@@ -6,6 +6,7 @@ use api::{Kind, Object, ObjectRef, Timestamp};
 use view::{Attempt, Delta, Diagnosis, Lane, Mark, ObjectName, RunState};
 
 use super::Simulation;
+use crate::export::{Export, export};
 use crate::history::Record;
 use crate::picture::{self, Frame};
 
@@ -107,6 +108,12 @@ impl Simulation {
     #[must_use]
     pub fn yaml(&self, kind: &str, namespace: &str, name: &str) -> Option<String> {
         self.object(kind, namespace, name).map(api::yaml::to_string)
+    }
+
+    /// The state as YAML for another cluster.
+    #[must_use]
+    pub fn export(&self, target: Export) -> String {
+        export(self.world.store.objects(), target)
     }
 
     /// What the scheduler found for a pod, attempt by attempt, up to now.

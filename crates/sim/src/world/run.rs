@@ -1,5 +1,7 @@
 //! What a run is a function of, and what looks back at it.
 
+use std::sync::Arc;
+
 use api::{Change, ObjectRef, Settings, Timestamp, Zones, time};
 use apiserver::Store;
 use scheduler::extender::Handlers;
@@ -26,6 +28,8 @@ pub(crate) struct Run {
     pub(crate) scheduler_configuration: Option<serde_json::Value>,
     /// What answers for the scheduler's extenders.
     pub(crate) extenders: Handlers,
+    /// What `kubectl explain` tells.
+    pub(crate) documentation: Option<Arc<str>>,
 }
 
 impl Run {
