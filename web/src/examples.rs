@@ -26,7 +26,7 @@ macro_rules! examples {
     };
 }
 
-const FILES: [(&str, &str); 16] = examples![
+const FILES: [(&str, &str); 17] = examples![
     "stranded",
     "node-selector",
     "node-affinity",
@@ -34,6 +34,7 @@ const FILES: [(&str, &str); 16] = examples![
     "topology-spread",
     "taints",
     "priority",
+    "custom-scheduler",
     "batch",
     "indexed",
     "work-queue",

@@ -12,6 +12,7 @@ mod object;
 mod objects;
 mod plan;
 
+pub mod cel;
 pub mod cron;
 pub mod duration;
 pub mod fields;

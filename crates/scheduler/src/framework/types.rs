@@ -5,12 +5,15 @@
 //! resize in the status, because the simulated kubelet applies a resize at once.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
+use api::Object;
 use api::quantity::{self, Exact, Format};
 use api::resources::{Amounts, Side, is_sidecar, pod_amounts, spec_amounts};
 use k8s_openapi::api::core::v1::{Container, Node, Pod, PodAffinityTerm, PodSpec, Taint};
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
+
+use serde_json::Value;
 
 use super::intern::{Interner, Labels, Sym};
 use super::labels::{NodeFacts, RequiredNodeAffinity, Selector};
@@ -449,6 +452,8 @@ pub struct NodeInfo {
     pub pods: Vec<Arc<PodInfo>>,
     /// How many of its pods have host ports.
     pub n_pods_with_ports: usize,
+    /// The object as JSON, made for the first expression that looks at it.
+    json: OnceLock<Arc<Value>>,
 }
 
 impl NodeInfo {
@@ -470,7 +475,18 @@ impl NodeInfo {
             images: Vec::new(),
             pods: Vec::new(),
             n_pods_with_ports: 0,
+            json: OnceLock::new(),
         }
+    }
+
+    /// The object as JSON; null while only pods know the node.
+    #[must_use]
+    pub fn json(&self) -> &Value {
+        let make = || {
+            let node = self.node.clone().map(Object::Node);
+            Arc::new(node.map_or(Value::Null, |it| api::wire::to_value(&it)))
+        };
+        self.json.get_or_init(make)
     }
 
     /// Takes over the object.
@@ -499,6 +515,7 @@ impl NodeInfo {
         self.images.sort_unstable();
         self.images.dedup_by_key(|(name, _)| *name);
         self.node = Some(node.clone());
+        self.json = OnceLock::new();
     }
 
     /// Forgets the object; the pods stay.
@@ -514,6 +531,7 @@ impl NodeInfo {
             allocatable: Resource::default(),
             images: Vec::new(),
             node: None,
+            json: OnceLock::new(),
             ..*self
         };
     }

@@ -15,7 +15,7 @@ pub use types::{
     Config, Extender, KubeSchedulerConfiguration, Plugin, PluginSet, Plugins, Profile,
 };
 pub use types_pluginargs::{
-    Args, DefaultPreemptionArgs, DefaultingType, InterPodAffinityArgs, NodeAffinityArgs,
-    NodeResourcesBalancedAllocationArgs, NodeResourcesFitArgs, PodTopologySpreadArgs, ResourceSpec,
-    ScoringStrategy, UtilizationShapePoint, VolumeBindingArgs,
+    Args, DefaultPreemptionArgs, DefaultingType, ExpressionArgs, InterPodAffinityArgs,
+    NodeAffinityArgs, NodeResourcesBalancedAllocationArgs, NodeResourcesFitArgs,
+    PodTopologySpreadArgs, ResourceSpec, ScoringStrategy, UtilizationShapePoint, VolumeBindingArgs,
 };

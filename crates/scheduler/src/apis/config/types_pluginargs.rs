@@ -6,6 +6,8 @@ use k8s_openapi::api::core::v1::{NodeAffinity, TopologySpreadConstraint};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::framework::plugins::names;
+
 /// Arguments of a plugin.
 #[derive(Clone, Debug, PartialEq)]
 #[expect(missing_docs, reason = "the names are the plugins'")]
@@ -18,6 +20,7 @@ pub enum Args {
     PodTopologySpread(PodTopologySpreadArgs),
     VolumeBinding(VolumeBindingArgs),
     DynamicResources(DynamicResourcesArgs),
+    Expression(ExpressionArgs),
     /// Of a plugin that is not in-tree.
     Unknown(Value),
 }
@@ -42,6 +45,18 @@ macro_rules! args {
             }
         }
     };
+}
+
+args! {
+    /// Of `sim.orrery.dev/Expression`.
+    ExpressionArgs {
+        /// Nodes where it is true pass; empty: all do.
+        filter: String = String::new(),
+        /// Nodes where it is higher are better; empty: no scores.
+        score: String = String::new(),
+        /// What is said of nodes that do not pass.
+        reason: String = String::new(),
+    }
 }
 
 args! {
@@ -210,6 +225,7 @@ impl Args {
                 Self::PodTopologySpread(args)
             }
             "VolumeBinding" => Self::VolumeBinding(serde_json::from_value(value)?),
+            names::EXPRESSION => Self::Expression(serde_json::from_value(value)?),
             "DynamicResources" => Self::DynamicResources(serde_json::from_value(value)?),
             _ => Self::Unknown(value),
         })

@@ -4,9 +4,9 @@
 //! The arguments of `NodeResourcesFit` are checked when the plugin is made, as upstream does.
 
 use super::types_pluginargs::{
-    Args, DefaultPreemptionArgs, NodeAffinityArgs, NodeResourcesBalancedAllocationArgs,
-    NodeResourcesFitArgs, PodTopologySpreadArgs, ResourceSpec, UtilizationShapePoint,
-    VolumeBindingArgs,
+    Args, DefaultPreemptionArgs, ExpressionArgs, NodeAffinityArgs,
+    NodeResourcesBalancedAllocationArgs, NodeResourcesFitArgs, PodTopologySpreadArgs, ResourceSpec,
+    UtilizationShapePoint, VolumeBindingArgs,
 };
 use super::validation::invalid;
 use crate::framework::intern::Interner;
@@ -37,9 +37,20 @@ pub(super) fn validate_args(path: &str, args: &Args, out: &mut Vec<String>) {
         Args::NodeResourcesBalancedAllocation(args) => balanced(path, args, &mut errors),
         Args::PodTopologySpread(args) => spread(path, args, &mut errors),
         Args::VolumeBinding(args) => volume_binding(path, args, &mut errors),
+        Args::Expression(args) => expression(path, args, out),
         Args::NodeResourcesFit(_) | Args::DynamicResources(_) | Args::Unknown(_) => {}
     }
     aggregate(errors, out);
+}
+
+/// Each mistake stands alone, so that it is shown at its place.
+fn expression(path: &str, args: &ExpressionArgs, errors: &mut Vec<String>) {
+    for (name, text) in [("filter", &args.filter), ("score", &args.score)] {
+        if let Err(error) = crate::framework::plugins::expression::read(text) {
+            let value = serde_json::Value::from(text.as_str());
+            errors.push(invalid(&format!("{path}.{name}"), value, &error));
+        }
+    }
 }
 
 fn default_preemption(path: &str, args: &DefaultPreemptionArgs, errors: &mut Vec<String>) {

@@ -3,6 +3,7 @@
 pub mod defaultbinder;
 pub mod defaultpreemption;
 pub mod dynamicresources;
+pub mod expression;
 pub mod imagelocality;
 pub mod interpodaffinity;
 pub mod names;

@@ -13,6 +13,7 @@ names! {
     DEFAULT_BINDER = "DefaultBinder";
     DEFAULT_PREEMPTION = "DefaultPreemption";
     DYNAMIC_RESOURCES = "DynamicResources";
+    EXPRESSION = "sim.orrery.dev/Expression";
     GANG_SCHEDULING = "GangScheduling";
     IMAGE_LOCALITY = "ImageLocality";
     INTER_POD_AFFINITY = "InterPodAffinity";

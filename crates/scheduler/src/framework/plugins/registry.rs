@@ -8,12 +8,12 @@ use super::interpodaffinity::InterPodAffinity;
 use super::noderesources::{balanced_allocation::BalancedAllocation, fit::Fit};
 use super::podtopologyspread::PodTopologySpread;
 use super::{
-    defaultbinder, defaultpreemption, dynamicresources, imagelocality, names, nodeaffinity,
-    nodedeclaredfeatures, nodename, nodeports, nodeunschedulable, nodevolumelimits, queuesort,
-    schedulinggates, tainttoleration, volumebinding, volumerestrictions, volumezone,
+    defaultbinder, defaultpreemption, dynamicresources, expression, imagelocality, names,
+    nodeaffinity, nodedeclaredfeatures, nodename, nodeports, nodeunschedulable, nodevolumelimits,
+    queuesort, schedulinggates, tainttoleration, volumebinding, volumerestrictions, volumezone,
 };
 use crate::apis::config::{
-    Args, DefaultPreemptionArgs, InterPodAffinityArgs, NodeAffinityArgs,
+    Args, DefaultPreemptionArgs, ExpressionArgs, InterPodAffinityArgs, NodeAffinityArgs,
     NodeResourcesBalancedAllocationArgs, NodeResourcesFitArgs, PodTopologySpreadArgs,
 };
 use crate::framework::interface::Plugin;
@@ -65,6 +65,12 @@ pub fn new_plugin(name: &str, args: Option<&Args>) -> Option<Result<Arc<dyn Plug
         ))),
         names::IMAGE_LOCALITY => Arc::new(imagelocality::ImageLocality),
         names::DEFAULT_BINDER => Arc::new(defaultbinder::DefaultBinder),
+        names::EXPRESSION => {
+            match expression::Expression::new(&args!(Expression, ExpressionArgs)) {
+                Ok(plugin) => Arc::new(plugin),
+                Err(error) => return Some(Err(error)),
+            }
+        }
         names::NODE_DECLARED_FEATURES => Arc::new(nodedeclaredfeatures::NodeDeclaredFeatures),
         _ => return None,
     };
