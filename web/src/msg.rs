@@ -101,4 +101,8 @@ pub enum Share {
     Embed,
     /// The text as a file.
     Yaml,
+    /// The cluster as it is now, as a file that a real cluster accepts.
+    Cluster,
+    /// The cluster as it is now, with its nodes, as a file for KWOK.
+    Kwok,
 }

@@ -38,6 +38,7 @@ impl Op {
             self,
             Self::Inspect { .. }
                 | Self::Diagnostics { .. }
+                | Self::Export { .. }
                 | Self::Fixes { .. }
                 | Self::Room { .. }
         )
@@ -76,6 +77,8 @@ pub enum Op {
     Inspect { kind: String, namespace: String, name: String, place: Option<u32> },
     /// What would let a pod run.
     Fixes { namespace: String, name: String },
+    /// The cluster as YAML for `cluster` or `kwok`.
+    Export { target: &'static str },
     /// How many more of a pod fit.
     Room { namespace: String, name: String },
     /// Several command lines with their input, now.
@@ -114,6 +117,8 @@ pub struct Reply {
     pub attempts: Option<Vec<Attempt>>,
     /// What would let the pod run.
     pub fixes: Option<Fixes>,
+    /// The cluster as YAML.
+    pub export: Option<String>,
     /// How many more of the pod fit.
     pub room: Option<Room>,
 }

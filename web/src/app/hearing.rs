@@ -75,7 +75,8 @@ impl App {
         if self.ui.health == Health::Slow {
             self.ui.health = Health::Well;
         }
-        let moving = !matches!(reply.op.as_str(), "inspect" | "diagnostics" | "fixes" | "room");
+        let moving =
+            !matches!(reply.op.as_str(), "inspect" | "diagnostics" | "fixes" | "room" | "export");
         if moving {
             self.flight.n_moving = self.flight.n_moving.saturating_sub(1);
         } else if reply.op == "inspect" && reply.id != self.flight.inspect_id {
@@ -95,6 +96,11 @@ impl App {
         match reply.op.as_str() {
             "inspect" => self.inspected(reply),
             "fixes" | "room" => self.advised(reply),
+            "export" => {
+                if let Some(text) = reply.export {
+                    self.host.download("cluster.yaml", &text);
+                }
+            }
             _ => self.moved(reply),
         }
         true

@@ -5,6 +5,7 @@ use view::{LinkFile, LinkState};
 use super::{App, Opened};
 use crate::link;
 use crate::msg::Share;
+use crate::protocol::Op;
 use crate::ui::{Tab, Toast};
 
 impl App {
@@ -33,9 +34,14 @@ impl App {
 
     pub(super) fn share(&mut self, share: Share) {
         self.ui.menu = None;
-        if share == Share::Yaml {
-            self.host.download("scenario.yaml", &self.text);
-            return;
+        match share {
+            Share::Yaml => return self.host.download("scenario.yaml", &self.text),
+            Share::Cluster | Share::Kwok => {
+                let target = if share == Share::Kwok { "kwok" } else { "cluster" };
+                self.ask(Op::Export { target }, false);
+                return;
+            }
+            Share::Link | Share::Markdown | Share::Embed => {}
         }
         self.share_next = Some(share);
         self.pack();
@@ -60,7 +66,7 @@ impl App {
                 );
                 self.host.copy(&frame, "Embed code");
             }
-            Share::Yaml => {}
+            Share::Yaml | Share::Cluster | Share::Kwok => {}
         }
     }
 

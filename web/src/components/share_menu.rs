@@ -32,7 +32,9 @@ pub fn ShareMenu(props: &Props) -> Html {
                         { item(Share::Link, "share-link", "Copy link") }
                         { item(Share::Markdown, "share-markdown", "Copy as Markdown link") }
                         { item(Share::Embed, "share-embed", "Copy embed code") }
-                        { item(Share::Yaml, "share-yaml", "Download as YAML") }
+                        { item(Share::Yaml, "share-yaml", "Download the scenario") }
+                        { item(Share::Cluster, "share-cluster", "Download the cluster as it is now") }
+                        { item(Share::Kwok, "share-kwok", "Download it for KWOK") }
                     </div>
                     <p class="note">
                         { "The link holds the whole scenario and where its clock stands. Nothing leaves this browser." }

@@ -96,6 +96,7 @@ const operations = {
     const exitCode = results.find((it) => it.exitCode !== 0)?.exitCode ?? 0;
     return acted(JSON.stringify({ ...results[0], output, exitCode }));
   },
+  export: ({ target }) => ({ export: JSON.stringify(simulation.export(target)) }),
   fixes: ({ namespace, name }) => ({ fixes: simulation.fixes(namespace, name) ?? 'null' }),
   room: ({ namespace, name }) => ({ room: simulation.room(namespace, name) ?? 'null' }),
   diagnostics: ({ text, options }) => ({ diagnostics: Simulation.diagnostics(text, JSON.stringify(options)) }),
@@ -109,7 +110,7 @@ const operations = {
 };
 
 /** What leaves time and the cluster as they are. */
-const asking = new Set(['inspect', 'diagnostics', 'fixes', 'room']);
+const asking = new Set(['inspect', 'diagnostics', 'fixes', 'room', 'export']);
 
 /** The parts that every picture needs, and those that only some do. */
 function picture(extras) {
