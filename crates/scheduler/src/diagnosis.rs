@@ -73,7 +73,7 @@ fn verdicts(cycle: &Cycle<'_, '_>, pod: &PodInfo, outcome: &Outcome) -> Vec<Node
     });
     let mut rows: Vec<NodeVerdict> = passed.collect();
     let mut seen: Vec<(&Rejection, usize)> = Vec::new();
-    for (id, rejection) in &outcome.statuses.nodes {
+    for (id, rejection) in outcome.statuses.nodes.iter() {
         let n = match seen.iter_mut().find(|(it, _)| *it == rejection) {
             Some((_, n)) => {
                 *n += 1;
@@ -88,7 +88,7 @@ fn verdicts(cycle: &Cycle<'_, '_>, pod: &PodInfo, outcome: &Outcome) -> Vec<Node
         if n > limit {
             continue;
         }
-        let node = cache.node(*id);
+        let node = cache.node(id);
         let mut row = verdict(&node.name, rejection);
         // The framework's own verdicts are about nodes that are absent; this one came later.
         row.plugin.get_or_insert_with(|| EXTENDER_NAME.to_owned());

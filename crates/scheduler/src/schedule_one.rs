@@ -7,8 +7,6 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use view::StatusCode;
-
 use crate::extender::{self, EXTENDER_NAME, ExtenderScores};
 use crate::framework::interface::{Handle, NodeToStatus, Nomination, PostFilterResult, Rejection};
 use crate::framework::runtime::{Cycle, Framework, PluginScores, PreFilterResult};
@@ -54,6 +52,14 @@ pub struct Outcome {
     pub unschedulable_plugins: Vec<&'static str>,
 }
 
+impl Outcome {
+    /// The memory of its scores, to be used again.
+    pub(crate) fn into_vectors(self) -> impl Iterator<Item = Vec<i64>> {
+        let scores = self.scores.into_iter().flat_map(|it| [it.raw, it.normalized]);
+        scores.chain([self.totals])
+    }
+}
+
 /// A hash of the seed and some names: FNV-1a, mixed.
 #[must_use]
 pub fn hash(seed: u64, names: &[&str]) -> u64 {
@@ -82,6 +88,8 @@ pub struct Sampling {
     pub next_start_node_index: usize,
     /// Score even when only one node passed, which a scheduler does not.
     pub always_score: bool,
+    /// Ask every plugin about every node and remember nothing, to compare with.
+    pub plain: bool,
 }
 
 impl Sampling {
@@ -109,30 +117,37 @@ pub fn schedule_pod<'a, 'h>(
     pod: &PodInfo,
     sampling: &mut Sampling,
 ) -> (Outcome, Cycle<'a, 'h>) {
-    let order = handle.cache.order();
+    let mut cycle = Cycle::new(framework, handle);
+    cycle.plain = sampling.plain;
+    let outcome = attempt(&mut cycle, pod, sampling);
+    cycle.keep_class();
+    (outcome, cycle)
+}
+
+fn attempt(cycle: &mut Cycle<'_, '_>, pod: &PodInfo, sampling: &mut Sampling) -> Outcome {
+    let order = cycle.handle.cache.order();
     let mut outcome = Outcome {
-        profile: framework.profile_name.clone(),
+        profile: cycle.framework.profile_name.clone(),
         n_nodes: order.len(),
         ..Outcome::default()
     };
-    let mut cycle = Cycle::new(framework, handle);
     if order.is_empty() {
         outcome.message = Some("no nodes available to schedule pods".to_owned());
         outcome.post_filter.nominated = Some(Nomination::Clear);
-        return (outcome, cycle);
+        return outcome;
     }
-    if let Err(rejection) = find_nodes_that_fit(&mut cycle, pod, &order, sampling, &mut outcome) {
+    if let Err(rejection) = find_nodes_that_fit(cycle, pod, &order, sampling, &mut outcome) {
         outcome.fault = Some(rejection.reasons.message());
         outcome.post_filter.nominated = Some(Nomination::Clear);
-        return (outcome, cycle);
+        return outcome;
     }
     if outcome.feasible.is_empty() {
-        fail(&mut cycle, pod, &mut outcome);
-    } else if let Err(rejection) = choose(&mut cycle, pod, sampling.always_score, &mut outcome) {
+        fail(cycle, pod, &mut outcome);
+    } else if let Err(rejection) = choose(cycle, pod, sampling.always_score, &mut outcome) {
         outcome.fault = Some(rejection.reasons.message());
         outcome.post_filter.nominated = Some(Nomination::Clear);
     }
-    (outcome, cycle)
+    outcome
 }
 
 /// Runs PreFilter and Filter. Upstream: `findNodesThatFitPod`.
@@ -206,7 +221,7 @@ fn narrowed(
 
 /// Runs the filters until enough nodes passed. Upstream: `findNodesThatPassFilters`.
 fn find_nodes_that_pass(
-    cycle: &Cycle<'_, '_>,
+    cycle: &mut Cycle<'_, '_>,
     pod: &PodInfo,
     nodes: &[NodeId],
     sampling: &Sampling,
@@ -218,20 +233,12 @@ fn find_nodes_that_pass(
     if framework.score.is_empty() && !sampling.always_score && !asked {
         wanted = wanted.min(1);
     }
-    for at in 0..nodes.len() {
-        if outcome.feasible.len() >= wanted {
-            break;
-        }
-        let id = nodes[(sampling.next_start_node_index + at) % nodes.len()];
-        let node = cycle.handle.cache.node(id);
-        match cycle.run_filters_with_nominated_pods(&cycle.state, pod, node) {
-            Ok(()) => outcome.feasible.push(id),
-            Err(rejection) if rejection.code == StatusCode::Error => return Err(rejection),
-            Err(rejection) => {
-                note_plugin(outcome, rejection.plugin);
-                outcome.statuses.nodes.insert(id, rejection);
-            }
-        }
+    let start = sampling.next_start_node_index % nodes.len().max(1);
+    let found = (&mut outcome.feasible, &mut outcome.statuses.nodes);
+    cycle.examine(pod, nodes, start, wanted, found)?;
+    let plugins: Vec<_> = outcome.statuses.nodes.distinct().iter().map(|it| it.plugin).collect();
+    for plugin in plugins {
+        note_plugin(outcome, plugin);
     }
     Ok(())
 }
@@ -272,9 +279,9 @@ fn fail(cycle: &mut Cycle<'_, '_>, pod: &PodInfo, outcome: &mut Outcome) {
 #[must_use]
 pub fn fit_error(n_nodes: usize, statuses: &NodeToStatus) -> String {
     let mut reasons: BTreeMap<&str, usize> = BTreeMap::new();
-    for rejection in statuses.nodes.values() {
+    for (rejection, n_nodes) in statuses.nodes.counted() {
         for reason in rejection.reasons.iter() {
-            *reasons.entry(reason).or_default() += 1;
+            *reasons.entry(reason).or_default() += n_nodes;
         }
     }
     let n_absent = n_nodes.saturating_sub(statuses.nodes.len());
@@ -306,7 +313,8 @@ fn choose(
         outcome.totals = vec![1; nodes.len()];
     } else {
         outcome.scores = cycle.run_score(pod, nodes)?;
-        let mut totals = vec![0; nodes.len()];
+        let mut totals = cycle.handle.cache.buffer();
+        totals.resize(nodes.len(), 0);
         for plugin in &outcome.scores {
             for (total, score) in totals.iter_mut().zip(&plugin.normalized) {
                 *total += score * plugin.weight;
@@ -325,7 +333,7 @@ fn choose(
     outcome.best = scored.filter(|(_, it)| **it == highest).map(|(id, _)| *id).collect();
     let handle = &cycle.handle;
     let start = hash(handle.seed, &[&pod.key]);
-    let rank = |id: &&NodeId| mix(start ^ handle.cache.node(**id).name_hash);
+    let rank = |id: &&NodeId| mix(start ^ handle.cache.name_hash(**id));
     outcome.chosen = match outcome.best.as_slice() {
         [only] => Some(*only),
         best => best.iter().max_by_key(rank).copied(),

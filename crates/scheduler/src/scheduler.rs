@@ -200,9 +200,16 @@ impl Scheduler {
         };
         let (outcome, cycle) = schedule_pod(&framework, &mut handle, &info, &mut self.sampling);
         drop(cycle);
-        let chosen = outcome.chosen?;
-        self.cache.assume_pod(info, chosen);
-        Some(chosen)
+        let chosen = outcome.chosen;
+        self.cache.recycle(outcome.into_vectors());
+        self.cache.assume_pod(info, chosen?);
+        chosen
+    }
+
+    /// Whether every attempt asks every plugin about every node, with nothing remembered between
+    /// attempts. The answers are the same; tests compare them.
+    pub fn set_plain(&mut self, plain: bool) {
+        self.sampling.plain = plain;
     }
 
     /// What an attempt at a pod of the store would find at this moment. `None` when the pod is not
@@ -399,6 +406,7 @@ impl Scheduler {
                 self.handle_failure(queued, &outcome, view, &mut plan);
             }
         }
+        self.cache.recycle(outcome.into_vectors());
         plan
     }
 

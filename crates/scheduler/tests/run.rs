@@ -311,7 +311,7 @@ fn verdict(scheduler: &mut Scheduler, pod: &Value, objects: &Objects) -> Value {
     let name = |id| scheduler.node_name(id).to_owned();
     let nodes = outcome.statuses.nodes.iter();
     let rejected: BTreeMap<String, String> =
-        nodes.map(|(id, it)| (name(*id), format!("{it:?}"))).collect();
+        nodes.map(|(id, it)| (name(id), format!("{it:?}"))).collect();
     let scores: BTreeMap<String, Vec<i64>> = outcome
         .feasible
         .iter()

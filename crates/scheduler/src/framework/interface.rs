@@ -6,7 +6,8 @@
 //! computed for all nodes in one call.
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use api::{Change, Listers, Timestamp};
@@ -15,8 +16,9 @@ use view::{StatusCode, Term};
 
 use super::cycle_state::CycleState;
 use super::events::ClusterEventWithHint;
+pub use super::statuses::NodeStatuses;
 use super::types::{NodeId, NodeInfo, PodInfo};
-use crate::backend::cache::Cache;
+use crate::backend::cache::{Cache, NO_DOMAIN};
 use crate::backend::queue::Nominator;
 
 /// The highest score after normalization.
@@ -130,8 +132,8 @@ pub enum PreScore {
 /// A node's status in a failed attempt.
 #[derive(Clone, Debug, Default)]
 pub struct NodeToStatus {
-    /// In the order of examination.
-    pub nodes: BTreeMap<NodeId, Rejection>,
+    /// By place in the cache.
+    pub nodes: NodeStatuses,
     /// What holds for all nodes that are not named.
     pub absent: Option<Rejection>,
 }
@@ -266,8 +268,49 @@ pub trait PreFilterPlugin {
     }
 }
 
+/// A verdict that follows from the domain in which a node is.
+#[derive(Clone, Debug)]
+pub struct DomainRule {
+    /// The domain of each node.
+    pub domain_of: Arc<Vec<u32>>,
+    /// A number for each domain; 0 for those beyond the end.
+    pub counts: Arc<Vec<i32>>,
+    /// The numbers that pass.
+    pub allowed: RangeInclusive<i64>,
+    /// The verdict on nodes in other domains.
+    pub rejection: Rejection,
+    /// The verdict on nodes in no domain; without one they pass.
+    pub missing: Option<Rejection>,
+}
+
+impl DomainRule {
+    /// Whether the node's domain passes; `None` when it is in none.
+    #[must_use]
+    pub fn passes(&self, id: NodeId) -> Option<bool> {
+        let domain = self.domain_of.get(id.at()).copied().filter(|it| *it != NO_DOMAIN)?;
+        let n = self.counts.get(domain as usize).copied().unwrap_or(0);
+        Some(self.allowed.contains(&i64::from(n)))
+    }
+}
+
 /// Turns nodes away.
 pub trait FilterPlugin {
+    /// Whether the verdict follows from the node and from what the pod demands of a node by itself:
+    /// requests, tolerations, node affinity, host ports, node name. Such verdicts are remembered.
+    fn is_local(&self) -> bool {
+        false
+    }
+
+    /// The verdict as rules about domains that are applied in order, if it can be said so.
+    fn domain_rules(
+        &self,
+        _handle: &Handle<'_>,
+        _state: &CycleState,
+        _pod: &PodInfo,
+    ) -> Option<Vec<DomainRule>> {
+        None
+    }
+
     /// Whether the pod asks for anything that the filter looks at; if not, it is not run.
     fn concerns(&self, _pod: &PodInfo) -> bool {
         true
@@ -322,6 +365,12 @@ pub trait PreScorePlugin {
 
 /// Scores the nodes that passed.
 pub trait ScorePlugin {
+    /// Whether the score of a node and whether PreScore skips follow from the node and from what the
+    /// pod demands of a node by itself, as with [`FilterPlugin::is_local`].
+    fn is_local(&self) -> bool {
+        false
+    }
+
     /// One score for each node, in order.
     ///
     /// # Errors

@@ -2,10 +2,12 @@
 
 pub mod cycle_state;
 pub mod events;
+mod examine;
 pub mod interface;
 pub mod intern;
 pub mod labels;
 pub mod plugins;
 pub mod preemption;
 pub mod runtime;
+mod statuses;
 pub mod types;

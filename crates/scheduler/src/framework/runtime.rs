@@ -17,6 +17,7 @@ use super::interface::{
 use super::plugins::registry::new_plugin;
 use super::types::{NodeId, NodeInfo, PodInfo};
 use crate::apis::config::{Plugin as ConfigPlugin, PluginSet, Profile};
+use crate::backend::cache::Class;
 use crate::extender::{EXTENDER_NAME, HttpExtender};
 
 type PluginList = Vec<Arc<dyn Plugin>>;
@@ -81,7 +82,10 @@ pub struct Cycle<'a, 'h> {
     pub handle: &'a mut Handle<'h>,
     /// What they keep.
     pub state: CycleState,
-    filters: Vec<usize>,
+    /// Every plugin is asked about every node, and nothing is remembered: for comparison.
+    pub plain: bool,
+    pub(super) filters: Vec<usize>,
+    pub(super) class: Option<Class>,
 }
 
 /// Builds the list of one extension point. Upstream: `updatePluginList` and `expandMultiPointPlugins`.
@@ -269,7 +273,8 @@ impl<'a, 'h> Cycle<'a, 'h> {
     /// Starts an attempt.
     pub fn new(framework: &'a Framework, handle: &'a mut Handle<'h>) -> Self {
         let filters = (0..framework.filter.len()).collect();
-        Self { framework, handle, state: CycleState::default(), filters }
+        let state = CycleState::default();
+        Self { framework, handle, state, plain: false, filters, class: None }
     }
 
     /// Runs PreFilter. Upstream: `RunPreFilterPlugins`.
@@ -343,23 +348,27 @@ impl<'a, 'h> Cycle<'a, 'h> {
         pod: &PodInfo,
         node: &NodeInfo,
     ) -> Result<(), Rejection> {
-        for at in &self.filters {
-            let plugin = &self.framework.filter[*at];
-            if let Some(it) = plugin.as_filter()
-                && let Err(rejection) = it.filter(self.handle, state, pod, node)
-            {
-                let name = plugin.name();
-                if rejection.code == StatusCode::Error {
-                    let text = format!(
-                        "running \"{name}\" filter plugin: {}",
-                        rejection.reasons.message()
-                    );
-                    return Err(Rejection::error(text).by(name));
-                }
-                return Err(rejection.by(name));
+        self.filters.iter().try_for_each(|at| self.run_filter(*at, state, pod, node))
+    }
+
+    /// Runs the filter at a place in the profile.
+    pub(super) fn run_filter(
+        &self,
+        at: usize,
+        state: &CycleState,
+        pod: &PodInfo,
+        node: &NodeInfo,
+    ) -> Result<(), Rejection> {
+        let plugin = &self.framework.filter[at];
+        let Some(it) = plugin.as_filter() else { return Ok(()) };
+        it.filter(self.handle, state, pod, node).map_err(|rejection| {
+            let name = plugin.name();
+            if rejection.code != StatusCode::Error {
+                return rejection.by(name);
             }
-        }
-        Ok(())
+            let text = rejection.reasons.message();
+            Rejection::error(format!("running \"{name}\" filter plugin: {text}")).by(name)
+        })
     }
 
     /// Runs the filters with the pods of at least the pod's priority that are nominated to run on
@@ -479,27 +488,6 @@ impl<'a, 'h> Cycle<'a, 'h> {
                 }
             }
         }
-        let mut all = Vec::with_capacity(framework.score.len());
-        for plugin in &framework.score {
-            let (name, Some(it)) = (plugin.name(), plugin.as_score()) else { continue };
-            if self.state.skip_score.contains(&name) {
-                continue;
-            }
-            let raw = it.score(self.handle, &self.state, pod, nodes).map_err(|it| {
-                let text = it.reasons.message();
-                Rejection::error(format!(
-                    "running Score plugins: plugin \"{name}\" failed with: {text}"
-                ))
-            })?;
-            let mut normalized = raw.clone();
-            it.normalize(self.handle, &self.state, nodes, &mut normalized);
-            all.push(PluginScores {
-                plugin: name,
-                weight: framework.weight(name),
-                raw,
-                normalized,
-            });
-        }
-        Ok(all)
+        self.score_nodes(pod, nodes)
     }
 }

@@ -27,10 +27,17 @@ pub struct Topology {
     pub values: Vec<Sym>,
     /// How many nodes each domain has.
     pub n_nodes: Vec<u32>,
+    n_domains_with_nodes: usize,
     ids: BTreeMap<Sym, u32>,
 }
 
 impl Topology {
+    /// How many of the domains have nodes at present.
+    #[must_use]
+    pub fn n_domains_with_nodes(&self) -> usize {
+        self.n_domains_with_nodes
+    }
+
     /// The domain of a node.
     #[must_use]
     pub fn domain(&self, node: NodeId) -> Option<usize> {
@@ -52,8 +59,10 @@ impl Topology {
             let old = std::mem::replace(it, domain);
             if let Some(n) = self.n_nodes.get_mut(old as usize) {
                 *n -= 1;
+                self.n_domains_with_nodes -= usize::from(*n == 0);
             }
             if let Some(n) = self.n_nodes.get_mut(domain as usize) {
+                self.n_domains_with_nodes += usize::from(*n == 0);
                 *n += 1;
             }
         }
@@ -207,6 +216,7 @@ impl Counters {
             domain_of: Arc::new(vec![NO_DOMAIN; self.n_slots]),
             values: Vec::new(),
             n_nodes: Vec::new(),
+            n_domains_with_nodes: 0,
             ids: BTreeMap::new(),
         };
         for (at, value) in values().into_iter().enumerate() {

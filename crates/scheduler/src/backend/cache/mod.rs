@@ -5,6 +5,7 @@
 //! are kept up to date instead of being computed for each pod.
 
 mod counters;
+mod memo;
 mod node_tree;
 
 use std::collections::BTreeMap;
@@ -15,6 +16,7 @@ use k8s_openapi::api::core::v1::{Node, Pod};
 pub use counters::{
     Counters, ExistingTerm, Matcher, NO_DOMAIN, NamespaceMatch, PodCounter, Role, Topology,
 };
+pub use memo::{Class, Memo};
 use node_tree::NodeTree;
 
 use crate::framework::intern::{Interner, Sym};
@@ -26,6 +28,14 @@ pub struct Cache {
     /// Symbols of all strings.
     pub interner: Interner,
     nodes: Vec<Arc<NodeInfo>>,
+    /// Changes with every change of a node or its pods.
+    generations: Vec<u32>,
+    /// A hash of each node's name.
+    name_hashes: Vec<u64>,
+    /// What attempts remember of nodes.
+    pub memo: Memo,
+    /// Memory to be used again.
+    spare: Spare,
     by_name: BTreeMap<Arc<str>, NodeId>,
     tree: NodeTree,
     /// The nodes that exist, in the order in which they are examined.
@@ -43,7 +53,54 @@ pub struct Cache {
     pub counters: Counters,
 }
 
+/// Memory of earlier attempts. A copy has none.
+#[derive(Debug, Default)]
+struct Spare(Vec<Vec<i64>>);
+
+impl Clone for Spare {
+    fn clone(&self) -> Self {
+        Self::default()
+    }
+}
+
+/// So many vectors are kept to be used again.
+const MAX_SPARE: usize = 32;
+
 impl Cache {
+    /// An empty vector, if there is one with room from before.
+    pub fn buffer(&mut self) -> Vec<i64> {
+        self.spare.0.pop().unwrap_or_default()
+    }
+
+    /// Takes vectors back that are not needed any more.
+    pub fn recycle(&mut self, vectors: impl IntoIterator<Item = Vec<i64>>) {
+        for mut it in vectors {
+            if self.spare.0.len() < MAX_SPARE && it.capacity() > 0 {
+                it.clear();
+                self.spare.0.push(it);
+            }
+        }
+    }
+
+    /// A number for each node that changes whenever the node or its pods do.
+    #[must_use]
+    pub fn generations(&self) -> &[u32] {
+        &self.generations
+    }
+
+    /// A hash of the node's name.
+    #[must_use]
+    pub fn name_hash(&self, id: NodeId) -> u64 {
+        self.name_hashes[id.at()]
+    }
+
+    /// The node at a place, for change.
+    fn node_mut(&mut self, id: NodeId) -> &mut NodeInfo {
+        let generation = &mut self.generations[id.at()];
+        *generation = generation.wrapping_add(1).max(1);
+        Arc::make_mut(&mut self.nodes[id.at()])
+    }
+
     /// The nodes that exist, in the order in which they are examined.
     pub fn order(&mut self) -> Arc<Vec<NodeId>> {
         if self.order_is_stale {
@@ -111,6 +168,8 @@ impl Cache {
         let id = NodeId(u32::try_from(self.nodes.len()).unwrap_or(u32::MAX));
         let info = NodeInfo::new(id, name, &mut self.interner);
         self.by_name.insert(info.name.clone(), id);
+        self.name_hashes.push(info.name_hash);
+        self.generations.push(1);
         self.nodes.push(Arc::new(info));
         self.counters.grow(self.nodes.len());
         id
@@ -129,8 +188,9 @@ impl Cache {
             self.count_pods_of(id, false);
         }
         self.count_images(id, false);
-        let info = Arc::make_mut(&mut self.nodes[id.at()]);
-        info.set_node(node, &mut self.interner);
+        let generation = &mut self.generations[id.at()];
+        *generation = generation.wrapping_add(1).max(1);
+        Arc::make_mut(&mut self.nodes[id.at()]).set_node(node, &mut self.interner);
         self.count_images(id, true);
         if recount {
             let info = self.nodes[id.at()].clone();
@@ -147,7 +207,7 @@ impl Cache {
         self.order_is_stale |= self.tree.update(name, before.node.as_deref(), None);
         self.count_pods_of(id, false);
         self.count_images(id, false);
-        Arc::make_mut(&mut self.nodes[id.at()]).remove_node();
+        self.node_mut(id).remove_node();
         self.counters.set_node(id, None);
         self.count_pods_of(id, true);
     }
@@ -209,7 +269,7 @@ impl Cache {
         self.know_topologies_of(&pod);
         self.counters.count_pod(&pod, id, true, &self.interner);
         self.pods.insert(pod.key.clone(), id);
-        Arc::make_mut(&mut self.nodes[id.at()]).add_pod(pod);
+        self.node_mut(id).add_pod(pod);
     }
 
     fn know_topologies_of(&mut self, pod: &PodInfo) {
@@ -224,7 +284,7 @@ impl Cache {
     pub fn remove_pod(&mut self, key: &str) -> Option<Arc<PodInfo>> {
         self.assumed.remove(key);
         let id = self.pods.remove(key)?;
-        let pod = Arc::make_mut(&mut self.nodes[id.at()]).remove_pod(key)?;
+        let pod = self.node_mut(id).remove_pod(key)?;
         self.counters.count_pod(&pod, id, false, &self.interner);
         self.count_claims(&pod, false);
         Some(pod)

@@ -15,6 +15,12 @@ pub struct Nominator {
 }
 
 impl Nominator {
+    /// Whether no pod is nominated anywhere.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.by_node.is_empty()
+    }
+
     /// The pods that are nominated to run on a node, in the order of nomination.
     #[must_use]
     pub fn pods_for(&self, node: &str) -> &[Arc<PodInfo>] {

@@ -4,7 +4,6 @@
 //! Differs from upstream: the victims are deleted within the attempt, not asynchronously, because
 //! the simulated API server answers at once.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use k8s_openapi::api::policy::v1::PodDisruptionBudget;
@@ -149,7 +148,7 @@ impl DefaultPreemption {
     ) -> (Vec<Candidate>, NodeToStatus) {
         let nodes = potential_nodes(cycle, statuses);
         let absent = Rejection::unresolvable("Preemption is not helpful for scheduling");
-        let mut failures = NodeToStatus { nodes: BTreeMap::new(), absent: Some(absent) };
+        let mut failures = NodeToStatus { absent: Some(absent), ..NodeToStatus::default() };
         let (mut clean, mut violating) = (Vec::new(), Vec::new());
         if nodes.is_empty() {
             return (clean, failures);
@@ -163,7 +162,7 @@ impl DefaultPreemption {
                 Ok(candidate) if candidate.n_pdb_violations == 0 => clean.push(candidate),
                 Ok(candidate) => violating.push(candidate),
                 Err(rejection) => {
-                    failures.nodes.insert(*id, rejection);
+                    failures.nodes.insert(*id, &rejection);
                 }
             }
             if !clean.is_empty() && clean.len() + violating.len() >= wanted {

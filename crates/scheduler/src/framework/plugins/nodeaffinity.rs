@@ -157,6 +157,10 @@ impl PreFilterPlugin for NodeAffinity {
 }
 
 impl FilterPlugin for NodeAffinity {
+    fn is_local(&self) -> bool {
+        true
+    }
+
     fn filter(
         &self,
         handle: &Handle<'_>,
@@ -280,6 +284,10 @@ impl PreScorePlugin for NodeAffinity {
 }
 
 impl ScorePlugin for NodeAffinity {
+    fn is_local(&self) -> bool {
+        true
+    }
+
     fn score(
         &self,
         handle: &Handle<'_>,

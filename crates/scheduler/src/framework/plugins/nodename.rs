@@ -33,6 +33,10 @@ fn wanted(pod: &PodInfo) -> Option<&str> {
 }
 
 impl FilterPlugin for NodeName {
+    fn is_local(&self) -> bool {
+        true
+    }
+
     fn concerns(&self, pod: &PodInfo) -> bool {
         wanted(pod).is_some()
     }

@@ -65,6 +65,10 @@ impl PreFilterPlugin for NodePorts {
 }
 
 impl FilterPlugin for NodePorts {
+    fn is_local(&self) -> bool {
+        true
+    }
+
     fn filter(
         &self,
         _: &Handle<'_>,

@@ -78,6 +78,10 @@ fn tolerates_cordon(tolerations: &[Toleration]) -> bool {
 }
 
 impl FilterPlugin for NodeUnschedulable {
+    fn is_local(&self) -> bool {
+        true
+    }
+
     fn filter(
         &self,
         _: &Handle<'_>,

@@ -79,6 +79,10 @@ pub fn is_untolerated(node: &Node, pod: &PodInfo) -> bool {
 }
 
 impl FilterPlugin for TaintToleration {
+    fn is_local(&self) -> bool {
+        true
+    }
+
     fn filter(
         &self,
         _: &Handle<'_>,
@@ -123,6 +127,10 @@ impl PreScorePlugin for TaintToleration {
 }
 
 impl ScorePlugin for TaintToleration {
+    fn is_local(&self) -> bool {
+        true
+    }
+
     fn score(
         &self,
         handle: &Handle<'_>,

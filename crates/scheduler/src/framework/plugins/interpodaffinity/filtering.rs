@@ -3,6 +3,7 @@
 //! Upstream: `pkg/scheduler/framework/plugins/interpodaffinity/filtering.go`, v1.36.
 
 use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use view::Term;
@@ -10,7 +11,9 @@ use view::Term;
 use super::{InterPodAffinity, namespace_labels, namespaces_of};
 use crate::backend::cache::{Matcher, Role};
 use crate::framework::cycle_state::CycleState;
-use crate::framework::interface::{FilterPlugin, Handle, PreFilter, PreFilterPlugin, Rejection};
+use crate::framework::interface::{
+    DomainRule, FilterPlugin, Handle, PreFilter, PreFilterPlugin, Rejection,
+};
 use crate::framework::intern::Labels;
 use crate::framework::types::{AffinityTerm, NodeInfo, PodInfo};
 
@@ -126,9 +129,12 @@ impl PreFilterPlugin for InterPodAffinity {
         if let Some(error) = &pod.error {
             return Err(Rejection::unresolvable(format!("parsing pod: {error}")));
         }
+        let has_terms = !pod.required_affinity.is_empty() || !pod.required_anti_affinity.is_empty();
+        if handle.cache.counters.existing().is_empty() && !has_terms {
+            return Ok(PreFilter::Skip);
+        }
         let namespace_labels = namespace_labels(handle, pod);
         let existing = existing_anti_affinity(handle, pod, &namespace_labels);
-        let has_terms = !pod.required_affinity.is_empty() || !pod.required_anti_affinity.is_empty();
         if existing.base.is_empty() && !has_terms {
             return Ok(PreFilter::Skip);
         }
@@ -262,7 +268,53 @@ impl InterPodAffinity {
     }
 }
 
+/// Rules that forbid or demand that a domain of these topologies has any of these pods.
+fn rules(
+    handle: &Handle<'_>,
+    counts: &TopologyCounts,
+    allowed: &RangeInclusive<i64>,
+    rejection: &Rejection,
+    missing: Option<&Rejection>,
+) -> Vec<DomainRule> {
+    let rule = |(topology, counts): &(usize, Arc<Vec<i32>>)| DomainRule {
+        domain_of: handle.cache.counters.topology_at(*topology).domain_of.clone(),
+        counts: counts.clone(),
+        allowed: allowed.clone(),
+        rejection: rejection.clone(),
+        missing: missing.cloned(),
+    };
+    counts.base.iter().map(rule).collect()
+}
+
 impl FilterPlugin for InterPodAffinity {
+    fn domain_rules(
+        &self,
+        handle: &Handle<'_>,
+        state: &CycleState,
+        pod: &PodInfo,
+    ) -> Option<Vec<DomainRule>> {
+        let state = state.read::<PreFilterState>()?;
+        if [&state.affinity, &state.anti_affinity, &state.existing]
+            .iter()
+            .any(|it| !it.delta.is_empty())
+        {
+            return None;
+        }
+        let none = i64::MIN..=0;
+        let mut all = Vec::new();
+        if !state.affinity_topologies.is_empty() {
+            let is_first = state.is_first_of_its_kind(handle, pod);
+            let some = if is_first { i64::MIN..=i64::MAX } else { 1..=i64::MAX };
+            let rejection = Rejection::unresolvable(ERR_AFFINITY);
+            all = rules(handle, &state.affinity, &some, &rejection, Some(&rejection));
+        }
+        let rejection = Rejection::unschedulable(ERR_ANTI_AFFINITY);
+        all.extend(rules(handle, &state.anti_affinity, &none, &rejection, None));
+        let rejection = Rejection::unschedulable(ERR_EXISTING);
+        all.extend(rules(handle, &state.existing, &none, &rejection, None));
+        Some(all)
+    }
+
     fn filter(
         &self,
         handle: &Handle<'_>,

@@ -23,13 +23,14 @@ struct Contribution {
 #[derive(Clone)]
 struct PreScoreState(Vec<Contribution>);
 
-impl PreScoreState {
-    fn score(&self, handle: &Handle<'_>, node: NodeId) -> i64 {
-        let points = |it: &Contribution| {
-            let domain = handle.cache.counters.topology_at(it.topology).domain(node)?;
-            Some(i64::from(it.by_domain.get(domain).copied().unwrap_or(0)) * it.weight)
-        };
-        self.0.iter().filter_map(points).sum()
+impl Contribution {
+    /// Adds its points to those of some nodes.
+    fn add_to(&self, points: &mut [i64], handle: &Handle<'_>, nodes: &[NodeId]) {
+        let table = handle.cache.counters.topology_at(self.topology);
+        for (points, id) in points.iter_mut().zip(nodes) {
+            let count = table.domain(*id).and_then(|it| self.by_domain.get(it));
+            *points += count.map_or(0, |it| i64::from(*it) * self.weight);
+        }
     }
 }
 
@@ -44,6 +45,9 @@ impl PreScorePlugin for InterPodAffinity {
         let has_preferences =
             !pod.preferred_affinity.is_empty() || !pod.preferred_anti_affinity.is_empty();
         if self.args.ignore_preferred_terms_of_existing_pods && !has_preferences {
+            return Ok(PreScore::Skip);
+        }
+        if handle.cache.counters.existing().is_empty() && !has_preferences {
             return Ok(PreScore::Skip);
         }
         let mut contributions = Vec::new();
@@ -97,7 +101,11 @@ impl ScorePlugin for InterPodAffinity {
                 "failed to read \"PreScoreInterPodAffinity\" from cycleState: not found",
             ));
         };
-        Ok(nodes.iter().map(|it| state.score(handle, *it)).collect())
+        let mut points = vec![0; nodes.len()];
+        for it in &state.0 {
+            it.add_to(&mut points, handle, nodes);
+        }
+        Ok(points)
     }
 
     #[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, reason = "as upstream")]

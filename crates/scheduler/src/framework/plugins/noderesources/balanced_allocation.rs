@@ -107,6 +107,10 @@ fn balanced_resource_score(wanted: &[Wanted], node: &NodeInfo) -> (i64, i64, i64
 }
 
 impl ScorePlugin for BalancedAllocation {
+    fn is_local(&self) -> bool {
+        true
+    }
+
     fn score(
         &self,
         handle: &Handle<'_>,

@@ -256,6 +256,10 @@ impl PreFilterPlugin for Fit {
 }
 
 impl FilterPlugin for Fit {
+    fn is_local(&self) -> bool {
+        true
+    }
+
     fn filter(
         &self,
         handle: &Handle<'_>,
@@ -380,6 +384,10 @@ fn node_score(wanted: &[Wanted], node: &NodeInfo, points: Points<'_>, is_ratio: 
 }
 
 impl ScorePlugin for Fit {
+    fn is_local(&self) -> bool {
+        true
+    }
+
     fn score(
         &self,
         handle: &Handle<'_>,

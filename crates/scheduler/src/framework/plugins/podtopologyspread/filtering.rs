@@ -2,12 +2,17 @@
 //!
 //! Upstream: `pkg/scheduler/framework/plugins/podtopologyspread/filtering.go`, v1.36.
 
+use std::sync::Arc;
+
 use view::Term;
 
 use super::common::{Constraint, DO_NOT_SCHEDULE, counted_nodes};
 use super::{Constraints, PodTopologySpread};
+use crate::backend::cache::Topology;
 use crate::framework::cycle_state::CycleState;
-use crate::framework::interface::{FilterPlugin, Handle, PreFilter, PreFilterPlugin, Rejection};
+use crate::framework::interface::{
+    DomainRule, FilterPlugin, Handle, PreFilter, PreFilterPlugin, Rejection,
+};
 use crate::framework::types::{NodeInfo, PodInfo};
 
 const ERR_REASON: &str = "node(s) didn't match pod topology spread constraints";
@@ -49,41 +54,81 @@ impl CriticalPaths {
 #[derive(Clone)]
 struct Counts {
     topology: usize,
-    /// `None`: not a domain that counts.
-    by_domain: Vec<Option<i64>>,
+    by_domain: Arc<Vec<i32>>,
+    /// Whether a domain counts; without any flag all do.
+    counted: Vec<bool>,
     n_domains: i64,
-    paths: CriticalPaths,
+    min: i64,
+    /// Found when the first pod comes or goes.
+    paths: Option<CriticalPaths>,
 }
 
 impl Counts {
-    fn add(&mut self, domain: usize, n: i64) {
-        if self.by_domain.len() <= domain {
-            self.by_domain.resize(domain + 1, None);
-        }
-        if let Some(it) = self.by_domain.get_mut(domain) {
-            if it.is_none() {
-                self.n_domains += 1;
+    /// Counts where every domain with nodes counts.
+    fn of_all(topology: usize, table: &Topology, by_domain: Arc<Vec<i32>>) -> Self {
+        let n_domains = table.values.len();
+        let counted = match table.n_domains_with_nodes() == n_domains {
+            true => Vec::new(),
+            false => table.n_nodes.iter().map(|n| *n > 0).collect(),
+        };
+        Self::new(topology, by_domain, counted)
+    }
+
+    fn new(topology: usize, by_domain: Arc<Vec<i32>>, counted: Vec<bool>) -> Self {
+        let (n_domains, min) = match counted.is_empty() {
+            true => (by_domain.len(), by_domain.iter().min().copied()),
+            false => {
+                let all = || by_domain.iter().zip(&counted).filter(|(_, is)| **is);
+                (all().count(), all().map(|(n, _)| *n).min())
             }
-            *it = Some(it.unwrap_or(0) + n);
+        };
+        Self {
+            topology,
+            by_domain,
+            counted,
+            n_domains: i64::try_from(n_domains).unwrap_or(i64::MAX),
+            min: i64::from(min.unwrap_or(i32::MAX)),
+            paths: None,
         }
     }
 
-    fn find_paths(&mut self) {
-        self.paths = CriticalPaths::new();
-        for (domain, n) in self.by_domain.iter().enumerate() {
-            if let Some(n) = n {
-                self.paths.update(domain, *n);
+    fn counts(&self, domain: usize) -> bool {
+        self.counted.is_empty() || self.counted.get(domain).copied().unwrap_or(false)
+    }
+
+    /// A matching pod came to a domain, or went.
+    fn change(&mut self, domain: usize, sign: i32) {
+        if self.paths.is_none() {
+            let mut paths = CriticalPaths::new();
+            for (domain, n) in self.by_domain.iter().enumerate() {
+                if self.counts(domain) {
+                    paths.update(domain, i64::from(*n));
+                }
             }
+            self.paths = Some(paths);
+        }
+        if !self.counts(domain) {
+            self.n_domains += 1;
+            self.counted.resize(self.counted.len().max(domain + 1), false);
+            self.counted[domain] = true;
+        }
+        let by_domain = Arc::make_mut(&mut self.by_domain);
+        by_domain.resize(by_domain.len().max(domain + 1), 0);
+        by_domain[domain] += sign;
+        let n = self.of(domain);
+        if let Some(paths) = &mut self.paths {
+            paths.update(domain, n);
+            self.min = paths.min();
         }
     }
 
     /// Upstream: `minMatchNum`.
     fn min(&self, constraint: &Constraint) -> i64 {
-        if self.n_domains < constraint.min_domains { 0 } else { self.paths.min() }
+        if self.n_domains < constraint.min_domains { 0 } else { self.min }
     }
 
     fn of(&self, domain: usize) -> i64 {
-        self.by_domain.get(domain).copied().flatten().unwrap_or(0)
+        i64::from(self.by_domain.get(domain).copied().unwrap_or(0))
     }
 }
 
@@ -103,7 +148,7 @@ impl PreFilterState {
         pod: &PodInfo,
         other: &PodInfo,
         node: &NodeInfo,
-        n: i64,
+        sign: i32,
     ) {
         let counters = &handle.cache.counters;
         let domain = |it: &Counts| counters.topology_at(it.topology).domain(node.id);
@@ -116,8 +161,7 @@ impl PreFilterState {
                 && constraint.selector.matches(&other.labels, interner)
                 && constraint.includes(pod, node, interner)
             {
-                counts.add(domain, n);
-                counts.paths.update(domain, counts.of(domain));
+                counts.change(domain, sign);
             }
         }
     }
@@ -187,55 +231,62 @@ fn count(handle: &mut Handle<'_>, pod: &PodInfo, constraints: &Constraints) -> V
         .iter()
         .map(|it| it.matcher(pod).map(|matcher| handle.cache.pod_counter(matcher)))
         .collect();
-    let mut all: Vec<Counts> = topologies
-        .iter()
-        .map(|topology| Counts {
-            topology: *topology,
-            by_domain: Vec::new(),
-            n_domains: 0,
-            paths: CriticalPaths::new(),
-        })
-        .collect();
-    if let ([only], [topology], [counts]) =
-        (constraints.as_slice(), topologies.as_slice(), all.as_mut_slice())
+    if let ([only], [topology], [counter]) =
+        (constraints.as_slice(), topologies.as_slice(), counters.as_slice())
         && only.counts_all_nodes(pod)
     {
         // All nodes count alike: the sums over the domains are at hand.
-        let by_domain = counters
-            .first()
-            .copied()
-            .flatten()
-            .map(|counter| handle.cache.counters.aggregate(counter, *topology));
-        let table = handle.cache.counters.topology_at(*topology);
-        let of = |domain: usize| by_domain.as_ref().and_then(|it| it.get(domain)).copied();
-        counts.by_domain = (0..table.values.len())
-            .map(|domain| {
-                let exists = table.n_nodes.get(domain).is_some_and(|n| *n > 0);
-                exists.then(|| i64::from(of(domain).unwrap_or(0)))
-            })
-            .collect();
-        counts.n_domains = i64::try_from(counts.by_domain.iter().flatten().count()).unwrap_or(0);
-    } else {
-        let cache = &handle.cache;
-        counted_nodes(handle, pod, constraints, &topologies, true, |at, node| {
-            let table = topologies.get(at).map(|it| cache.counters.topology_at(*it));
-            let counter = counters.get(at).copied().flatten();
-            let n =
-                counter.and_then(|it| cache.counters.pods_at(it).per_node.get(node.at()).copied());
-            if let Some(domain) = table.and_then(|it| it.domain(node))
-                && let Some(counts) = all.get_mut(at)
-            {
-                counts.add(domain, i64::from(n.unwrap_or(0)));
-            }
-        });
+        let counters = &mut handle.cache.counters;
+        let by_domain = match counter {
+            Some(counter) => counters.aggregate(*counter, *topology),
+            None => Arc::new(vec![0; counters.topology_at(*topology).values.len()]),
+        };
+        return vec![Counts::of_all(*topology, counters.topology_at(*topology), by_domain)];
     }
-    for it in &mut all {
-        it.find_paths();
-    }
-    all
+    let cache = &handle.cache;
+    let n_domains = |it: &usize| cache.counters.topology_at(*it).values.len();
+    let mut all: Vec<(Vec<i32>, Vec<bool>)> = topologies
+        .iter()
+        .map(|it| (vec![0; n_domains(it)], vec![false; n_domains(it)]))
+        .collect();
+    counted_nodes(handle, pod, constraints, &topologies, true, |at, node| {
+        let table = topologies.get(at).map(|it| cache.counters.topology_at(*it));
+        let counter = counters.get(at).copied().flatten();
+        let n = counter.and_then(|it| cache.counters.pods_at(it).per_node.get(node.at()).copied());
+        if let Some(domain) = table.and_then(|it| it.domain(node))
+            && let Some((sums, counted)) = all.get_mut(at)
+        {
+            sums[domain] += n.unwrap_or(0);
+            counted[domain] = true;
+        }
+    });
+    let counts = all.into_iter().zip(&topologies);
+    counts.map(|((sums, counted), it)| Counts::new(*it, Arc::new(sums), counted)).collect()
 }
 
 impl FilterPlugin for PodTopologySpread {
+    fn domain_rules(
+        &self,
+        handle: &Handle<'_>,
+        state: &CycleState,
+        _: &PodInfo,
+    ) -> Option<Vec<DomainRule>> {
+        let state = state.read::<PreFilterState>()?;
+        let all = state.constraints.iter().zip(&state.counts).zip(&state.self_match);
+        let rule = |((constraint, counts), own): ((&Constraint, &Counts), &bool)| {
+            let table = handle.cache.counters.topology_at(counts.topology);
+            let most = constraint.max_skew + counts.min(constraint) - i64::from(*own);
+            DomainRule {
+                domain_of: table.domain_of.clone(),
+                counts: counts.by_domain.clone(),
+                allowed: i64::MIN..=most,
+                rejection: Rejection::unschedulable(ERR_REASON),
+                missing: Some(Rejection::unresolvable(ERR_REASON_LABEL)),
+            }
+        };
+        Some(all.map(rule).collect())
+    }
+
     fn filter(
         &self,
         handle: &Handle<'_>,
