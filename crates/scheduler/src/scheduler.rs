@@ -181,14 +181,16 @@ impl Scheduler {
         Some((outcome, diagnosis))
     }
 
-    /// Schedules a pod and keeps it on its node, without a store. `None` when it found no node.
+    /// Schedules a pod and keeps it on its node, without a store; with the record of the attempt if
+    /// that is wanted. `None` when it found no node.
     pub fn place(
         &mut self,
         pod: &Arc<Pod>,
         objects: &Objects,
         now: Timestamp,
         seed: u64,
-    ) -> Option<NodeId> {
+        with_record: bool,
+    ) -> Option<(NodeId, Option<Diagnosis>)> {
         let framework = self.framework_for(pod)?.clone();
         let info = Arc::new(PodInfo::new(pod.clone(), &mut self.cache.interner));
         let mut handle = Handle {
@@ -199,11 +201,12 @@ impl Scheduler {
             seed,
         };
         let (outcome, cycle) = schedule_pod(&framework, &mut handle, &info, &mut self.sampling);
+        let record = with_record.then(|| diagnosis::build(&cycle, &info, &outcome));
         drop(cycle);
         let chosen = outcome.chosen;
         self.cache.recycle(outcome.into_vectors());
         self.cache.assume_pod(info, chosen?);
-        chosen
+        Some((chosen?, record))
     }
 
     /// Whether every attempt asks every plugin about every node, with nothing remembered between

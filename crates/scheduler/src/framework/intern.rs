@@ -6,6 +6,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::template::Templates;
+
 /// A string that was interned. Equal strings have equal symbols; the order is that of arrival.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Sym(u32);
@@ -13,27 +15,66 @@ pub struct Sym(u32);
 /// All strings that the scheduler has met. It only grows.
 #[derive(Clone, Debug, Default)]
 pub struct Interner {
-    ids: Arc<BTreeMap<Arc<str>, Sym>>,
+    /// Symbols at the place that the hash of their string says, or behind it; [`FREE`] between
+    /// them. At least half of the places are free, and their number is a power of two.
+    places: Arc<Vec<u32>>,
     names: Arc<Vec<(Arc<str>, Option<i64>)>>,
+    pub(super) templates: Templates,
 }
+
+const FREE: u32 = u32::MAX;
 
 impl Interner {
     /// The symbol of a string.
     pub fn intern(&mut self, text: &str) -> Sym {
-        if let Some(sym) = self.ids.get(text) {
-            return *sym;
+        if let Some(sym) = self.get(text) {
+            return sym;
         }
-        let sym = Sym(u32::try_from(self.names.len()).unwrap_or(u32::MAX));
-        let name: Arc<str> = text.into();
-        Arc::make_mut(&mut self.names).push((name.clone(), text.parse().ok()));
-        Arc::make_mut(&mut self.ids).insert(name, sym);
+        let sym = Sym(u32::try_from(self.names.len()).unwrap_or(FREE - 1));
+        Arc::make_mut(&mut self.names).push((text.into(), text.parse().ok()));
+        if self.names.len() * 2 > self.places.len() {
+            self.spread();
+        } else {
+            Self::occupy(Arc::make_mut(&mut self.places).as_mut_slice(), text, sym);
+        }
         sym
     }
 
     /// The symbol of a string that was met before.
     #[must_use]
     pub fn get(&self, text: &str) -> Option<Sym> {
-        self.ids.get(text).copied()
+        let mask = self.places.len().checked_sub(1)?;
+        let mut at = Self::first_place(text, mask);
+        loop {
+            let sym = self.places.get(at).copied().filter(|it| *it != FREE)?;
+            if self.text(Sym(sym)) == text {
+                return Some(Sym(sym));
+            }
+            at = (at + 1) & mask;
+        }
+    }
+
+    #[expect(clippy::cast_possible_truncation, reason = "the mask takes the low bits anyway")]
+    fn first_place(text: &str, mask: usize) -> usize {
+        crate::schedule_one::hash(0, &[text]) as usize & mask
+    }
+
+    fn occupy(places: &mut [u32], text: &str, sym: Sym) {
+        let mask = places.len() - 1;
+        let mut at = Self::first_place(text, mask);
+        while places[at] != FREE {
+            at = (at + 1) & mask;
+        }
+        places[at] = sym.0;
+    }
+
+    /// Makes room for as many strings again.
+    fn spread(&mut self) {
+        let mut places = vec![FREE; (self.names.len() * 4).next_power_of_two().max(64)];
+        for ((text, _), at) in self.names.iter().zip(0..) {
+            Self::occupy(&mut places, text, Sym(at));
+        }
+        self.places = Arc::new(places);
     }
 
     /// The string behind a symbol.
@@ -77,5 +118,25 @@ impl Labels {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn equal_strings_have_equal_symbols_however_many_there_are() {
+        let mut interner = Interner::default();
+        assert_eq!(interner.get("a"), None);
+        let syms: Vec<Sym> = (0..5_000).map(|it| interner.intern(&format!("name-{it}"))).collect();
+        for (at, sym) in syms.iter().enumerate() {
+            let text = format!("name-{at}");
+            assert_eq!((interner.get(&text), interner.intern(&text)), (Some(*sym), *sym));
+            assert_eq!(interner.text(*sym), text);
+        }
+        assert_eq!(interner.get("name-5000"), None);
+        let seven = interner.intern("007");
+        assert_eq!(interner.integer(seven), Some(7));
     }
 }

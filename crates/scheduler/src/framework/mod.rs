@@ -10,4 +10,5 @@ pub mod plugins;
 pub mod preemption;
 pub mod runtime;
 mod statuses;
+mod template;
 pub mod types;

@@ -5,6 +5,7 @@
 //! resize in the status, because the simulated kubelet applies a resize at once.
 
 use std::collections::BTreeMap;
+use std::ops::Deref;
 use std::sync::{Arc, OnceLock};
 
 use api::Object;
@@ -17,6 +18,8 @@ use serde_json::Value;
 
 use super::intern::{Interner, Labels, Sym};
 use super::labels::{NodeFacts, RequiredNodeAffinity, Selector};
+use super::template;
+use crate::backend::cache::Role;
 
 /// What scoring assumes of a container without a CPU request. Upstream: `DefaultMilliCPURequest`.
 const DEFAULT_MILLI_CPU_REQUEST: i64 = 100;
@@ -185,17 +188,9 @@ pub fn host_ports(pod: &Pod) -> Vec<HostPort> {
         .collect()
 }
 
-/// A pod with what scheduling needs of it.
+/// What is compiled of a pod's spec. Pods of one template share it.
 #[derive(Clone, Debug)]
-pub struct PodInfo {
-    /// The object.
-    pub pod: Arc<Pod>,
-    /// `namespace/name`.
-    pub key: Arc<str>,
-    /// Its namespace.
-    pub namespace: Sym,
-    /// Its labels.
-    pub labels: Labels,
+pub struct Compiled {
     /// What it requests.
     pub requests: Resource,
     /// Millicores, with the default for containers that do not say.
@@ -210,6 +205,8 @@ pub struct PodInfo {
     pub preferred_affinity: Vec<(AffinityTerm, i64)>,
     /// Preferred anti-affinity with weights.
     pub preferred_anti_affinity: Vec<(AffinityTerm, i64)>,
+    /// All of these terms with what they mean to other pods.
+    pub own_terms: Vec<(Role, Arc<AffinityTerm>)>,
     /// What it requires of its node.
     pub node_affinity: RequiredNodeAffinity,
     /// Host ports.
@@ -218,12 +215,61 @@ pub struct PodInfo {
     pub images: Vec<Sym>,
     /// How many containers it has, init containers included.
     pub n_containers: usize,
+    /// What is wrong with its affinity terms.
+    pub error: Option<String>,
+}
+
+impl Compiled {
+    fn new(pod: &Pod, namespace: Sym, interner: &mut Interner) -> Self {
+        let (requests, non_zero_cpu, non_zero_memory) = pod_resource(pod, interner);
+        let mut errors = Vec::new();
+        let terms = PodTerms::new(pod, namespace, interner, &mut errors);
+        let spec = pod.spec.as_ref();
+        Self {
+            requests,
+            non_zero_cpu,
+            non_zero_memory,
+            own_terms: terms.with_roles(),
+            required_affinity: terms.required_affinity,
+            required_anti_affinity: terms.required_anti_affinity,
+            preferred_affinity: terms.preferred_affinity,
+            preferred_anti_affinity: terms.preferred_anti_affinity,
+            node_affinity: RequiredNodeAffinity::of_pod(pod, interner),
+            host_ports: host_ports(pod),
+            images: images(pod, interner),
+            n_containers: spec.map_or(0, |it| {
+                it.containers.len() + it.init_containers.as_ref().map_or(0, Vec::len)
+            }),
+            error: errors.into_iter().next(),
+        }
+    }
+}
+
+/// A pod with what scheduling needs of it; see also [`Compiled`].
+#[derive(Clone, Debug)]
+pub struct PodInfo {
+    /// The object.
+    pub pod: Arc<Pod>,
+    /// `namespace/name`.
+    pub key: Arc<str>,
+    /// Its namespace.
+    pub namespace: Sym,
+    /// Its labels.
+    pub labels: Labels,
+    /// What its spec says.
+    pub compiled: Arc<Compiled>,
     /// `spec.priority`.
     pub priority: i32,
     /// Is being deleted.
     pub terminating: bool,
-    /// What is wrong with its affinity terms.
-    pub error: Option<String>,
+}
+
+impl Deref for PodInfo {
+    type Target = Compiled;
+
+    fn deref(&self) -> &Compiled {
+        &self.compiled
+    }
 }
 
 impl PodInfo {
@@ -232,31 +278,23 @@ impl PodInfo {
         let meta = &pod.metadata;
         let namespace_name = meta.namespace.as_deref().unwrap_or_default();
         let namespace = interner.intern(namespace_name);
-        let key = format!("{namespace_name}/{}", meta.name.as_deref().unwrap_or_default());
-        let (requests, non_zero_cpu, non_zero_memory) = pod_resource(&pod, interner);
-        let mut errors = Vec::new();
-        let terms = PodTerms::new(&pod, namespace, interner, &mut errors);
-        let spec = pod.spec.as_ref();
+        let hash = template::hash_of(&pod);
+        let compiled = match interner.templates.find(hash, &pod) {
+            Some(it) => it,
+            None => {
+                let compiled = Arc::new(Compiled::new(&pod, namespace, interner));
+                interner.templates.insert(hash, pod.clone(), compiled.clone());
+                compiled
+            }
+        };
+        let name = meta.name.as_deref().unwrap_or_default();
         Self {
-            key: key.into(),
+            key: [namespace_name, name].join("/").into(),
             namespace,
             labels: Labels::new(meta.labels.as_ref(), interner),
-            requests,
-            non_zero_cpu,
-            non_zero_memory,
-            required_affinity: terms.required_affinity,
-            required_anti_affinity: terms.required_anti_affinity,
-            preferred_affinity: terms.preferred_affinity,
-            preferred_anti_affinity: terms.preferred_anti_affinity,
-            node_affinity: RequiredNodeAffinity::of_pod(&pod, interner),
-            host_ports: host_ports(&pod),
-            images: images(&pod, interner),
-            n_containers: spec.map_or(0, |it| {
-                it.containers.len() + it.init_containers.as_ref().map_or(0, Vec::len)
-            }),
-            priority: spec.and_then(|it| it.priority).unwrap_or_default(),
+            compiled,
+            priority: pod.spec.as_ref().and_then(|it| it.priority).unwrap_or_default(),
             terminating: meta.deletion_timestamp.is_some(),
-            error: errors.into_iter().next(),
             pod,
         }
     }
@@ -308,6 +346,15 @@ struct PodTerms {
 }
 
 impl PodTerms {
+    fn with_roles(&self) -> Vec<(Role, Arc<AffinityTerm>)> {
+        let required = self.required_affinity.iter().map(|it| (Role::RequiredAffinity, it));
+        let anti = self.required_anti_affinity.iter().map(|it| (Role::RequiredAntiAffinity, it));
+        let preferred = self.preferred_affinity.iter().map(|(it, w)| (Role::Preferred(*w), it));
+        let away = self.preferred_anti_affinity.iter().map(|(it, w)| (Role::Preferred(-*w), it));
+        let all = required.chain(anti).chain(preferred).chain(away);
+        all.map(|(role, term)| (role, Arc::new(term.clone()))).collect()
+    }
+
     fn new(pod: &Pod, ns: Sym, interner: &mut Interner, errors: &mut Vec<String>) -> Self {
         let mut terms = Self::default();
         let Some(affinity) = pod.spec.as_ref().and_then(|it| it.affinity.as_ref()) else {

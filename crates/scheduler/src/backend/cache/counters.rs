@@ -236,32 +236,32 @@ impl Counters {
         add: bool,
         interner: &Interner,
     ) {
-        let required = pod.required_affinity.iter().map(|it| (Role::RequiredAffinity, it));
-        let anti = pod.required_anti_affinity.iter().map(|it| (Role::RequiredAntiAffinity, it));
-        let preferred = pod.preferred_affinity.iter().map(|(it, w)| (Role::Preferred(*w), it));
-        let away = pod.preferred_anti_affinity.iter().map(|(it, w)| (Role::Preferred(-*w), it));
-        for (role, term) in required.chain(anti).chain(preferred).chain(away) {
-            self.count_term(role, term, node, add);
+        for own in &pod.own_terms {
+            self.count_term(own, node, add);
         }
         for at in 0..self.pods.len() {
             self.count_in(at, pod, node, add, interner);
         }
     }
 
-    fn count_term(&mut self, role: Role, term: &AffinityTerm, node: NodeId, add: bool) {
+    fn count_term(&mut self, own: &(Role, Arc<AffinityTerm>), node: NodeId, add: bool) {
+        let (role, term) = own;
         let Some(topology) = self.topology_ids.get(&term.topology_key).copied() else { return };
-        let key = (role, Arc::new(term.clone()));
-        let at = *self.existing_ids.entry(key.clone()).or_insert_with(|| {
-            self.existing.push(ExistingTerm {
-                term: key.1.clone(),
-                role,
-                topology,
-                by_domain: Arc::new(Vec::new()),
-                total: 0,
-                n_pods: 0,
-            });
-            self.existing.len() - 1
-        });
+        let at = match self.existing_ids.get(own) {
+            Some(at) => *at,
+            None => {
+                self.existing.push(ExistingTerm {
+                    term: term.clone(),
+                    role: *role,
+                    topology,
+                    by_domain: Arc::new(Vec::new()),
+                    total: 0,
+                    n_pods: 0,
+                });
+                self.existing_ids.insert(own.clone(), self.existing.len() - 1);
+                self.existing.len() - 1
+            }
+        };
         let domain = self.topologies[topology].domain(node);
         let n_domains = self.topologies[topology].values.len();
         let it = &mut self.existing[at];
@@ -274,7 +274,7 @@ impl Counters {
             it.total += i64::from(sign);
         }
         if it.n_pods == 0 {
-            self.existing_ids.remove(&key);
+            self.existing_ids.remove(own);
             self.existing.swap_remove(at);
             if let Some(moved) = self.existing.get(at) {
                 self.existing_ids.insert((moved.role, moved.term.clone()), at);

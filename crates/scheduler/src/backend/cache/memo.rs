@@ -4,24 +4,22 @@
 //! Upstream had this as its equivalence cache (`core/equivalence`) and gave it up because cache and
 //! snapshot could differ while pods were bound in the background; here nothing runs in between.
 
+use std::sync::Arc;
+
 use k8s_openapi::api::core::v1::{NodeAffinity, Toleration};
 
 use crate::framework::interface::Rejection;
-use crate::framework::labels::RequiredNodeAffinity;
-use crate::framework::types::{HostPort, NodeId, PodInfo, Resource};
+use crate::framework::types::{Compiled, NodeId, PodInfo};
 
 /// So many sorts of pods are remembered.
 const MAX_CLASSES: usize = 16;
 
 /// What a pod demands of a node by itself: neighbours, domains and volumes apart.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 struct Demand {
-    requests: Resource,
-    non_zero: (i64, i64),
-    required: RequiredNodeAffinity,
+    compiled: Arc<Compiled>,
     affinity: Option<NodeAffinity>,
     tolerations: Vec<Toleration>,
-    host_ports: Vec<HostPort>,
     node_name: Option<String>,
 }
 
@@ -32,24 +30,23 @@ fn node_affinity(pod: &PodInfo) -> Option<&NodeAffinity> {
 impl Demand {
     fn of(pod: &PodInfo) -> Self {
         Self {
-            requests: pod.requests.clone(),
-            non_zero: (pod.non_zero_cpu, pod.non_zero_memory),
-            required: pod.node_affinity.clone(),
+            compiled: pod.compiled.clone(),
             affinity: node_affinity(pod).cloned(),
             tolerations: pod.tolerations().to_vec(),
-            host_ports: pod.host_ports.clone(),
             node_name: api::pods::node_name(&pod.pod).map(str::to_owned),
         }
     }
 
     fn is_of(&self, pod: &PodInfo) -> bool {
-        self.requests == pod.requests
-            && self.non_zero == (pod.non_zero_cpu, pod.non_zero_memory)
-            && self.tolerations == pod.tolerations()
-            && self.required == pod.node_affinity
-            && self.affinity.as_ref() == node_affinity(pod)
-            && self.host_ports == pod.host_ports
-            && self.node_name.as_deref() == api::pods::node_name(&pod.pod)
+        let (a, b) = (&self.compiled, &pod.compiled);
+        let same = Arc::ptr_eq(a, b)
+            || (a.requests == b.requests
+                && (a.non_zero_cpu, a.non_zero_memory) == (b.non_zero_cpu, b.non_zero_memory)
+                && self.tolerations == pod.tolerations()
+                && a.node_affinity == b.node_affinity
+                && self.affinity.as_ref() == node_affinity(pod)
+                && a.host_ports == b.host_ports);
+        same && self.node_name.as_deref() == api::pods::node_name(&pod.pod)
     }
 }
 
@@ -187,10 +184,15 @@ impl Clone for Memo {
 
 impl Memo {
     /// Takes out what is remembered for pods like this one under a profile with these filters.
-    pub fn take(&mut self, profile: &str, filters: &[usize], pod: &PodInfo, n_slots: usize) -> Class {
-        let is_it = |it: &Class| {
-            it.profile == profile && it.filters == filters && it.demand.is_of(pod)
-        };
+    pub fn take(
+        &mut self,
+        profile: &str,
+        filters: &[usize],
+        pod: &PodInfo,
+        n_slots: usize,
+    ) -> Class {
+        let is_it =
+            |it: &Class| it.profile == profile && it.filters == filters && it.demand.is_of(pod);
         if let Some(at) = self.classes.iter().rposition(is_it) {
             let mut class = self.classes.remove(at);
             class.grow(n_slots);

@@ -273,9 +273,7 @@ impl Cache {
     }
 
     fn know_topologies_of(&mut self, pod: &PodInfo) {
-        let required = pod.required_affinity.iter().chain(&pod.required_anti_affinity);
-        let preferred = pod.preferred_affinity.iter().chain(&pod.preferred_anti_affinity);
-        for term in required.chain(preferred.map(|(term, _)| term)) {
+        for (_, term) in &pod.own_terms {
             self.topology(term.topology_key);
         }
     }

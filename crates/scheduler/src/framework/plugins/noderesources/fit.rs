@@ -198,8 +198,9 @@ fn is_scaled_down_for(
     if api::pods::node_name(new).is_none_or(str::is_empty) {
         return false;
     }
-    let before = PodInfo::new(old.clone(), interner).requests;
-    let after = PodInfo::new(new.clone(), interner).requests;
+    let before = PodInfo::new(old.clone(), interner);
+    let after = PodInfo::new(new.clone(), interner);
+    let (before, after) = (&before.requests, &after.requests);
     let wanted = &target.requests;
     let scalar = |it: &Resource, name| it.scalar(name).unwrap_or_default();
     (wanted.milli_cpu != 0 && before.milli_cpu > after.milli_cpu)
@@ -208,7 +209,7 @@ fn is_scaled_down_for(
         || wanted
             .scalars
             .iter()
-            .any(|(name, it)| *it != 0 && scalar(&before, *name) > scalar(&after, *name))
+            .any(|(name, it)| *it != 0 && scalar(before, *name) > scalar(after, *name))
 }
 
 /// Upstream: `isSchedulableAfterNodeChange`.

@@ -245,10 +245,8 @@ fn count(handle: &mut Handle<'_>, pod: &PodInfo, constraints: &Constraints) -> V
     }
     let cache = &handle.cache;
     let n_domains = |it: &usize| cache.counters.topology_at(*it).values.len();
-    let mut all: Vec<(Vec<i32>, Vec<bool>)> = topologies
-        .iter()
-        .map(|it| (vec![0; n_domains(it)], vec![false; n_domains(it)]))
-        .collect();
+    let mut all: Vec<(Vec<i32>, Vec<bool>)> =
+        topologies.iter().map(|it| (vec![0; n_domains(it)], vec![false; n_domains(it)])).collect();
     counted_nodes(handle, pod, constraints, &topologies, true, |at, node| {
         let table = topologies.get(at).map(|it| cache.counters.topology_at(*it));
         let counter = counters.get(at).copied().flatten();
