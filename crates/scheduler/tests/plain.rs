@@ -92,8 +92,8 @@ fn random_pod(random: &mut Random, at: u64) -> Value {
         _ => {}
     }
     let app = one_of(random, &["web", "db", "batch"]);
-    let cpu = format!("{}m", 100 * (1 + random.below(8)));
-    let mut it = pod(&format!("{app}-{at}"), &cpu, spec);
+    let cpu = one_of(random, &["200m", "500m", "800m"]);
+    let mut it = pod(&format!("{app}-{at}"), cpu, spec);
     if random.below(8) == 0 {
         it["spec"]["containers"][0]["ports"] =
             json!([{"containerPort": 80, "hostPort": 8_000 + random.below(2)}]);
@@ -195,5 +195,5 @@ fn what_is_kept_says_the_same_as_a_plain_computation() {
             assert_eq!(passed, fits, "oracle, {place}");
         }
     }
-    assert!(n_passed > 1_000 && n_rejected > 1_000, "{n_passed} passed, {n_rejected} did not");
+    assert!(n_passed > 500 && n_rejected > 500, "{n_passed} passed, {n_rejected} did not");
 }
