@@ -158,7 +158,7 @@ fn expect(scheduler: &Scheduler, outcome: &Outcome) -> Value {
     if !outcome.statuses.nodes.is_empty() {
         let nodes = outcome.statuses.nodes.iter();
         let rejected: BTreeMap<&str, Value> =
-            nodes.map(|(id, it)| (name(*id), status(it))).collect();
+            nodes.map(|(id, it)| (name(id), status(it))).collect();
         put("rejected", json!(rejected));
     }
     if let Some(it) = &outcome.pre_filter {
