@@ -100,7 +100,7 @@ fn verdicts(cycle: &Cycle<'_, '_>, pod: &PodInfo, outcome: &Outcome) -> Vec<Node
     }
     if let Some(absent) = &outcome.statuses.absent {
         let examined = |id: &&NodeId| {
-            !outcome.statuses.nodes.contains_key(*id) && !outcome.feasible.contains(*id)
+            !outcome.statuses.nodes.contains_key(id) && !outcome.feasible.contains(*id)
         };
         let others = cache.listed().iter().filter(examined).take(limit);
         rows.extend(others.map(|id| verdict(&cache.node(*id).name, absent)));

@@ -191,7 +191,7 @@ impl HttpExtender {
             for (name, text) in member(&result, key).as_object().into_iter().flatten() {
                 let text = text.as_str().unwrap_or_default().to_owned();
                 if let Some(id) = cache.id_of(name) {
-                    statuses.nodes.insert(id, Rejection::new(code, text));
+                    statuses.nodes.insert(id, &Rejection::new(code, text));
                 }
             }
         }

@@ -181,9 +181,19 @@ impl Scheduler {
         Some((outcome, diagnosis))
     }
 
-    /// Schedules a pod and keeps it on its node, without a store; with the record of the attempt if
-    /// that is wanted. `None` when it found no node.
+    /// Schedules a pod and keeps it on its node, without a store. `None` when it found no node.
     pub fn place(
+        &mut self,
+        pod: &Arc<Pod>,
+        objects: &Objects,
+        now: Timestamp,
+        seed: u64,
+    ) -> Option<NodeId> {
+        self.place_recorded(pod, objects, now, seed, false).map(|(id, _)| id)
+    }
+
+    /// As [`Scheduler::place`], with the record that a run keeps of the attempt, if it is wanted.
+    pub fn place_recorded(
         &mut self,
         pod: &Arc<Pod>,
         objects: &Objects,

@@ -1,9 +1,8 @@
 //! The scheduler as a component, over a small store: the queue, preemption, profiles.
-#![expect(clippy::unwrap_used, reason = "tests may stop")]
 
 mod world;
 
-use api::{Kind, Listers};
+use api::Listers;
 use k8s_openapi::api::core::v1::Pod;
 use serde_json::json;
 use world::{World, node, pod};

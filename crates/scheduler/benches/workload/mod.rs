@@ -111,7 +111,7 @@ impl Bench {
     pub(crate) fn place_all(&mut self, with_record: bool) -> usize {
         let now = Timestamp::UNIX_EPOCH;
         let (scheduler, objects) = (&mut self.scheduler, &self.objects);
-        let mut place = |pod| scheduler.place(pod, objects, now, 1, with_record);
+        let mut place = |pod| scheduler.place_recorded(pod, objects, now, 1, with_record);
         self.pods.iter().filter_map(&mut place).count()
     }
 }

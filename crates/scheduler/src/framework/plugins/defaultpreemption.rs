@@ -88,7 +88,7 @@ fn check_eligible(
 fn potential_nodes(cycle: &Cycle<'_, '_>, statuses: &NodeToStatus) -> Vec<NodeId> {
     let absent = statuses.absent.as_ref().map(|it| it.code);
     let helps = |id: &&NodeId| {
-        let code = statuses.nodes.get(*id).map(|it| it.code).or(absent);
+        let code = statuses.nodes.get(id).map(|it| it.code).or(absent);
         code == Some(StatusCode::Unschedulable)
     };
     cycle.handle.cache.listed().iter().filter(helps).copied().collect()
