@@ -1,6 +1,6 @@
 //! From Rust and JavaScript sources to the static site in `dist/`.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::shell::{Result, cargo, command, root, run};
 use crate::{tools, zones};
@@ -38,10 +38,22 @@ pub(crate) fn build() -> Result<()> {
     Ok(())
 }
 
+/// Cargo's target directory.
+pub(crate) fn target() -> PathBuf {
+    let target = std::env::var_os("CARGO_TARGET_DIR").map(PathBuf::from);
+    target.unwrap_or_else(|| root().join("target"))
+}
+
+/// Optimizes a module for size, as the engine's.
+pub(crate) fn optimize(module: &Path, small: &Path) -> Result<()> {
+    let mut opt = command(root().join("web/node_modules/.bin/wasm-opt"), &["-Oz"]);
+    opt.args(FEATURES).arg("-o").arg(small).arg(module);
+    run("optimizing the scheduler's benchmark", opt)
+}
+
 /// Makes the JavaScript bindings of a module and optimizes it.
 fn bind(bindgen: &Path, package: &str, directory: &str, level: &str) -> Result<()> {
-    let target = std::env::var_os("CARGO_TARGET_DIR").map(std::path::PathBuf::from);
-    let target = target.unwrap_or_else(|| root().join("target"));
+    let target = target();
     let wasm = target.join("wasm32-unknown-unknown/wasm").join(format!("{package}.wasm"));
     let out = root().join("web/pkg").join(directory);
     let mut bind = command(bindgen, &["--target", "web", "--out-name", directory, "--out-dir"]);
