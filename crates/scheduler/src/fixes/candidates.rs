@@ -1,7 +1,6 @@
 //! What stands in a pod's way on a node, and the changes that might remove each obstacle.
 
-use std::collections::BTreeSet;
-
+use api::order::Order as _;
 use api::quantity;
 use k8s_openapi::api::core::v1::{Node, NodeSelectorTerm, PodSpec, Taint};
 use view::Term;
@@ -286,7 +285,9 @@ fn place(path: &str) -> Option<usize> {
 /// A node's label that would put it into a domain, with the values that other nodes have.
 fn join_domain(cache: &Cache, node: &Node, key: &str) -> Vec<Change> {
     let values = cache.all().filter_map(|it| it.node.as_ref()?.metadata.labels.as_ref()?.get(key));
-    let values: BTreeSet<&String> = values.collect();
+    let mut values: Vec<&String> = values.collect();
+    values.order();
+    values.dedup();
     let values = values.into_iter().take(MAX_VALUES);
     let mut all: Vec<Change> =
         values.filter_map(|value| label(node, key, Some(value.clone()))).collect();

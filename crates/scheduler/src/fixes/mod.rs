@@ -13,9 +13,9 @@ mod change;
 mod patch;
 mod room;
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use api::order::Order as _;
 use api::{Listers, Objects, Timestamp};
 use k8s_openapi::api::core::v1::{Node, Pod};
 use view::{Fix, Fixes};
@@ -82,7 +82,7 @@ impl Probe<'_> {
 
     fn search(&mut self) -> Found {
         let mut found = Found::new();
-        let mut singles: BTreeSet<Change> = BTreeSet::new();
+        let mut singles: Vec<Change> = Vec::new();
         let Some(framework) = self.scheduler.framework_for(self.pod).cloned() else {
             let names = self.scheduler.profiles.keys().cloned();
             singles.extend(names.map(|name| Change::Scheduler { name }));
@@ -90,7 +90,7 @@ impl Probe<'_> {
             return found;
         };
         if framework.run_pre_enqueue(self.pod).is_err() {
-            singles.insert(Change::DropGates);
+            singles.push(Change::DropGates);
         }
         let nodes = self.obstacles(&framework);
         for it in &nodes {
@@ -125,20 +125,22 @@ impl Probe<'_> {
             })),
         }
         let cache = &cycle.handle.cache;
-        nodes.sort_by_key(|it| (it.all.len(), it.missing, cache.node(it.node).name.clone()));
+        nodes.order_by_key(|it| (it.all.len(), it.missing, cache.node(it.node).name.clone()));
         nodes.truncate(MAX_NODES);
         nodes
     }
 
     /// One more node of each sort that there is.
     fn more_nodes(&mut self) -> Vec<Change> {
-        let mut sorts = BTreeMap::new();
+        let mut sorts: Vec<(String, Arc<str>)> = Vec::new();
         let cache = &self.scheduler.cache;
         for info in cache.all().filter(|it| it.node.is_some()) {
             let Some(node) = &info.node else { continue };
             let fresh = patch::like(node, "");
             let sort = api::wire::to_json(&fresh);
-            sorts.entry(sort).or_insert_with(|| info.name.clone());
+            if sorts.iter().all(|(it, _)| *it != sort) {
+                sorts.push((sort, info.name.clone()));
+            }
             if sorts.len() >= MAX_NODES {
                 break;
             }
@@ -148,16 +150,18 @@ impl Probe<'_> {
             let names = (2..).map(|n| format!("{like}-{n}"));
             names.into_iter().find(|it| !taken(it)).unwrap_or_default()
         };
-        let all = sorts.into_values();
-        all.map(|like| Change::AddNode { name: name(&like), like: like.to_string() }).collect()
+        let all = sorts.into_iter();
+        all.map(|(_, like)| Change::AddNode { name: name(&like), like: like.to_string() }).collect()
     }
 
-    fn try_singles(&mut self, singles: BTreeSet<Change>, found: &mut Found) {
-        let mut slots: BTreeMap<(u8, String), usize> = BTreeMap::new();
+    fn try_singles(&mut self, mut singles: Vec<Change>, found: &mut Found) {
+        singles.order();
+        singles.dedup();
+        let mut slots: Vec<(u8, String)> = Vec::new();
         for change in singles {
             let (kind, of, most) = change.slot();
-            let n = slots.entry((kind, of)).or_default();
-            if *n >= most || self.is_spent() {
+            let slot = (kind, of);
+            if slots.iter().filter(|it| **it == slot).count() >= most || self.is_spent() {
                 continue;
             }
             let fix = match &change {
@@ -165,7 +169,7 @@ impl Probe<'_> {
                 _ => self.fits(std::slice::from_ref(&change)).map(|it| (change, it)),
             };
             if let Some((change, nodes)) = fix {
-                *n += 1;
+                slots.push(slot);
                 found.push((vec![change], nodes));
             }
         }
@@ -199,26 +203,27 @@ impl Probe<'_> {
 
     /// Pairs of changes against the two obstacles of one node.
     fn try_pairs(&mut self, nodes: &[Obstacles], found: &mut Found) {
-        let mut pairs: BTreeSet<[Change; 2]> = BTreeSet::new();
+        let mut pairs: Vec<[Change; 2]> = Vec::new();
         let usable = |it: &&Change| !matches!(it, Change::MaxSkew { .. });
         for it in nodes {
             let [first, second] = it.all.as_slice() else { continue };
             for one in first.iter().filter(usable) {
                 for other in second.iter().filter(usable).filter(|it| *it != one) {
-                    let mut pair = [one.clone(), other.clone()];
-                    pair.sort();
-                    pairs.insert(pair);
+                    let (first, last) = if one < other { (one, other) } else { (other, one) };
+                    pairs.push([first.clone(), last.clone()]);
                 }
             }
         }
-        let mut slots: BTreeMap<[(u8, String); 2], usize> = BTreeMap::new();
+        pairs.order();
+        pairs.dedup();
+        let mut slots: Vec<[(u8, String); 2]> = Vec::new();
         for pair in pairs {
             let slot = pair.each_ref().map(|it| it.slot()).map(|(kind, of, _)| (kind, of));
-            if slots.contains_key(&slot) || self.is_spent() {
+            if slots.contains(&slot) || self.is_spent() {
                 continue;
             }
             if let Some(nodes) = self.fits(&pair) {
-                slots.insert(slot, 1);
+                slots.push(slot);
                 found.push((pair.to_vec(), nodes));
             }
         }
@@ -267,7 +272,7 @@ impl Probe<'_> {
         let nodes = extender::filter(&cycle, &info, nodes, &mut NodeToStatus::default());
         let nodes = nodes.unwrap_or_default().into_iter();
         let mut names: Vec<_> = nodes.map(|id| cycle.handle.cache.node(id).name.clone()).collect();
-        names.sort();
+        names.order();
         names
     }
 

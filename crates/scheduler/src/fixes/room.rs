@@ -1,8 +1,8 @@
 //! How many more of a pod fit: copies are placed one after another, as the scheduler would.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use api::order::Order as _;
 use api::{Objects, Timestamp};
 use k8s_openapi::api::core::v1::Pod;
 use view::Room;
@@ -22,7 +22,6 @@ impl Scheduler {
         let mut scheduler = self.clone();
         let n_nodes = scheduler.cache.n_nodes().max(1);
         let most = MAX_COPIES.min(MAX_LOOKS / n_nodes).max(1);
-        let mut nodes: BTreeMap<String, usize> = BTreeMap::new();
         let mut room = Room::default();
         loop {
             let copy = Arc::new(copy_of(pod, room.n));
@@ -39,10 +38,14 @@ impl Scheduler {
                 room.next = found.map(|(_, diagnosis)| diagnosis);
                 break;
             };
-            *nodes.entry(scheduler.node_name(id).to_owned()).or_default() += 1;
+            let node = scheduler.node_name(id);
+            match room.nodes.iter_mut().find(|(it, _)| it == node) {
+                Some((_, n)) => *n += 1,
+                None => room.nodes.push((node.to_owned(), 1)),
+            }
             room.n += 1;
         }
-        room.nodes = nodes.into_iter().collect();
+        room.nodes.order();
         room
     }
 }
