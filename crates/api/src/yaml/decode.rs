@@ -14,7 +14,8 @@ use view::Span;
 
 use super::gotypes::{self, Probe};
 use super::node::{Data, Entry, Node, whole};
-use super::scalar::go_float;
+use super::path::{Path, Step};
+use super::words::{go_words, json_type, literal, mend};
 use crate::{fields, quantity};
 
 /// What is wrong with a value.
@@ -54,77 +55,6 @@ impl Context {
 
     fn push(&self, problem: Problem) {
         self.problems.borrow_mut().push(problem);
-    }
-}
-
-/// Where a value stands in its document.
-#[derive(Clone, Copy)]
-pub(super) struct Path<'p> {
-    parent: Option<&'p Path<'p>>,
-    step: Step<'p>,
-}
-
-#[derive(Clone, Copy)]
-enum Step<'p> {
-    Root,
-    /// A field of the struct `owner`.
-    Field {
-        owner: &'static str,
-        name: &'p str,
-    },
-    /// A key of a map.
-    Key(&'p str),
-    Index(usize),
-}
-
-impl<'p> Path<'p> {
-    pub(super) const ROOT: Self = Self { parent: None, step: Step::Root };
-
-    fn to(&'p self, step: Step<'p>) -> Self {
-        Self { parent: Some(self), step }
-    }
-
-    /// The last struct field on the way, with the struct.
-    fn field(&self) -> Option<(&'static str, &'p str)> {
-        match self.step {
-            Step::Field { owner, name } => Some((owner, name)),
-            _ => self.parent.and_then(Path::field),
-        }
-    }
-
-    /// Go's way to name a field: `ContainerPort.spec.containers.ports.containerPort`.
-    fn go_field(&self) -> Option<String> {
-        let (owner, _) = self.field()?;
-        let mut names = vec![];
-        let mut at = Some(self);
-        while let Some(path) = at {
-            if let Step::Field { name, .. } = path.step {
-                names.push(name);
-            }
-            at = path.parent;
-        }
-        names.push(owner);
-        names.reverse();
-        Some(names.join("."))
-    }
-}
-
-/// As the API server writes paths, with map keys in brackets where a dot would mislead.
-impl fmt::Display for Path<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Some(parent) = self.parent else { return Ok(()) };
-        parent.fmt(f)?;
-        match self.step {
-            Step::Root => Ok(()),
-            Step::Index(n) => write!(f, "[{n}]"),
-            Step::Key(key) if key.contains(['.', '/', '[']) => write!(f, "[{key}]"),
-            Step::Field { name, .. } | Step::Key(name) => {
-                if !matches!(parent.step, Step::Root) {
-                    f.write_char('.')?;
-                }
-                f.write_str(name)
-            }
-        }
     }
 }
 
@@ -172,28 +102,6 @@ pub(super) struct Decoder<'a, 'p> {
     pub(super) node: &'a Node,
     pub(super) path: &'p Path<'p>,
     pub(super) context: &'p Context,
-}
-
-/// What Go calls the type of a JSON value.
-fn json_type(node: &Node) -> &'static str {
-    match node.data {
-        Data::Null => "null",
-        Data::Bool(_) => "bool",
-        Data::Int(_) | Data::UInt(_) | Data::Float(_) => "number",
-        Data::Str(_) => "string",
-        Data::Seq(_) => "array",
-        Data::Map(_) => "object",
-    }
-}
-
-/// A number as JSON has it.
-fn literal(node: &Node) -> Option<String> {
-    match node.data {
-        Data::Int(it) => Some(it.to_string()),
-        Data::UInt(it) => Some(it.to_string()),
-        Data::Float(it) => Some(go_float(it)),
-        _ => None,
-    }
 }
 
 impl<'a, 'p> Decoder<'a, 'p> {
@@ -336,57 +244,6 @@ impl Decoder<'_, '_> {
         let field = self.path.field();
         let string = field.map_or("string", |(owner, name)| gotypes::string_type(owner, name));
         Probe { found, string }
-    }
-}
-
-/// The words of Go's base64 for those of Rust's.
-fn go_words(message: &str) -> String {
-    let offset = message.split_once("offset ").map(|(_, rest)| rest.trim_end_matches('.'));
-    match offset {
-        Some(offset) if message.starts_with("Invalid ") => {
-            format!("illegal base64 data at input byte {offset}")
-        }
-        _ => message.to_owned(),
-    }
-}
-
-/// What would make the value fit, as a sentence and as a text.
-fn mend(node: &Node, wanted: &str) -> (Option<String>, Option<String>) {
-    let is_number = wanted.starts_with("int") || wanted.starts_with("uint") || wanted == "float64";
-    match (&node.data, &node.raw) {
-        (Data::Str(text), _) if is_number => match text.parse::<i64>() {
-            Ok(_) => (Some("remove the quotes".to_owned()), Some(text.clone())),
-            Err(_) => (Some("a whole number is wanted here".to_owned()), None),
-        },
-        (Data::Str(text), _) if wanted == "bool" => {
-            let value = match text.to_ascii_lowercase().as_str() {
-                "true" | "yes" | "on" => Some("true"),
-                "false" | "no" | "off" => Some("false"),
-                _ => None,
-            };
-            let hint = "true or false is wanted here, without quotes".to_owned();
-            (Some(hint), value.map(str::to_owned))
-        }
-        (Data::Bool(it), Some(raw)) if !wanted.starts_with(['[', 'm', 'b', 'i']) => {
-            let hint = if raw.len() < 4 || !raw.eq_ignore_ascii_case(&it.to_string()) {
-                format!("YAML reads {raw} as {it}: put it in quotes")
-            } else {
-                "put it in quotes".to_owned()
-            };
-            (Some(hint), Some(format!("\"{raw}\"")))
-        }
-        (Data::Int(_) | Data::UInt(_) | Data::Float(_), Some(raw))
-            if !is_number && !wanted.starts_with(['[', 'm', 'b']) =>
-        {
-            (Some("put it in quotes".to_owned()), Some(format!("\"{raw}\"")))
-        }
-        _ if is_number => (Some("a whole number is wanted here".to_owned()), None),
-        (Data::Map(_), _) if wanted.starts_with("[]") => {
-            (Some("a list is wanted here: begin each item with `- `".to_owned()), None)
-        }
-        _ if wanted.starts_with("[]") => (Some("a list is wanted here".to_owned()), None),
-        (Data::Seq(_), _) => (Some("a list cannot stand here".to_owned()), None),
-        _ => (None, None),
     }
 }
 

@@ -3,8 +3,9 @@
 use serde::Deserialize;
 use view::{Diagnostic, Severity, Span};
 
-use super::decode::{Context, Decoder, Fault, Path, Problem};
+use super::decode::{Context, Decoder, Fault, Problem};
 use super::node::{Data, Node};
+use super::path::Path;
 use crate::fields::{PathStep, parse_path};
 use crate::scenario::ScenarioDoc;
 use crate::{Kind, Object};

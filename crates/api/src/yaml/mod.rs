@@ -19,11 +19,13 @@ mod emit;
 mod gotypes;
 mod kinds;
 mod node;
+mod path;
 mod policy;
 mod position;
 mod read;
 mod scalar;
 mod syntax;
+mod words;
 
 pub use document::{Body, Document, Refusal};
 pub(crate) use document::{from_json, object_from_json};
