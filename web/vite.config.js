@@ -19,10 +19,17 @@ const embedAtTop = {
   },
 };
 
-/** One small file for each time zone, written by `cargo xtask build`, fetched when a text names it. */
+/**
+ * One small file for each time zone, fetched when a text names it, and the documentation of all
+ * fields, fetched for `kubectl explain`; both written by `cargo xtask build`.
+ */
 const zones = {
   name: 'zones',
   generateBundle() {
+    const documentation = at('pkg/explain.txt');
+    if (existsSync(documentation)) {
+      this.emitFile({ type: 'asset', fileName: 'explain.txt', source: readFileSync(documentation) });
+    }
     const folder = at('pkg/zones');
     for (const entry of existsSync(folder) ? readdirSync(folder, { recursive: true, withFileTypes: true }) : []) {
       if (!entry.isFile()) continue;

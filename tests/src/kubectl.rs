@@ -9,6 +9,7 @@ mod pattern;
 mod text;
 
 use std::path::Path;
+use std::sync::{Arc, OnceLock};
 
 use serde::Deserialize;
 use serde_json::Value;
@@ -110,6 +111,13 @@ fn run_case(case: &Case) -> Vec<Verdict> {
     verdicts
 }
 
+/// What `kubectl explain` tells, read once.
+fn documentation() -> Option<Arc<str>> {
+    static TEXT: OnceLock<Option<Arc<str>>> = OnceLock::new();
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    TEXT.get_or_init(|| schema::document(here).ok().map(Into::into)).clone()
+}
+
 struct Cluster(Simulation);
 
 impl Cluster {
@@ -131,6 +139,7 @@ impl Cluster {
             preset: Some(sim::Preset::Empty),
             start,
             zones: zones::all(),
+            documentation: documentation(),
             settings: Some(settings),
             ..Options::default()
         };

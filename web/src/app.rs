@@ -5,6 +5,7 @@ mod editing;
 mod hearing;
 mod keys;
 mod running;
+mod saying;
 mod sharing;
 mod view;
 
@@ -18,6 +19,7 @@ use wasm_bindgen::prelude::*;
 use yew::prelude::*;
 
 use crate::cluster::Cluster;
+use crate::console::Completed;
 use crate::host::Host;
 use crate::msg::Msg;
 use crate::outline::Document;
@@ -136,6 +138,11 @@ pub struct App {
     lanes: Shared<Vec<Lane>>,
     subject: Shared<Subject>,
     said: Shared<Vec<Said>>,
+    /// What was entered into the console.
+    entered: Shared<Vec<String>>,
+    /// The answer to the last Tab.
+    completed: Shared<Completed>,
+    console: saying::Console,
     flight: Flight,
     /// Fragment of the link that was packed last.
     fragment: String,
@@ -173,6 +180,9 @@ impl Component for App {
             lanes: Shared::default(),
             subject: Shared::default(),
             said: Shared::default(),
+            entered: Shared::default(),
+            completed: Shared::default(),
+            console: saying::Console::default(),
             flight: Flight::default(),
             fragment: String::new(),
             share_next: None,
@@ -202,7 +212,11 @@ impl Component for App {
             Msg::AutoRun(auto) => self.ui.auto_run = auto,
             Msg::Example(id) => self.open_example(id),
             Msg::Reveal(from, to) => self.reveal(from, to),
-            Msg::Command(line) => self.command(line),
+            Msg::Command(text) => self.command(&text),
+            Msg::Complete(line, cursor) => {
+                self.complete(line, cursor);
+                return false;
+            }
             Msg::Select(object) => self.select(object),
             Msg::Reason(reason) => self.ui.reason = reason,
             Msg::Tab(tab) => self.ui.tab = tab,

@@ -18,6 +18,7 @@
 mod app;
 mod cluster;
 mod components;
+mod console;
 mod examples;
 mod format;
 mod host;

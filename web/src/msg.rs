@@ -40,8 +40,10 @@ pub enum Msg {
     Example(&'static str),
     /// Shows a range of the text, UTF-16 offsets.
     Reveal(u32, u32),
-    /// A console line.
+    /// What was entered into the console: one line or several.
     Command(String),
+    /// Tab in the console: the line and the cursor in UTF-16.
+    Complete(String, u32),
 
     /// Selects an object, or nothing.
     Select(Option<ObjectName>),

@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 use view::{
-    Attempt, CommandResult, Delta, Diagnosis, Diagnostic, Fixes, Lane, Mark, Room, RunState,
-    TimedAction,
+    Attempt, CommandResult, Completion, Delta, Diagnosis, Diagnostic, Fixes, Lane, Mark, Room,
+    RunState, TimedAction,
 };
 
 /// One request. Replies carry its `id`.
@@ -39,6 +39,7 @@ impl Op {
             Self::Inspect { .. }
                 | Self::Diagnostics { .. }
                 | Self::Export { .. }
+                | Self::Complete { .. }
                 | Self::Fixes { .. }
                 | Self::Room { .. }
         )
@@ -67,7 +68,9 @@ pub enum Op {
     /// To any time, back or forth.
     Seek { to: i64 },
     /// A command line, now.
-    Command { line: String },
+    Command { line: String, input: String },
+    /// What may stand at the cursor of a console line.
+    Complete { line: String, cursor: u32 },
     /// A manifest, now.
     Apply { text: String },
     /// The problems of a text, nothing else.
@@ -109,6 +112,8 @@ pub struct Reply {
     pub actions: Option<Vec<TimedAction>>,
     /// What a command printed.
     pub command: Option<CommandResult>,
+    /// What may stand at a cursor.
+    pub completion: Option<Completion>,
     /// Live YAML of an object.
     pub yaml: Option<String>,
     /// A scheduling attempt of a pod.

@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use lexopt::prelude::*;
+use sim::Export;
 
 /// What `orrery help` prints.
 pub(crate) const HELP: &str = "\
@@ -12,6 +13,7 @@ orrery: a clockwork Kubernetes 1.36 without a cluster
 Usage:
   orrery run FILE... [options]                  simulate, print what is there at the end
   orrery kubectl FILE... [options] -- ARGS...   a kubectl command in the simulated cluster
+  orrery export FILE... [--for kwok]            the state as YAML for a real (or KWOK) cluster
   orrery explain FILE... --pod [NS/]NAME        what the scheduler found for a pod
   orrery check FILE...                          only look for problems
   orrery link FILE... [options]                 print the texts as the fragment of a link
@@ -41,6 +43,7 @@ pub(crate) enum Task {
     Explain { namespace: String, name: String },
     Check,
     Link,
+    Export { target: Export },
     Open { link: String },
 }
 
@@ -86,6 +89,7 @@ struct Options {
     max_events: Option<u64>,
     output: Option<String>,
     pod: Option<String>,
+    target: Option<String>,
     help: bool,
     version: bool,
 }
@@ -102,6 +106,7 @@ impl Options {
                 Long("seed") => self.seed = Some(parser.value()?.parse()?),
                 Long("max-events") => self.max_events = Some(parser.value()?.parse()?),
                 Short('o') | Long("output") => self.output = Some(parser.value()?.string()?),
+                Long("for") => self.target = Some(parser.value()?.string()?),
                 Long("pod") => self.pod = Some(parser.value()?.string()?),
                 Short('h') | Long("help") => self.help = true,
                 Short('V') | Long("version") => self.version = true,
@@ -113,7 +118,7 @@ impl Options {
     }
 
     fn finish(self, tail: Option<Vec<String>>) -> Result<Args, String> {
-        let Self { until_ms, preset, seed, max_events, output, pod, .. } = self;
+        let Self { until_ms, preset, seed, max_events, output, pod, target, .. } = self;
         let mut words = self.words.into_iter();
         let command = words.next().map(|it| it.to_string_lossy().into_owned());
         let files: Vec<PathBuf> = words.map(PathBuf::from).collect();
@@ -128,6 +133,12 @@ impl Options {
                 _ => return Err("kubectl: the command goes after `--`, as in `-- get pods`".into()),
             },
             Some("explain") => explain(pod)?,
+            Some("export") => {
+                let name = target.unwrap_or_default();
+                let target = Export::from_name(&name)
+                    .ok_or_else(|| format!("export: --for is cluster or kwok, not `{name}`"))?;
+                Task::Export { target }
+            }
             Some("check") => Task::Check,
             Some("link") => Task::Link,
             Some("open") => {

@@ -15,6 +15,8 @@ use view::{Diagnosis, LinkState, Severity};
 use args::{Args, HELP, Output, Task};
 use text::Text;
 
+/// What `kubectl explain` tells, written by the build script; empty if there was none.
+const DOCUMENTATION: &str = include_str!(concat!(env!("OUT_DIR"), "/explain.txt"));
 /// How long `run` goes on where nobody says.
 const DEFAULT_UNTIL_MS: i64 = 600_000;
 
@@ -82,6 +84,12 @@ fn carry_out(args: Args) -> Result<ExitCode, String> {
             eprint!("{}", result.stderr);
             Ok(ExitCode::from(u8::try_from(result.exit_code).unwrap_or(FAILED)))
         }
+        Task::Export { target } => {
+            let mut simulation = load(&args)?;
+            run(&mut simulation, args.until_ms.unwrap_or_default())?;
+            print!("{}", simulation.export(*target));
+            Ok(ExitCode::SUCCESS)
+        }
         Task::Explain { namespace, name } => {
             let mut simulation = load(&args)?;
             let until = args.until_ms.or(simulation.until_ms()).unwrap_or(DEFAULT_UNTIL_MS);
@@ -109,7 +117,9 @@ fn options(args: &Args, text: &Text) -> Result<Options, String> {
     let files = text.files.clone();
     let mut budgets = Budgets::default();
     budgets.events_in_one_go = args.max_events.unwrap_or(budgets.events_in_one_go);
-    Ok(Options { preset, seed: args.seed, files, zones, budgets, ..Options::default() })
+    let documentation = (!DOCUMENTATION.is_empty()).then(|| DOCUMENTATION.into());
+    let seed = args.seed;
+    Ok(Options { preset, seed, files, zones, budgets, documentation, ..Options::default() })
 }
 
 /// Reads the files and sets up the cluster; warnings go to standard error.

@@ -62,7 +62,7 @@ impl Failure {
     /// What is printed to standard error.
     pub(crate) fn print(&self, command: &str) -> String {
         match self {
-            Self::Text(text) => format!("{}\n", prefixed(text)),
+            Self::Text(text) => format!("{}\n", prefixed(text.trim_end_matches('\n'))),
             Self::Usage(text) => {
                 format!("error: {text}\nSee '{command} -h' for help and examples\n")
             }

@@ -235,7 +235,8 @@ fn write(types: &BTreeMap<String, Type>) -> String {
                 "" => "Object",
                 shape => shape,
             };
-            let mark = if field.required { "!" } else { "" };
+            // k8s-openapi wants the metadata of every object, the server does not.
+            let mark = if field.required && key != "metadata" { "!" } else { "" };
             text.push_str(&format!(
                 "{key}\t{shape}{mark}\t{values}\t{}\n",
                 clean(&field.description)

@@ -33,6 +33,7 @@ pub(crate) fn build() -> Result<()> {
         bind(&bindgen, package, directory, level)?;
     }
     zones::write()?;
+    zones::write_documentation()?;
     run("bundling with Vite", command("npm", &["run", "--silent", "build", "--prefix", "web"]))?;
     println!("   the site is in dist/");
     Ok(())

@@ -1,8 +1,15 @@
-//! The time zone database as one small file a zone, which the engine's worker fetches on demand.
+//! What the engine's worker fetches on demand: the time zone database as one small file a zone, and
+//! the documentation of all fields for `kubectl explain`.
 
 use std::fs;
 
 use crate::shell::{Result, root};
+
+/// Writes `web/pkg/explain.txt`.
+pub(crate) fn write_documentation() -> Result<()> {
+    let text = schema::document(&root())?;
+    fs::write(root().join("web/pkg/explain.txt"), text).map_err(|error| error.to_string())
+}
 
 /// Writes `web/pkg/zones/<name>.tzif`; Vite copies the folder into the site.
 pub(crate) fn write() -> Result<()> {

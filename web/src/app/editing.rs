@@ -9,7 +9,7 @@ use crate::msg::Msg;
 use crate::outline;
 use crate::protocol::{Op, OpenOptions};
 use crate::shared::Shared;
-use crate::ui::{Pane, Said, Toast};
+use crate::ui::{Pane, Toast};
 
 /// What a page without link and memory begins with.
 const FIRST_EXAMPLE: &str = "stranded";
@@ -147,18 +147,6 @@ impl App {
         self.flight.command_id = self.ask(Op::Apply { text: self.text.clone() }, true);
     }
 
-    pub(super) fn command(&mut self, line: String) {
-        let line = line.trim().to_owned();
-        if line.is_empty() {
-            return;
-        }
-        self.ui.console = true;
-        let mut said = self.said.to_vec();
-        said.push(Said { line: line.clone(), output: None, failed: false });
-        self.said = Shared::new(said);
-        self.flight.command_id = self.ask(Op::Command { line }, true);
-    }
-
     /// The engine's answer to a command or an apply.
     pub(super) fn answered(&mut self, id: u32, result: view::CommandResult) {
         if result.forked.is_some() {
@@ -175,19 +163,8 @@ impl App {
         if id != self.flight.command_id {
             return;
         }
-        let mut said = self.said.to_vec();
-        match said.last_mut() {
-            Some(last) if last.output.is_none() => {
-                last.output = Some(output);
-                last.failed = failed;
-            }
-            _ => {
-                let line = "kubectl apply -f -".to_owned();
-                said.push(Said { line, output: Some(output), failed });
-            }
-        }
-        self.said = Shared::new(said);
-        self.ui.console |= failed;
+        self.answer(output, failed);
+        self.next_command();
     }
 
     pub(super) fn undo(&mut self) {

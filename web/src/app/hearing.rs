@@ -75,8 +75,10 @@ impl App {
         if self.ui.health == Health::Slow {
             self.ui.health = Health::Well;
         }
-        let moving =
-            !matches!(reply.op.as_str(), "inspect" | "diagnostics" | "fixes" | "room" | "export");
+        let moving = !matches!(
+            reply.op.as_str(),
+            "inspect" | "diagnostics" | "fixes" | "room" | "export" | "complete"
+        );
         if moving {
             self.flight.n_moving = self.flight.n_moving.saturating_sub(1);
         } else if reply.op == "inspect" && reply.id != self.flight.inspect_id {
@@ -101,6 +103,7 @@ impl App {
                     self.host.download("cluster.yaml", &text);
                 }
             }
+            "complete" => self.complete_with(reply),
             _ => self.moved(reply),
         }
         true
@@ -119,6 +122,7 @@ impl App {
             self.announce();
         }
         self.go_on();
+        self.watch_again();
     }
 
     fn has_errors(&self) -> bool {

@@ -54,7 +54,13 @@ impl App {
                     />
                 </main>
                 { self.time() }
-                <Console open={ui.console} said={self.said.clone()} send={send.clone()} />
+                <Console
+                        open={ui.console}
+                        said={self.said.clone()}
+                        entered={self.entered.clone()}
+                        completed={self.completed.clone()}
+                        send={send.clone()}
+                    />
                 { self.overlays() }
             </>
         }

@@ -4,6 +4,7 @@ use web_sys::HtmlInputElement;
 use yew::prelude::*;
 
 use super::{Send, on};
+use crate::console::Completed;
 use crate::msg::Msg;
 use crate::shared::Shared;
 use crate::ui::Said;
@@ -12,6 +13,10 @@ use crate::ui::Said;
 pub struct Props {
     pub open: bool,
     pub said: Shared<Vec<Said>>,
+    /// What was entered, oldest first.
+    pub entered: Shared<Vec<String>>,
+    /// The answer to the last Tab.
+    pub completed: Shared<Completed>,
     pub send: Send,
 }
 
@@ -19,48 +24,79 @@ pub struct Props {
 #[component]
 pub fn Console(props: &Props) -> Html {
     let at = use_state(|| None::<usize>);
+    let input = use_node_ref();
     let onsubmit = {
-        let (send, at) = (props.send.clone(), at.clone());
+        let (send, at, input) = (props.send.clone(), at.clone(), input.clone());
         Callback::from(move |event: SubmitEvent| {
             event.prevent_default();
-            let Some(form) = event.target_dyn_into::<web_sys::Element>() else { return };
-            let input = form.query_selector("input").ok().flatten();
-            let Some(input) =
-                input.and_then(|it| wasm_bindgen::JsCast::dyn_into::<HtmlInputElement>(it).ok())
-            else {
-                return;
-            };
+            let Some(input) = input.cast::<HtmlInputElement>() else { return };
             send.emit(Msg::Command(input.value()));
             input.set_value("");
             at.set(None);
         })
     };
     let onkeydown = {
-        let said = props.said.clone();
+        let (entered, send) = (props.entered.clone(), props.send.clone());
         Callback::from(move |event: KeyboardEvent| {
+            let Some(input) = event.target_dyn_into::<HtmlInputElement>() else { return };
             let older = match event.key().as_str() {
                 "ArrowUp" => true,
                 "ArrowDown" => false,
+                // In an empty line Tab goes on to what comes next on the page.
+                "Tab" if !event.shift_key() && !input.value().is_empty() => {
+                    event.prevent_default();
+                    let cursor = input.selection_start().ok().flatten().unwrap_or(u32::MAX);
+                    send.emit(Msg::Complete(input.value(), cursor));
+                    return;
+                }
                 _ => return,
             };
             event.prevent_default();
-            let now = at.unwrap_or(said.len());
-            let to = if older { now.saturating_sub(1) } else { (now + 1).min(said.len()) };
-            let Some(input) = event.target_dyn_into::<HtmlInputElement>() else { return };
-            input.set_value(said.get(to).map_or("", |it| it.line.as_str()));
+            let now = at.unwrap_or(entered.len());
+            let to = if older { now.saturating_sub(1) } else { (now + 1).min(entered.len()) };
+            input.set_value(entered.get(to).map_or("", String::as_str));
             at.set(Some(to));
         })
     };
+    let onpaste = {
+        let send = props.send.clone();
+        Callback::from(move |event: Event| {
+            let event: &Event = &event;
+            let event = wasm_bindgen::JsCast::dyn_ref::<web_sys::ClipboardEvent>(event);
+            let Some(event) = event else { return };
+            let text = event.clipboard_data().and_then(|it| it.get_data("text").ok());
+            let text = text.unwrap_or_default();
+            // An input has one line; several are several commands.
+            if text.trim_end().contains('\n') {
+                event.prevent_default();
+                send.emit(Msg::Command(text));
+            }
+        })
+    };
+    use_effect_with((props.completed.clone(), input.clone()), |(completed, input)| {
+        let Some(input) = input.cast::<HtmlInputElement>() else { return };
+        if !completed.line.is_empty() {
+            input.set_value(&completed.line);
+            let cursor = u32::try_from(completed.cursor).unwrap_or(u32::MAX);
+            // An input that was taken away meanwhile has no cursor.
+            let _ = input.set_selection_range(cursor, cursor);
+        }
+    });
+    let shown = &props.completed.shown;
     html! {
         <section class="console" aria-label="Console" data-testid="console">
-            if props.open && !props.said.is_empty() {
+            if props.open && !(props.said.is_empty() && shown.is_empty()) {
                 <div class="log" role="log" aria-label="Console output" data-testid="console-log" tabindex="0">
                     <div>{ for props.said.iter().map(said) }</div>
+                    if !shown.is_empty() {
+                        <div class="said" data-testid="console-candidates">{ shown.join("  ") }</div>
+                    }
                 </div>
             }
             <form {onsubmit}>
                 <label class="ps" for="console-input" aria-label="Command">{ "$" }</label>
                 <input
+                    ref={input}
                     id="console-input"
                     data-testid="console-input"
                     autocomplete="off"
@@ -68,6 +104,7 @@ pub fn Console(props: &Props) -> Html {
                     spellcheck="false"
                     placeholder="kubectl get pods -o wide"
                     {onkeydown}
+                    {onpaste}
                 />
                 if props.open {
                     <button class="ghost" type="button" onclick={on(&props.send, Msg::Console(false))}>{ "Close" }</button>

@@ -26,6 +26,17 @@ async function fetchZones(text) {
   }));
 }
 
+let documentation = null;
+
+/** Fetches what `kubectl explain` tells, once; each run is told anew. */
+async function loadDocumentation() {
+  if (documentation === null) {
+    const response = await fetch(new URL('../explain.txt', import.meta.url)).catch(() => null);
+    documentation = response?.ok ? await response.text() : '';
+  }
+  if (documentation) simulation.setDocumentation(documentation);
+}
+
 /** Only a text without errors replaces the run: what is shown stays when a text is unusable. */
 async function open({ text, options, at }, report) {
   await fetchZones(text);
@@ -81,7 +92,14 @@ const operations = {
   interesting: (_, report) => inSlices((n) => simulation.stepInteresting(n), report),
   previous: () => void simulation.stepBackInteresting(),
   advance: ({ to, maxEvents }) => void simulation.runUntil(to, maxEvents),
-  command: ({ line }) => acted(simulation.command(line)),
+  async command({ line, input }) {
+    if (/^\s*((kubectl|k)\s+)?explain\b/.test(line)) await loadDocumentation();
+    return acted(simulation.command(line, input));
+  },
+  async complete({ line, cursor }) {
+    if (/^\s*((kubectl|k)\s+)?explain\b/.test(line)) await loadDocumentation();
+    return { completion: simulation.complete(line, cursor) };
+  },
   apply: ({ text }) => acted(simulation.apply(text)),
   async undo({ actions, horizon, to }, report) {
     simulation.setActions(JSON.stringify(actions));
@@ -110,7 +128,7 @@ const operations = {
 };
 
 /** What leaves time and the cluster as they are. */
-const asking = new Set(['inspect', 'diagnostics', 'fixes', 'room', 'export']);
+const asking = new Set(['inspect', 'diagnostics', 'fixes', 'room', 'export', 'complete']);
 
 /** The parts that every picture needs, and those that only some do. */
 function picture(extras) {

@@ -45,20 +45,38 @@ pub(super) fn input(session: &Session<'_>) -> Result<Input, Failure> {
             return Err(Failure::Text(format!("the path {name:?} does not exist")));
         };
         let source = if name == "-" { "STDIN".to_owned() } else { name };
-        let reading = yaml::read(&text);
-        for document in reading.documents {
-            let stops = matches!(document.refusal, Some(Refusal::Validation(_)));
-            items.push(Item { source: source.clone(), document });
-            if stops {
-                return Ok(Input { items, failures });
-            }
-        }
-        if let Some(stop) = reading.stop {
-            failures.push(Failure::Text(format!("error parsing {source}: {}", stop.message)));
+        let more = read(&text, &source);
+        let stops = !more.failures.is_empty()
+            || more
+                .items
+                .last()
+                .is_some_and(|it| matches!(it.document.refusal, Some(Refusal::Validation(_))));
+        items.extend(more.items);
+        failures.extend(more.failures);
+        if stops {
             break;
         }
     }
     Ok(Input { items, failures })
+}
+
+/// Reads the documents of a text, up to one that is not valid.
+pub(super) fn read(text: &str, source: &str) -> Input {
+    let mut items = vec![];
+    let reading = yaml::read(text);
+    for document in reading.documents {
+        let stops = matches!(document.refusal, Some(Refusal::Validation(_)));
+        items.push(Item { source: source.to_owned(), document });
+        if stops {
+            return Input { items, failures: vec![] };
+        }
+    }
+    let stop = reading.stop;
+    let failures = stop
+        .map(|it| Failure::Text(format!("error parsing {source}: {}", it.message)))
+        .into_iter()
+        .collect();
+    Input { items, failures }
 }
 
 impl Item {

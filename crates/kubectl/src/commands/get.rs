@@ -4,7 +4,7 @@
 
 use api::{Kind, Object};
 
-use super::{Next, Session};
+use super::{Next, Session, Waiting};
 use crate::args::{Flag, switch, value};
 use crate::failure::Failure;
 use crate::output_format::{self, Format};
@@ -62,13 +62,20 @@ pub(super) fn run(session: &mut Session<'_>) -> Result<Next, Failure> {
         resources::resolve(&args, &session.query(true))?
     };
     let (mut objects, mut failures) = session.find(&asked, true)?;
+    let watching = session.args.is_on("watch") || session.args.is_on("watch-only");
+    let seen = if watching { objects.clone() } else { vec![] };
+    if session.args.is_on("watch-only") {
+        return Ok(wait(asked, seen));
+    }
     if session.args.is_on("ignore-not-found") {
         failures.retain(|it| !it.is_not_found());
     }
     match format {
         Format::Table { wide } => {
             let sort_by = session.args.get("sort-by").map(str::to_owned);
-            tables(session, &asked, objects, sort_by.as_deref(), wide, failures)?;
+            if !(watching && objects.is_empty() && failures.is_empty()) {
+                tables(session, &asked, objects, sort_by.as_deref(), wide, failures)?;
+            }
         }
         other => {
             if let Some(path) = session.args.get("sort-by") {
@@ -83,7 +90,61 @@ pub(super) fn run(session: &mut Session<'_>) -> Result<Next, Failure> {
             Failure::all(failures)?;
         }
     }
+    Ok(if watching { wait(asked, seen) } else { Next::Done })
+}
+
+/// What `get --watch` has shown.
+#[derive(Clone, Debug)]
+pub(crate) struct Watching {
+    asked: Asked,
+    seen: Vec<Object>,
+}
+
+fn wait(asked: Asked, seen: Vec<Object>) -> Next {
+    Next::Wait { deadline: None, waiting: Waiting::Get(Watching { asked, seen }) }
+}
+
+/// Ends with the first change: the console would never come back otherwise.
+pub(super) fn go_on(session: &mut Session<'_>, state: Watching) -> Result<Next, Failure> {
+    let (now, _) = session.find(&state.asked, true)?;
+    let same = |a: &Object, b: &Object| a.kind() == b.kind() && a.uid() == b.uid();
+    let version = |it: &Object| it.meta().resource_version.clone();
+    let is_new = |it: &&Object| {
+        let old = state.seen.iter().find(|old| same(old, it));
+        old.is_none_or(|old| version(old) != version(it))
+    };
+    let mut changed: Vec<Object> = now.iter().filter(is_new).cloned().collect();
+    let gone = state.seen.iter().filter(|old| !now.iter().any(|it| same(old, it)));
+    changed.extend(gone.cloned());
+    if changed.is_empty() {
+        return Ok(wait(state.asked, state.seen));
+    }
+    let format = Format::parse(session.args.get("output"), session.args.get("template"))?;
+    for object in &changed {
+        let object = std::slice::from_ref(object);
+        let text = match format {
+            Format::Table { wide } => {
+                let no_headers = session.args.is_on("no-headers") || !state.seen.is_empty();
+                let options =
+                    Options { no_headers, ..table_options(session, &kinds(&state.asked), wide) };
+                Table::of(object[0].kind(), object).print(&options, session.client.now())
+            }
+            ref other => output_format::print(other, object, true, &session.output_options())?,
+        };
+        session.output.out(text);
+    }
     Ok(Next::Done)
+}
+
+fn table_options(session: &Session<'_>, kinds: &[Kind], wide: bool) -> Options {
+    Options {
+        wide,
+        no_headers: session.args.is_on("no-headers"),
+        with_namespace: session.args.is_on("all-namespaces"),
+        with_kind: session.args.is_on("show-kind") || kinds.len() > 1,
+        show_labels: session.args.is_on("show-labels"),
+        label_columns: session.args.list("label-columns"),
+    }
 }
 
 /// Prints a table for each kind.
@@ -102,14 +163,7 @@ fn tables(
             with_objects.push(it.kind());
         }
     }
-    let options = Options {
-        wide,
-        no_headers: session.args.is_on("no-headers"),
-        with_namespace: session.args.is_on("all-namespaces"),
-        with_kind: session.args.is_on("show-kind") || kinds.len() > 1,
-        show_labels: session.args.is_on("show-labels"),
-        label_columns: session.args.list("label-columns"),
-    };
+    let options = table_options(session, &kinds, wide);
     let now = session.client.now();
     let mut texts: Vec<String> = vec![];
     let mut sorted = objects;

@@ -309,5 +309,9 @@ pub(super) fn out_of_reach(session: &mut Session<'_>) -> Result<Next, Failure> {
     let asked = resources::resolve(&named, &session.query(true))?;
     let (_, failures) = session.find(&asked, true)?;
     Failure::all(failures)?;
-    Err(Failure::Text(format!("\"kubectl {command}\" is not possible in the simulation")))
+    let why = match command.as_str() {
+        "autoscale" => "nothing measures load, so it keeps no HorizontalPodAutoscaler",
+        _ => "containers do not really run",
+    };
+    Err(Failure::Text(format!("\"kubectl {command}\" is not possible in the simulation: {why}")))
 }

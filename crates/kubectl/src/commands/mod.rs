@@ -7,6 +7,7 @@ mod describe;
 mod diff;
 pub(crate) mod discovery;
 mod drain;
+mod edit;
 mod explain;
 mod files;
 mod generate;
@@ -34,6 +35,7 @@ use crate::{Client, DryRun, Outcome, Output, Pending, shell};
 #[derive(Clone, Debug)]
 pub(crate) enum Waiting {
     Drain(drain::Draining),
+    Get(get::Watching),
     Rollout(rollout::Watching),
     Wait(wait::Awaiting),
 }
@@ -85,7 +87,7 @@ const COMMANDS: &[Command] = &[
     command("set", &[set::FLAGS], set::run),
     command("explain", &[explain::FLAGS], explain::run),
     command("get", &[get::FLAGS], get::run),
-    command("edit", &[misc::ANY_FLAGS], misc::out_of_reach),
+    command("edit", &[create::FLAGS, edit::FLAGS], edit::run),
     command("delete", &[delete::FLAGS], delete::run),
     command("rollout", &[rollout::FLAGS], rollout::run),
     command("scale", &[scale::FLAGS], scale::run),
@@ -185,6 +187,7 @@ pub(crate) fn poll(pending: Pending, client: &mut dyn Client) -> Outcome {
     let mut session = Session { client, output, args, command, namespace, failure_code: 1 };
     let result = match waiting {
         Waiting::Drain(state) => drain::go_on(&mut session, state),
+        Waiting::Get(state) => get::go_on(&mut session, state),
         Waiting::Rollout(state) => rollout::go_on(&mut session, state),
         Waiting::Wait(state) => wait::go_on(&mut session, state),
     };
