@@ -266,10 +266,10 @@ impl Client for Server {
 
     fn write(&mut self, action: &Action, dry_run: DryRun) -> Result<Option<Object>, ApiError> {
         match dry_run {
-            DryRun::None => self.store.apply_action(action, now()),
+            DryRun::None => self.store.apply_action(action.clone(), now()),
             DryRun::Server => {
                 let mut copy = self.store.clone();
-                let result = copy.apply_action(action, now());
+                let result = copy.apply_action(action.clone(), now());
                 self.warnings.extend(copy.take_warnings());
                 result
             }

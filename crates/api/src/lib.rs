@@ -11,6 +11,7 @@ mod name;
 mod object;
 mod objects;
 mod plan;
+mod shared_map;
 
 pub mod cel;
 pub mod cron;
@@ -40,6 +41,7 @@ pub use order::Order;
 pub use plan::{
     Action, ApiError, ApiReason, DeleteOptions, EventSpec, FieldCause, Patch, Plan, Propagation,
 };
+pub use shared_map::SharedMap;
 pub use time::Timestamp;
 pub use zones::Zones;
 

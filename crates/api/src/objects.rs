@@ -1,25 +1,31 @@
 //! The data of the store: all objects by key, with the indexes that the components read.
 //!
-//! Only `apiserver::Store` changes it in a run. A clone is cheap: tables are shared until one of
-//! the two is written to, which is what makes checkpoints affordable.
+//! Only `apiserver::Store` changes it in a run. A clone is cheap: it shares what is not written to
+//! afterwards, which is what makes checkpoints affordable.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::{Kind, Object, ObjectRef, Resource};
+use crate::{Kind, Object, ObjectRef, Resource, SharedMap};
 
 /// Stands for the missing owner of an object that a controller could adopt.
 const NO_OWNER: &str = "";
 
-/// Namespace and name, in the order in which objects are listed.
-type Key = (Arc<str>, Arc<str>);
-type Table = Arc<BTreeMap<Key, Object>>;
-type Index = Arc<BTreeMap<Arc<str>, BTreeSet<ObjectRef>>>;
+/// The objects of a kind by namespace and name, in the order in which they are listed.
+#[derive(Clone, Debug, Default)]
+struct Table {
+    namespaces: BTreeMap<Arc<str>, SharedMap<Arc<str>, Object>>,
+    len: usize,
+}
+
+/// Sorted pairs, so that the keys found under a name stand together.
+type Index = SharedMap<(Arc<str>, ObjectRef), ()>;
 
 /// All objects of a cluster.
 #[derive(Clone, Debug, Default)]
 pub struct Objects {
     tables: BTreeMap<Kind, Table>,
+    len: usize,
     /// Pods by `spec.nodeName`.
     by_node: Index,
     /// Everything by the uid of each of its owners; what could be adopted, by [`NO_OWNER`].
@@ -30,32 +36,44 @@ impl Objects {
     /// The object with this key.
     #[must_use]
     pub fn get(&self, key: &ObjectRef) -> Option<&Object> {
-        self.tables.get(&key.kind)?.get(&(key.namespace.clone(), key.name.clone()))
+        self.tables.get(&key.kind)?.namespaces.get(&key.namespace)?.get(&key.name)
     }
 
     /// Stores an object under its key and returns what was there before.
     pub fn put(&mut self, object: Object) -> Option<Object> {
         let key = object.object_ref();
-        self.index(&key, &object, true);
-        let table = Arc::make_mut(self.tables.entry(key.kind).or_default());
-        let old = table.insert((key.namespace.clone(), key.name.clone()), object.clone());
-        if let Some(old) = &old {
-            self.unindex_stale(&key, old, &object);
+        let table = self.tables.entry(key.kind).or_default();
+        let names = table.namespaces.entry(key.namespace.clone()).or_default();
+        let old = names.insert(key.name.clone(), object.clone());
+        match &old {
+            Some(old) => self.reindex(&key, old, &object),
+            None => {
+                table.len += 1;
+                self.len += 1;
+                self.index(&key, &object, true);
+            }
         }
         old
     }
 
     /// Removes an object and returns it.
     pub fn remove(&mut self, key: &ObjectRef) -> Option<Object> {
-        let table = Arc::make_mut(self.tables.get_mut(&key.kind)?);
-        let old = table.remove(&(key.namespace.clone(), key.name.clone()))?;
+        let table = self.tables.get_mut(&key.kind)?;
+        let names = table.namespaces.get_mut(&key.namespace)?;
+        let old = names.remove(&key.name)?;
+        if names.is_empty() {
+            table.namespaces.remove(&key.namespace);
+        }
+        table.len -= 1;
+        self.len -= 1;
         self.index(key, &old, false);
         Some(old)
     }
 
     /// All objects of a kind, by namespace and name.
     pub fn list(&self, kind: Kind) -> impl DoubleEndedIterator<Item = &Object> + Clone {
-        self.tables.get(&kind).into_iter().flat_map(|table| table.values())
+        let namespaces = self.tables.get(&kind).into_iter().flat_map(|it| it.namespaces.values());
+        namespaces.flat_map(|names| names.iter().map(|(_, object)| object))
     }
 
     /// The objects of a kind in one namespace, by name.
@@ -64,40 +82,36 @@ impl Objects {
         kind: Kind,
         namespace: &'a str,
     ) -> impl Iterator<Item = &'a Object> {
-        let from: Key = (namespace.into(), "".into());
-        let table = self.tables.get(&kind).into_iter();
-        table
-            .flat_map(move |table| table.range(from.clone()..))
-            .take_while(move |((ns, _), _)| &**ns == namespace)
-            .map(|(_, object)| object)
+        let names = self.tables.get(&kind).and_then(|it| it.namespaces.get(namespace));
+        names.into_iter().flat_map(|names| names.iter().map(|(_, object)| object))
     }
 
     /// How many objects of a kind there are.
     #[must_use]
     pub fn count(&self, kind: Kind) -> usize {
-        self.tables.get(&kind).map_or(0, |table| table.len())
+        self.tables.get(&kind).map_or(0, |table| table.len)
     }
 
     /// How many objects there are.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.tables.values().map(|table| table.len()).sum()
+        self.len
     }
 
     /// Whether there is none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.len() == 0
+        self.len == 0
     }
 
     /// The keys of the pods whose `spec.nodeName` is `node`.
     pub fn pods_on<'a>(&'a self, node: &str) -> impl Iterator<Item = &'a ObjectRef> + use<'a> {
-        self.by_node.get(node).into_iter().flatten()
+        found(&self.by_node, node)
     }
 
     /// The keys of the objects that name the uid among their owners.
     pub fn owned_by<'a>(&'a self, uid: &str) -> impl Iterator<Item = &'a ObjectRef> + use<'a> {
-        self.by_owner.get(uid).into_iter().flatten()
+        found(&self.by_owner, uid)
     }
 
     /// The keys of the objects of a kind in a namespace that no controller owns, by name. Kept for
@@ -108,8 +122,10 @@ impl Objects {
         namespace: &'a str,
     ) -> impl Iterator<Item = &'a ObjectRef> {
         let from = ObjectRef::new(kind, namespace, "");
-        let keys = self.by_owner.get(NO_OWNER).into_iter();
-        keys.flat_map(move |keys| keys.range(from.clone()..))
+        let pairs = self.by_owner.from(&|it| &*it.0 == NO_OWNER && it.1 < from);
+        pairs
+            .take_while(|it| &*it.0.0 == NO_OWNER)
+            .map(|it| &it.0.1)
             .take_while(move |key| key.kind == kind && &*key.namespace == namespace)
     }
 
@@ -122,13 +138,21 @@ impl Objects {
         }
     }
 
-    /// Drops the index entries that `old` had and `new` has no more.
-    fn unindex_stale(&mut self, key: &ObjectRef, old: &Object, new: &Object) {
-        if let Some(node) = node_of(old).filter(|it| node_of(new) != Some(it)) {
-            edit(&mut self.by_node, node, key, false);
+    /// Brings the index up to date, where an object has another node or other owners than before.
+    fn reindex(&mut self, key: &ObjectRef, old: &Object, new: &Object) {
+        if node_of(old) != node_of(new) {
+            for (object, add) in [(old, false), (new, true)] {
+                if let Some(node) = node_of(object) {
+                    edit(&mut self.by_node, node, key, add);
+                }
+            }
         }
-        for uid in owners_of(old).filter(|uid| !owners_of(new).any(|it| it == *uid)) {
-            edit(&mut self.by_owner, uid, key, false);
+        if !owners_of(old).eq(owners_of(new)) {
+            for (object, add) in [(old, false), (new, true)] {
+                for uid in owners_of(object) {
+                    edit(&mut self.by_owner, uid, key, add);
+                }
+            }
         }
     }
 }
@@ -148,15 +172,19 @@ fn node_of(object: &Object) -> Option<&str> {
 }
 
 fn edit(index: &mut Index, at: &str, key: &ObjectRef, add: bool) {
-    let index = Arc::make_mut(index);
+    let pair = (at.into(), key.clone());
     if add {
-        index.entry(at.into()).or_default().insert(key.clone());
-    } else if let Some(keys) = index.get_mut(at) {
-        keys.remove(key);
-        if keys.is_empty() {
-            index.remove(at);
-        }
+        index.insert(pair, ());
+    } else {
+        index.remove(&pair);
     }
+}
+
+/// The keys that an index has under a name.
+fn found<'a>(index: &'a Index, at: &str) -> impl Iterator<Item = &'a ObjectRef> + use<'a> {
+    let mut pairs = index.from(&|it| *it.0 < *at).peekable();
+    let name = pairs.peek().map(|it| it.0.0.clone()).filter(|it| **it == *at);
+    pairs.map_while(move |it| (Some(&it.0.0) == name.as_ref()).then_some(&it.0.1))
 }
 
 /// Typed access, for [`crate::Listers`].

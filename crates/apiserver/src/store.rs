@@ -27,6 +27,7 @@ pub struct Store {
     seed: u64,
     revision: u64,
     correlator: Arc<events::Correlator>,
+    named: create::Named,
     zones: Option<Arc<Zones>>,
     allow_privileged: bool,
 }
@@ -101,31 +102,32 @@ impl Store {
     /// The API server's refusal.
     pub fn apply_action(
         &mut self,
-        action: &Action,
+        action: Action,
         now: Timestamp,
     ) -> Result<Option<Object>, ApiError> {
         match action {
             Action::Create { object, created, failed } => {
-                let result = self.create(object.clone(), now);
+                let named = object.name().to_owned();
+                let result = self.create(object, now);
                 let (event, name, error) = match &result {
-                    Ok(object) => (created, object.name().to_owned(), String::new()),
-                    Err(error) => (failed, object.name().to_owned(), error.message.clone()),
+                    Ok(object) => (created, object.name(), ""),
+                    Err(error) => (failed, named.as_str(), error.message.as_str()),
                 };
                 if let Some(event) = event {
-                    self.record(&filled(event, &name, &error), now);
+                    self.record(&filled(*event, name, error), now);
                 }
                 result.map(Some)
             }
-            Action::Update(object) => self.update(object.clone(), now).map(Some),
-            Action::UpdateStatus(object) => self.update_status(object.clone(), now).map(Some),
+            Action::Update(object) => self.update(object, now).map(Some),
+            Action::UpdateStatus(object) => self.update_status(object, now).map(Some),
             Action::Patch { key, subresource, patch } => {
-                self.patch(key, subresource, patch, now).map(Some)
+                self.patch(&key, subresource, &patch, now).map(Some)
             }
-            Action::Delete { key, options } => self.delete(key, options, now),
-            Action::Bind { pod, node } => self.bind(pod, node, now).map(Some),
-            Action::Evict { pod, options } => self.evict(pod, options, now),
+            Action::Delete { key, options } => self.delete(&key, &options, now),
+            Action::Bind { pod, node } => self.bind(&pod, &node, now).map(Some),
+            Action::Evict { pod, options } => self.evict(&pod, &options, now),
             Action::Record(event) => {
-                self.record(event, now);
+                self.record(&event, now);
                 Ok(None)
             }
         }
@@ -160,12 +162,10 @@ impl Store {
     }
 
     /// Removes an object and logs the change; the revision grows as for a write.
-    pub(crate) fn remove(&mut self, key: &ObjectRef) -> Option<Object> {
-        let mut old = self.objects.remove(key)?;
+    pub(crate) fn remove(&mut self, key: &ObjectRef) {
+        let Some(old) = self.objects.remove(key) else { return };
         self.revision += 1;
-        old.meta_mut().resource_version = Some(self.revision.to_string());
-        self.changes.push(Change { old: Some(old.clone()), new: None });
-        Some(old)
+        self.changes.push(Change { old: Some(old), new: None });
     }
 
     fn new_uid(&self) -> String {
@@ -174,9 +174,9 @@ impl Store {
 }
 
 /// The event with the name and the error in their places.
-fn filled(event: &EventSpec, name: &str, error: &str) -> EventSpec {
+fn filled(event: EventSpec, name: &str, error: &str) -> EventSpec {
     let message = event.message.replace("{name}", name).replace("{error}", error);
-    EventSpec { message, ..event.clone() }
+    EventSpec { message, ..event }
 }
 
 /// `Operation cannot be fulfilled on pods "x": ...`.

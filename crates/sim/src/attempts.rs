@@ -8,12 +8,15 @@ use view::Diagnosis;
 /// How many attempts of a pod are kept.
 const PER_POD: usize = 20;
 /// How many rows (verdicts and scores of one node) are kept in all.
-const MAX_ROWS: usize = 200_000;
+const MAX_ROWS: usize = 50_000;
+
+/// When, and what was found.
+type Attempt = (i64, Arc<Diagnosis>);
 
 /// Attempts by pod (`namespace/name`), each with the number of the event that made it.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Attempts {
-    by_pod: BTreeMap<String, BTreeMap<u64, Arc<Diagnosis>>>,
+    by_pod: BTreeMap<String, BTreeMap<u64, Attempt>>,
     /// In the order in which they came, for dropping the oldest.
     order: VecDeque<(String, u64)>,
     n_rows: usize,
@@ -26,14 +29,13 @@ impl Attempts {
         if attempts.contains_key(&at) {
             return;
         }
-        let diagnosis = Diagnosis { at_ms, ..Diagnosis::clone(diagnosis) };
-        self.n_rows += rows(&diagnosis);
+        self.n_rows += rows(diagnosis);
         self.order.push_back((diagnosis.pod.clone(), at));
-        attempts.insert(at, Arc::new(diagnosis));
+        attempts.insert(at, (at_ms, diagnosis.clone()));
         if attempts.len() > PER_POD {
             // The first tells how it began, so the second goes.
             let second = attempts.keys().nth(1).copied();
-            if let Some(gone) = second.and_then(|it| attempts.remove(&it)) {
+            if let Some((_, gone)) = second.and_then(|it| attempts.remove(&it)) {
                 self.n_rows -= rows(&gone);
             }
         }
@@ -49,15 +51,17 @@ impl Attempts {
     }
 
     /// The attempts for a pod up to event `until`, oldest first.
-    pub(crate) fn of_pod(&self, pod: &str, until: u64) -> Vec<Arc<Diagnosis>> {
-        let attempts = self.by_pod.get(pod).into_iter();
-        attempts.flat_map(|it| it.range(..=until)).map(|(_, it)| it.clone()).collect()
+    pub(crate) fn of_pod(&self, pod: &str, until: u64) -> Vec<Diagnosis> {
+        let attempts = self.by_pod.get(pod).into_iter().flat_map(|it| it.range(..=until));
+        attempts
+            .map(|(_, (at_ms, it))| Diagnosis { at_ms: *at_ms, ..Diagnosis::clone(it) })
+            .collect()
     }
 
     /// Forgets what came after event `at`.
     pub(crate) fn truncate(&mut self, at: u64) {
         for attempts in self.by_pod.values_mut() {
-            for (_, gone) in attempts.split_off(&(at + 1)) {
+            for (_, (_, gone)) in attempts.split_off(&(at + 1)) {
                 self.n_rows -= rows(&gone);
             }
         }
@@ -67,7 +71,7 @@ impl Attempts {
 
     fn remove(&mut self, pod: &str, at: u64) {
         let Some(attempts) = self.by_pod.get_mut(pod) else { return };
-        if let Some(gone) = attempts.remove(&at) {
+        if let Some((_, gone)) = attempts.remove(&at) {
             self.n_rows -= rows(&gone);
         }
         if attempts.is_empty() {

@@ -26,10 +26,10 @@ impl Client for StoreClient<'_> {
 
     fn write(&mut self, action: &Action, dry_run: DryRun) -> Result<Option<Object>, ApiError> {
         match dry_run {
-            DryRun::None => self.world.write(action, self.by, self.run, self.logs),
+            DryRun::None => self.world.write(action.clone(), self.by, self.run, self.logs),
             DryRun::Server => {
                 let mut copy = self.world.store.clone();
-                let mut result = copy.apply_action(action, self.world.now);
+                let mut result = copy.apply_action(action.clone(), self.world.now);
                 self.world.dry_run_warnings.extend(copy.take_warnings());
                 // Nothing was stored, so there is no new version.
                 if let Ok(Some(object)) = &mut result {

@@ -3,10 +3,8 @@
 //! Upstream: `--event-ttl` of kube-apiserver (`pkg/controlplane/apiserver/options`), v1.36.
 //! Differs from upstream: expired events go at the next full minute, together.
 
-use std::collections::VecDeque;
-
 use api::k8s_openapi::api::core::v1::Event;
-use api::{ObjectRef, Timestamp, time};
+use api::{ObjectRef, SharedMap, Timestamp, time};
 
 /// Upstream: `EventTTL`.
 const EVENT_TTL_MS: i64 = 3_600_000;
@@ -14,25 +12,32 @@ const MINUTE_MS: i64 = 60_000;
 
 /// When events were written, oldest first; one that was written again stands here again.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Expiry(VecDeque<(Timestamp, ObjectRef)>);
+pub(crate) struct Expiry {
+    due: SharedMap<(Timestamp, u64), ObjectRef>,
+    next_seq: u64,
+}
 
 impl Expiry {
     /// An event was written.
     pub(crate) fn written(&mut self, key: ObjectRef, now: Timestamp) {
-        self.0.push_back((time::after_ms(now, EVENT_TTL_MS), key));
+        self.due.insert((time::after_ms(now, EVENT_TTL_MS), self.next_seq), key);
+        self.next_seq += 1;
     }
 
     /// When the oldest has to be looked at.
     pub(crate) fn next_at(&self) -> Option<Timestamp> {
-        let (at, _) = self.0.front()?;
+        let ((at, _), _) = self.due.first()?;
         let minutes = at.as_millisecond().div_euclid(MINUTE_MS) + 1;
         Timestamp::from_millisecond(minutes * MINUTE_MS).ok()
     }
 
     /// Takes out the keys whose time has come; those that were written again are among them.
     pub(crate) fn take(&mut self, now: Timestamp) -> Vec<ObjectRef> {
-        let n = self.0.partition_point(|(at, _)| *at <= now);
-        self.0.drain(..n).map(|(_, key)| key).collect()
+        let mut keys = Vec::new();
+        while self.due.first().is_some_and(|((at, _), _)| *at <= now) {
+            keys.extend(self.due.pop_first().map(|(_, key)| key));
+        }
+        keys
     }
 }
 

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use api::{ComponentId, ObjectRef, Timestamp};
+use api::{ComponentId, ObjectRef, SharedMap, Timestamp};
 
 /// A key of a component.
 pub(crate) type Task = (ComponentId, ObjectRef);
@@ -15,22 +15,22 @@ pub(crate) type Task = (ComponentId, ObjectRef);
 #[derive(Clone, Debug, Default)]
 pub(crate) struct EventQueue {
     /// Ordered by time, then by arrival: equal times run first come, first served.
-    due: BTreeMap<(Timestamp, u64), Task>,
+    due: SharedMap<(Timestamp, u64), Task>,
     /// Where each task stands in `due`.
-    places: BTreeMap<Task, (Timestamp, u64)>,
+    places: SharedMap<Task, (Timestamp, u64)>,
     next_seq: u64,
 }
 
 impl EventQueue {
     /// Looks at a task at `at`, or earlier if that was asked for before.
     pub(crate) fn add(&mut self, task: Task, at: Timestamp) {
-        if let Some(place) = self.places.get(&task) {
-            if place.0 <= at {
+        let place = (at, self.next_seq);
+        if let Some(before) = self.places.get(&task).copied() {
+            if before.0 <= at {
                 return;
             }
-            self.due.remove(place);
+            self.due.remove(&before);
         }
-        let place = (at, self.next_seq);
         self.next_seq += 1;
         self.due.insert(place, task.clone());
         self.places.insert(task, place);
@@ -38,7 +38,7 @@ impl EventQueue {
 
     /// When the earliest task is due.
     pub(crate) fn next_at(&self) -> Option<Timestamp> {
-        self.due.first_key_value().map(|((at, _), _)| *at)
+        self.due.first().map(|((at, _), _)| *at)
     }
 
     /// Takes the earliest task out.

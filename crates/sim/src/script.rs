@@ -336,7 +336,7 @@ fn create(
         return (Ok(()), vec![]);
     }
     let action = Action::Create { object, created: None, failed: None };
-    let result = world.write(&action, Actor::Scenario, run, logs).map(|_| ());
+    let result = world.write(action, Actor::Scenario, run, logs).map(|_| ());
     (result, world.store.take_warnings())
 }
 

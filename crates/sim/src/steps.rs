@@ -230,7 +230,7 @@ fn switch(
     let value = if on { json!("true") } else { json!(null) };
     let patch = Patch::Merge(json!({"metadata": {"annotations": {annotation: value}}}));
     let action = Action::Patch { key, subresource: "", patch };
-    match world.write(&action, by, run, logs) {
+    match world.write(action, by, run, logs) {
         Ok(_) => {
             let word = match (annotation, on) {
                 (FAILED, true) => "failed",

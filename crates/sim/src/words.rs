@@ -53,10 +53,10 @@ pub(crate) fn node_of(object: &Object) -> Option<&str> {
 /// Describes a change that came of an action with the given verb.
 pub(crate) fn of_change(
     change: &Change,
+    key: &ObjectRef,
     verb: &'static str,
     moments: &[(MomentKind, String)],
 ) -> Line {
-    let key = change.key().unwrap_or_else(|| ObjectRef::new(Kind::Event, "", ""));
     if let Some(event) = change.new.as_ref().and_then(Object::as_kind::<Event>) {
         return of_event(event);
     }
@@ -85,7 +85,7 @@ pub(crate) fn of_change(
     if detail.is_empty() && verb == "status" {
         detail = change.new.as_ref().map(figures).unwrap_or_default();
     }
-    Line { verb, object: key, detail }
+    Line { verb, object: key.clone(), detail }
 }
 
 fn of_event(event: &Event) -> Line {
@@ -101,9 +101,10 @@ fn of_event(event: &Event) -> Line {
         ),
         None => event.object_ref(),
     };
-    let part = |it: &Option<String>| it.clone().unwrap_or_default();
+    let part = |it| Option::<&str>::unwrap_or_default(it);
+    let (type_, reason) = (event.type_.as_deref(), event.reason.as_deref());
     let mut detail =
-        format!("{} {}: {}", part(&event.type_), part(&event.reason), part(&event.message));
+        [part(type_), " ", part(reason), ": ", part(event.message.as_deref())].concat();
     if let Some(count) = event.count.filter(|it| *it > 1) {
         let _ = write!(detail, " (x{count})");
     }

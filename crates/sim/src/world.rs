@@ -13,8 +13,8 @@ use std::sync::Arc;
 
 use api::k8s_openapi::api::core::v1::{Event, Pod};
 use api::{
-    Action, ApiError, Change, Component, ComponentId, DeleteOptions, Kind, Listers, Object,
-    ObjectRef, Plan, Timestamp, View, WorkQueue, time,
+    Action, ApiError, Change, Component, ComponentId, Kind, Listers, Object, ObjectRef, Plan,
+    Timestamp, View, WorkQueue, time,
 };
 use apiserver::Store;
 use view::{CommandResult, Notice};
@@ -207,12 +207,10 @@ impl World {
         for key in self.expiry.take(self.now) {
             let event = self.store.listers().by_ref::<Event>(&key);
             if event.is_some_and(|it| is_over(it, self.now)) {
-                // Events have no finalizers, so nothing can keep one.
-                let _ = self.store.delete(&key, &DeleteOptions::default(), self.now);
+                self.store.expire_event(&key);
                 logs.touch(key);
             }
         }
-        self.store.take_changes();
     }
 
     fn requeue(&mut self, task: &Task, at: Option<Timestamp>) {
@@ -231,7 +229,7 @@ impl World {
     ) -> Vec<Result<Option<Object>, ApiError>> {
         let mut results = Vec::with_capacity(actions.len());
         for action in actions {
-            let result = self.write(&action, actor, run, logs);
+            let result = self.write(action, actor, run, logs);
             let failed = result.is_err();
             results.push(result);
             if failed {
@@ -244,17 +242,17 @@ impl World {
     /// Carries out one action and tells everyone.
     pub(crate) fn write(
         &mut self,
-        action: &Action,
+        action: Action,
         actor: Actor,
         run: &Run,
         logs: &mut Logs,
     ) -> Result<Option<Object>, ApiError> {
-        let verb = words::verb(action);
-        let target = words::target(action);
+        let verb = words::verb(&action);
+        let target = words::target(&action);
         let result = self.store.apply_action(action, self.now);
         if let Err(error) = &result {
             let detail = format!("{verb}: {error}");
-            self.record(actor, "refused", Some(target), &detail, run, logs);
+            self.record(actor, "refused", Some(target), detail, run, logs);
         }
         self.publish_changes(verb, actor, run, logs);
         result
@@ -288,8 +286,8 @@ impl World {
         }
         let key = object.object_ref();
         let moments = moments_of(change);
-        let line = words::of_change(change, verb, &moments);
-        self.record(actor, line.verb, Some(line.object), &line.detail, run, logs);
+        let line = words::of_change(change, &key, verb, &moments);
+        self.record(actor, line.verb, Some(line.object), line.detail, run, logs);
         if key.kind == Kind::Event && change.new.is_some() {
             self.expiry.written(key.clone(), self.now);
         }
@@ -309,7 +307,17 @@ impl World {
                 logs.touch(ObjectRef::new(Kind::Node, "", node));
             }
         }
+        // Events are for people: no component waits for one.
+        let heard = key.kind != Kind::Event || change.new.is_none();
         logs.touch(key);
+        if heard {
+            self.react(change, run);
+        }
+        self.check_objects(change, run);
+    }
+
+    /// Lets every component hear of a change.
+    fn react(&mut self, change: &Change, run: &Run) {
         let mut queue = WorkQueue::default();
         let view = view_of(&self.store, self.now, run);
         for component in &mut self.components {
@@ -322,7 +330,11 @@ impl World {
                 self.queue.add((id, key), whole_ms(at).max(self.now));
             }
         }
-        // Kubernetes Events expire by themselves; what piles up for good is what counts.
+    }
+
+    /// Stops the run when there are too many objects. Kubernetes Events expire by themselves; what
+    /// piles up for good is what counts.
+    fn check_objects(&mut self, change: &Change, run: &Run) {
         let objects = self.store.objects();
         let n_objects = objects.len() - objects.count(Kind::Event);
         if n_objects > run.budgets.objects && self.halted.is_none() {
@@ -343,7 +355,7 @@ impl World {
         actor: Actor,
         verb: &'static str,
         object: Option<ObjectRef>,
-        detail: &str,
+        detail: impl Into<Box<str>>,
         run: &Run,
         logs: &mut Logs,
     ) {

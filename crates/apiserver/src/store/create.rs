@@ -12,6 +12,15 @@ use crate::{admission, defaults, names, store::Store, strategy, validation};
 /// How often a name that is taken is replaced by another. Upstream: `maxNameGenerationCreateAttempts`.
 const NAME_ATTEMPTS: u64 = 8;
 
+/// How many names were made from a base at the same instant.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Named {
+    at: Timestamp,
+    /// Hash of kind, namespace and base.
+    base: u64,
+    next_attempt: u64,
+}
+
 impl Store {
     /// Creates an object. An object of a namespaced kind without a namespace goes to `default`.
     ///
@@ -23,14 +32,17 @@ impl Store {
         }
         let generated = object.name().is_empty()
             && object.meta().generate_name.as_ref().is_some_and(|it| !it.is_empty());
-        let attempts = if generated { NAME_ATTEMPTS } else { 1 };
+        if !generated {
+            return self.create_once(object, now, 0);
+        }
         let mut attempt = 0;
         loop {
             let result = self.create_once(object.clone(), now, attempt);
             attempt += 1;
             match result {
                 Err(error)
-                    if error.reason == api::ApiReason::AlreadyExists && attempt < attempts => {}
+                    if error.reason == api::ApiReason::AlreadyExists && attempt < NAME_ATTEMPTS => {
+                }
                 result => return result,
             }
         }
@@ -57,7 +69,7 @@ impl Store {
         let shares_labels = strategy::job_shares_labels(&object);
         defaults::default_object(&mut object);
         admission::mutate_create(self, &mut object)?;
-        self.fill_system_fields(&mut object, now, attempt);
+        let named = self.fill_system_fields(&mut object, now, attempt);
         if let Object::Service(service) = &mut object {
             self.allocate_for_service(Arc::make_mut(service), None)?;
         }
@@ -74,11 +86,19 @@ impl Store {
             return Err(ApiError::already_exists(&key));
         }
         admission::charge_quota(self, &object, None, now)?;
+        if let Some(named) = named {
+            self.named = named;
+        }
         Ok(self.commit(object))
     }
 
     /// Upstream: `FillObjectMetaSystemFields` and `generateName`.
-    fn fill_system_fields(&mut self, object: &mut Object, now: Timestamp, attempt: u64) {
+    fn fill_system_fields(
+        &self,
+        object: &mut Object,
+        now: Timestamp,
+        attempt: u64,
+    ) -> Option<Named> {
         let uid = self.new_uid();
         let kind = object.kind();
         let namespace = object.namespace().to_owned();
@@ -89,17 +109,24 @@ impl Store {
             }
             _ => None,
         };
+        let mut named = None;
         let name = generated.map(|base| {
+            // Thousands of pods may be made in one instant: their names are not tried again.
+            let hash = names::hash(self.seed, &[kind.name(), &namespace, &base]);
+            if (self.named.at, self.named.base) == (now, hash) {
+                attempt = attempt.max(self.named.next_attempt);
+            }
             loop {
                 let at = format!("{} {attempt}", now.as_nanosecond());
                 let random = names::hash(self.seed, &[kind.name(), &namespace, &base, &at]);
                 let name = names::generate_name(&base, random);
                 let key = api::ObjectRef::new(kind, &namespace, &name);
                 // Objects made in the same instant differ in this number alone.
+                attempt += 1;
                 if self.objects.get(&key).is_none() {
+                    named = Some(Named { at: now, base: hash, next_attempt: attempt });
                     return name;
                 }
-                attempt += 1;
             }
         });
         // A LimitRange may come without a name.
@@ -115,6 +142,7 @@ impl Store {
         if name.is_some() {
             meta.name = name;
         }
+        named
     }
 }
 

@@ -2,21 +2,18 @@
 //!
 //! Upstream: `staging/src/k8s.io/client-go/tools/record/{event,events_cache}.go`, v1.36.
 //! Differs from upstream: keys are 64-bit hashes of upstream's joined strings, to keep checkpoints
-//! small; all components share one cache per kind of memory, which no result shows because the
-//! component is part of every key.
+//! small; all components share one cache per kind of memory, twice as large as one of theirs, and
+//! what has no effect any more is forgotten at once.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
-use api::{EventSpec, Kind, Object, ObjectRef, Timestamp};
+use api::{EventSpec, Kind, Object, ObjectRef, SharedMap, Timestamp};
 use k8s_openapi::api::core::v1::{Event, EventSource, ObjectReference};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
 use crate::names;
 use crate::store::Store;
 
-/// How long the server keeps an event after its last write. Upstream: `--event-ttl`.
-const TTL_SECONDS: i64 = 3_600;
 /// Upstream: `defaultAggregateMaxEvents`.
 const MAX_SIMILAR: usize = 10;
 /// Upstream: `defaultAggregateIntervalInSeconds`.
@@ -25,8 +22,8 @@ const SIMILAR_SECONDS: i64 = 600;
 const SPAM_BURST: f64 = 25.0;
 /// Upstream: `defaultSpamQPS`.
 const SPAM_PER_SECOND: f64 = 1.0 / 300.0;
-/// Upstream: `maxLruCacheEntries`, which each component has for itself.
-const MAX_ENTRIES: usize = 4_096 * 8;
+/// Upstream: `maxLruCacheEntries`, 4,096 for each component.
+const MAX_ENTRIES: usize = 8_192;
 
 /// What recorders remember of earlier events.
 #[derive(Clone, Debug, Default)]
@@ -34,13 +31,12 @@ pub(crate) struct Correlator {
     similar: Lru<Similar>,
     logged: Lru<Logged>,
     buckets: Lru<Bucket>,
-    /// When events were last written, oldest first.
-    expiry: VecDeque<(Timestamp, ObjectRef)>,
 }
 
 #[derive(Clone, Debug)]
 struct Similar {
-    messages: BTreeSet<u64>,
+    /// Sorted hashes.
+    messages: Arc<Vec<u64>>,
     last: Timestamp,
 }
 
@@ -57,10 +53,19 @@ struct Bucket {
     at: Timestamp,
 }
 
+impl Bucket {
+    /// How many tokens there are by now.
+    fn filled(&self, now: Timestamp) -> f64 {
+        let ms = api::time::ms_between(self.at, now);
+        let seconds = f64::from(i32::try_from(ms / 1_000).unwrap_or(i32::MAX))
+            + f64::from(i32::try_from(ms % 1_000).unwrap_or_default()) / 1_000.0;
+        (self.tokens + seconds * SPAM_PER_SECOND).min(SPAM_BURST)
+    }
+}
+
 impl Store {
     /// Records an event.
     pub(crate) fn record(&mut self, spec: &EventSpec, now: Timestamp) {
-        self.purge_events(now);
         let correlator = Arc::make_mut(&mut self.correlator);
         let (message, key) = correlator.aggregate(spec, now);
         let logged = correlator.observe(key, spec, now, self.revision);
@@ -85,29 +90,13 @@ impl Store {
             None => Arc::new(self.new_event(spec, message, &logged, now)),
         };
         self.commit(Object::Event(event));
-        let correlator = Arc::make_mut(&mut self.correlator);
-        correlator.expiry.push_back((now, reference));
     }
 
-    /// Removes the events that nobody has repeated for an hour.
-    pub fn purge_events(&mut self, now: Timestamp) {
-        loop {
-            let oldest = self.correlator.expiry.front();
-            let Some((at, key)) =
-                oldest.filter(|(at, _)| api::time::after_secs(*at, TTL_SECONDS) <= now)
-            else {
-                return;
-            };
-            let (at, key) = (*at, key.clone());
-            Arc::make_mut(&mut self.correlator).expiry.pop_front();
-            let written = self.objects.get(&key).and_then(|it| match it {
-                Object::Event(it) => it.last_timestamp.as_ref().map(|it| it.0),
-                _ => None,
-            });
-            // A later write of the same event has an entry of its own.
-            if written.is_some_and(|it| it <= at) {
-                self.remove(&key);
-            }
+    /// Takes out an event whose time is over. Nobody is told: it is housekeeping of the server's
+    /// own store.
+    pub fn expire_event(&mut self, key: &ObjectRef) {
+        if key.kind == Kind::Event {
+            self.objects.remove(key);
         }
     }
 
@@ -168,46 +157,58 @@ impl Correlator {
         let reason = hash_of(spec, &[&spec.reason]);
         let exact = hash_of(spec, &[&spec.field_path, &spec.reason, &spec.message]);
         let message = names::hash(0, &[&spec.message]);
-        let record = self.similar.get(reason, || Similar { messages: BTreeSet::new(), last: now });
-        if api::time::ms_between(record.last, now) > SIMILAR_SECONDS * 1_000 {
-            record.messages.clear();
+        let is_stale = |it: &Similar| api::time::ms_between(it.last, now) > SIMILAR_SECONDS * 1_000;
+        self.similar.forget(is_stale);
+        let fresh = || Similar { messages: Arc::default(), last: now };
+        let combined = self.similar.update(reason, fresh, |it| {
+            if is_stale(it) {
+                it.messages = Arc::default();
+            }
+            it.last = now;
+            let messages = Arc::make_mut(&mut it.messages);
+            if let Err(place) = messages.binary_search(&message) {
+                messages.insert(place, message);
+            }
+            let combined = messages.len() >= MAX_SIMILAR;
+            if combined {
+                messages.remove(0);
+            }
+            combined
+        });
+        if combined {
+            (format!("(combined from similar events): {}", spec.message), reason)
+        } else {
+            (spec.message.clone(), exact)
         }
-        record.messages.insert(message);
-        record.last = now;
-        if record.messages.len() < MAX_SIMILAR {
-            return (spec.message.clone(), exact);
-        }
-        record.messages.pop_first();
-        (format!("(combined from similar events): {}", spec.message), reason)
     }
 
     /// Counts the event.
     fn observe(&mut self, key: u64, spec: &EventSpec, now: Timestamp, salt: u64) -> Logged {
         let name = &spec.regarding.name;
-        let entry = self.logged.get(key, || {
+        let fresh = || {
             // A real clock never shows the same nanosecond twice; ours does.
             let nanoseconds = now.as_nanosecond() + i128::from(names::mix(salt) % 1_000_000);
             Logged { count: 0, first: now, name: format!("{name}.{nanoseconds:x}").into() }
-        });
-        entry.count += 1;
-        entry.clone()
+        };
+        self.logged.update(key, fresh, |it| {
+            it.count += 1;
+            it.clone()
+        })
     }
 
     /// Whether the component speaks too often of this object. Upstream: `getSpamKey`, a token
     /// bucket of 25 that gets one more every five minutes.
     fn floods(&mut self, spec: &EventSpec, now: Timestamp) -> bool {
-        let bucket =
-            self.buckets.get(hash_of(spec, &[]), || Bucket { tokens: SPAM_BURST, at: now });
-        let ms = api::time::ms_between(bucket.at, now);
-        let seconds = f64::from(i32::try_from(ms / 1_000).unwrap_or(i32::MAX))
-            + f64::from(i32::try_from(ms % 1_000).unwrap_or_default()) / 1_000.0;
-        bucket.tokens = (bucket.tokens + seconds * SPAM_PER_SECOND).min(SPAM_BURST);
-        bucket.at = now;
-        if bucket.tokens < 1.0 {
-            return true;
-        }
-        bucket.tokens -= 1.0;
-        false
+        self.buckets.forget(|it| it.filled(now) >= SPAM_BURST);
+        let full = || Bucket { tokens: SPAM_BURST, at: now };
+        self.buckets.update(hash_of(spec, &[]), full, |it| {
+            *it = Bucket { tokens: it.filled(now), at: now };
+            let floods = it.tokens < 1.0;
+            if !floods {
+                it.tokens -= 1.0;
+            }
+            floods
+        })
     }
 }
 
@@ -230,32 +231,55 @@ fn hash_of(spec: &EventSpec, more: &[&str]) -> u64 {
 /// A map that forgets what was not used for longest.
 #[derive(Clone, Debug)]
 struct Lru<T> {
-    entries: BTreeMap<u64, (u64, T)>,
-    by_use: BTreeMap<u64, u64>,
+    entries: SharedMap<u64, (u64, T)>,
+    by_use: SharedMap<u64, u64>,
     clock: u64,
 }
 
 impl<T> Default for Lru<T> {
     fn default() -> Self {
-        Self { entries: BTreeMap::new(), by_use: BTreeMap::new(), clock: 0 }
+        Self { entries: SharedMap::default(), by_use: SharedMap::default(), clock: 0 }
     }
 }
 
-impl<T> Lru<T> {
-    /// The entry, made if it is missing.
-    fn get(&mut self, key: u64, make: impl FnOnce() -> T) -> &mut T {
+impl<T: Clone> Lru<T> {
+    /// Changes the entry, made if it is missing.
+    fn update<R>(
+        &mut self,
+        key: u64,
+        make: impl FnOnce() -> T,
+        change: impl FnOnce(&mut T) -> R,
+    ) -> R {
         self.clock += 1;
-        if !self.entries.contains_key(&key)
-            && self.entries.len() >= MAX_ENTRIES
-            && let Some((_, oldest)) = self.by_use.pop_first()
-        {
-            self.entries.remove(&oldest);
-        }
         let clock = self.clock;
-        let entry = self.entries.entry(key).or_insert_with(|| (0, make()));
-        self.by_use.remove(&entry.0);
-        entry.0 = clock;
+        let result = if let Some(entry) = self.entries.get_mut(&key) {
+            let result = change(&mut entry.1);
+            let before = std::mem::replace(&mut entry.0, clock);
+            self.by_use.remove(&before);
+            result
+        } else {
+            if self.entries.len() >= MAX_ENTRIES
+                && let Some((_, oldest)) = self.by_use.pop_first()
+            {
+                self.entries.remove(&oldest);
+            }
+            let mut value = make();
+            let result = change(&mut value);
+            self.entries.insert(key, (clock, value));
+            result
+        };
         self.by_use.insert(clock, key);
-        &mut entry.1
+        result
+    }
+
+    /// Forgets the entries that `is_idle` accepts, the longest unused first, up to the first that
+    /// it does not.
+    fn forget(&mut self, is_idle: impl Fn(&T) -> bool) {
+        while let Some((_, key)) = self.by_use.first()
+            && self.entries.get(key).is_none_or(|it| is_idle(&it.1))
+            && let Some((_, key)) = self.by_use.pop_first()
+        {
+            self.entries.remove(&key);
+        }
     }
 }

@@ -2,7 +2,7 @@
 
 use api::{
     Action, ApiReason, DeleteOptions, EventSpec, Kind, Object, ObjectRef, Patch, Propagation,
-    Timestamp,
+    Resource, Timestamp,
 };
 use k8s_openapi::api::core::v1::{Event, Pod};
 use serde_json::json;
@@ -127,20 +127,22 @@ fn generated_names_differ_and_repeat_with_the_seed() {
 }
 
 #[test]
-fn repeated_events_are_counted_and_go_after_an_hour() {
+fn repeated_events_are_counted_and_go_when_their_time_is_over() {
     let mut store = store();
     let pod = store.create(pod("a"), at(1)).unwrap();
     let event = EventSpec::warning("kubelet", &pod, "BackOff", "Back-off restarting");
     for second in 0..3 {
-        store.apply_action(&Action::Record(event.clone()), at(second)).unwrap();
+        store.apply_action(Action::Record(event.clone()), at(second)).unwrap();
     }
     let events: Vec<&Event> = store.listers().list::<Event>().collect();
     assert_eq!(events.len(), 1);
     assert_eq!(events[0].count, Some(3));
-    store.purge_events(at(3_601));
-    assert_eq!(store.objects().count(Kind::Event), 1);
-    store.purge_events(at(3_602));
-    assert_eq!(store.objects().count(Kind::Event), 0);
+    let key = events[0].object_ref();
+    store.take_changes();
+    store.expire_event(&pod.object_ref());
+    store.expire_event(&key);
+    assert_eq!((store.objects().count(Kind::Event), store.objects().count(Kind::Pod)), (0, 1));
+    assert!(store.take_changes().is_empty());
 }
 
 #[test]
@@ -150,7 +152,7 @@ fn many_similar_events_are_combined() {
     for number in 0..12 {
         let event =
             EventSpec::normal("job-controller", &pod, "Created", format!("number {number}"));
-        store.apply_action(&Action::Record(event), at(2)).unwrap();
+        store.apply_action(Action::Record(event), at(2)).unwrap();
     }
     let combined: Vec<&Event> = store
         .listers()

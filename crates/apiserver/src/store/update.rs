@@ -108,9 +108,9 @@ impl Store {
         if part == Part::Main {
             admission::validate_update(self, &new, &old)?;
             admission::charge_quota(self, &new, Some(&old), now)?;
-        }
-        if new == old && !deletes_now(&new, &old) {
-            return Ok(old);
+            if new == old && !deletes_now(&new, &old) {
+                return Ok(old);
+            }
         }
         if deletes_now(&new, &old) {
             // Nobody sees this update: the object is deleted as it was.
@@ -171,8 +171,8 @@ fn check_preconditions(key: &ObjectRef, new: &Object, old: &Object) -> Result<()
 fn keep_system_fields(new: &mut Object, old: &Object) {
     let before = old.meta();
     let meta = new.meta_mut();
-    meta.uid = before.uid.clone();
-    meta.resource_version = before.resource_version.clone();
+    meta.uid.clone_from(&before.uid);
+    meta.resource_version.clone_from(&before.resource_version);
     meta.self_link = None;
     meta.managed_fields = None;
     if meta.creation_timestamp.is_none() {

@@ -5,6 +5,8 @@
 //! Differs from upstream: Jobs are found by the CronJob's uid, not by its name, because the garbage
 //! collector removes those of an earlier CronJob of the same name anyway.
 
+use std::borrow::Cow;
+
 use api::Order;
 use api::cron::{self, Schedule};
 use api::time::{after_ms, meta_time};
@@ -43,8 +45,9 @@ struct Starting {
 /// One pass over a CronJob.
 struct Sync<'a> {
     view: &'a View<'a>,
-    /// A working copy, whose status is written once.
-    cron_job: CronJob,
+    /// As it is stored, or a working copy, whose status is written once.
+    cron_job: Cow<'a, CronJob>,
+    spec: &'a CronJobSpec,
     plan: Plan,
     update_status: bool,
 }
@@ -89,12 +92,17 @@ impl Component for CronJobController {
                 api::controller_of(&job.metadata).is_some_and(|it| it.uid == cron_job.uid())
             })
             .collect();
-        let mut sync =
-            Sync { view, cron_job: cron_job.clone(), plan: Plan::default(), update_status: false };
+        let mut sync = Sync {
+            view,
+            cron_job: Cow::Borrowed(cron_job),
+            spec: &cron_job.spec,
+            plan: Plan::default(),
+            update_status: false,
+        };
         sync.cleanup_finished_jobs(&jobs);
         self.starting = sync.sync_cron_job(&jobs);
         if sync.update_status && self.starting.is_none() {
-            sync.plan.push(Action::UpdateStatus(sync.cron_job.into_object()));
+            sync.plan.push(Action::UpdateStatus(sync.cron_job.into_owned().into_object()));
         }
         sync.plan
     }
@@ -182,9 +190,9 @@ impl Sync<'_> {
         if self.cron_job.metadata.deletion_timestamp.is_some() {
             return None;
         }
-        let spec = self.cron_job.spec.clone();
-        let schedule = self.read_schedule(&spec)?;
-        let scheduled = self.due(&spec, &schedule)?;
+        let spec = self.spec;
+        let schedule = self.read_schedule(spec)?;
+        let scheduled = self.due(spec, &schedule)?;
         if spec.concurrency_policy.as_deref() == Some("Replace") {
             self.replace_active()?;
         }
@@ -204,7 +212,7 @@ impl Sync<'_> {
             return;
         };
         if found {
-            delete_from_active_list(&mut self.cron_job, job.uid());
+            delete_from_active_list(self.cron_job.to_mut(), job.uid());
             let name = job.name();
             let text = format!("Saw completed job: {name}, condition: {}", condition.type_);
             self.event(false, "SawCompletedJob", text);
@@ -214,14 +222,15 @@ impl Sync<'_> {
             return;
         }
         let completed = job.status.as_ref().and_then(|it| it.completion_time.clone());
-        let last = &mut self.cron_job.status.get_or_insert_default().last_successful_time;
-        let later = match (&*last, &completed) {
+        let last = self.cron_job.status.as_ref().and_then(|it| it.last_successful_time.as_ref());
+        let later = match (last, &completed) {
             (None, _) => true,
             (Some(last), Some(completed)) => completed.0 > last.0,
             (Some(_), None) => false,
         };
         if later {
-            *last = completed;
+            let status = self.cron_job.to_mut().status.get_or_insert_default();
+            status.last_successful_time = completed;
             self.update_status = true;
         }
     }
@@ -238,7 +247,7 @@ impl Sync<'_> {
                 continue;
             }
             self.event(false, "MissingJob", format!("Active job went missing: {name}"));
-            delete_from_active_list(&mut self.cron_job, uid);
+            delete_from_active_list(self.cron_job.to_mut(), uid);
             self.update_status = true;
         }
     }
@@ -346,7 +355,7 @@ impl Sync<'_> {
             created: Some(Box::new(created)),
             failed: Some(Box::new(failed)),
         });
-        let (cron_job, update_status) = (self.cron_job.clone(), self.update_status);
+        let (cron_job, update_status) = (self.cron_job.clone().into_owned(), self.update_status);
         Some(Starting { cron_job, scheduled, schedule, update_status })
     }
 
@@ -358,14 +367,14 @@ impl Sync<'_> {
         {
             return;
         }
-        add_active(&mut self.cron_job, job, scheduled);
+        add_active(self.cron_job.to_mut(), job, scheduled);
         self.update_status = true;
         self.requeue(schedule);
     }
 
     /// Deletes the finished Jobs beyond the history limits, the oldest first.
     fn cleanup_finished_jobs(&mut self, jobs: &[&Job]) {
-        let spec = &self.cron_job.spec;
+        let spec = self.spec;
         let limits = [
             ("Complete", spec.successful_jobs_history_limit),
             ("Failed", spec.failed_jobs_history_limit),
@@ -396,7 +405,7 @@ impl Sync<'_> {
             ..DeleteOptions::default()
         };
         self.plan.push(Action::Delete { key: job.object_ref(), options });
-        delete_from_active_list(&mut self.cron_job, job.uid());
+        delete_from_active_list(self.cron_job.to_mut(), job.uid());
         self.event(false, "SuccessfulDelete", format!("Deleted job {}", job.name()));
     }
 }

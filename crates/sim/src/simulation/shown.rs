@@ -120,8 +120,7 @@ impl Simulation {
     #[must_use]
     pub fn attempts(&self, namespace: &str, name: &str) -> Vec<Diagnosis> {
         let pod = format!("{namespace}/{name}");
-        let attempts = self.logs.attempts.of_pod(&pod, self.world.n_events);
-        attempts.iter().map(|it| Diagnosis::clone(it)).collect()
+        self.logs.attempts.of_pod(&pod, self.world.n_events)
     }
 
     /// The attempts at a pod up to now, in a line each: when, and what came of it.

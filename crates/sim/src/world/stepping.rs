@@ -19,7 +19,7 @@ impl World {
                 Outcome::Pending(pending) => self.waits.push(Wait { step, by, line, pending }),
                 Outcome::Done(output) => {
                     let result = steps::result_of(&output);
-                    self.record(by, "ended", None, &line, run, logs);
+                    self.record(by, "ended", None, line.as_str(), run, logs);
                     self.note(MomentKind::Step, None, None, format!("{line} ended"), run, logs);
                     self.notice_failure(by, &line, &result);
                     self.ended = Some((step, result));
@@ -39,7 +39,7 @@ impl World {
         let line = steps::words(step);
         self.n_events += 1;
         self.halted = None;
-        self.record(step.by, "step", None, &line, run, logs);
+        self.record(step.by, "step", None, line.as_str(), run, logs);
         self.note(MomentKind::Step, None, None, line.clone(), run, logs);
         match steps::carry_out(step, self, run, logs) {
             Came::Done(result) => {
