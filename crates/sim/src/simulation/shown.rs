@@ -1,7 +1,5 @@
 //! What is shown of a run.
 
-use std::sync::Arc;
-
 use api::{Kind, Object, ObjectRef, Timestamp};
 use view::{Attempt, Delta, Diagnosis, Lane, Mark, ObjectName, RunState};
 
@@ -128,7 +126,7 @@ impl Simulation {
     pub fn attempt_list(&self, namespace: &str, name: &str) -> Vec<Attempt> {
         let pod = format!("{namespace}/{name}");
         let attempts = self.logs.attempts.of_pod(&pod, self.world.n_events);
-        let row = |it: &Arc<Diagnosis>| {
+        let row = |it: &Diagnosis| {
             let nominated = it.preemption.as_ref().and_then(|it| it.nominated.as_ref());
             let text = match (&it.chosen, nominated) {
                 (Some(node), _) => format!("bound to {node}"),
