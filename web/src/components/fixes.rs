@@ -5,6 +5,7 @@ use std::rc::Rc;
 use ::view::{Fix, Fixes as Found, Room, TimedAction};
 use yew::prelude::*;
 
+use super::matrix::Matrix;
 use super::{Send, object_link, on};
 use crate::cluster::node_object;
 use crate::format;
@@ -88,6 +89,12 @@ pub(super) fn room(found: Option<&Rc<Room>>, send: &Send) -> Html {
                     <span class="muted">{ format!(" The next one: {message}") }</span>
                 }
             </p>
+            if let Some(next) = room.next.clone().filter(|it| !it.verdicts.is_empty()) {
+                <details>
+                    <summary>{ "what stops the next one, node by node" }</summary>
+                    <Matrix diagnosis={Rc::new(next)} reason={None::<String>} send={send.clone()} />
+                </details>
+            }
         </section>
     }
 }
