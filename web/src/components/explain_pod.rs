@@ -119,7 +119,8 @@ fn attempt(pod: &PodTile, diagnosis: &Rc<Diagnosis>, props: &Props) -> Html {
 }
 
 fn sentence(pod: &PodTile, diagnosis: &Diagnosis, n_fit: usize, props: &Props) -> Html {
-    if let Some(message) = diagnosis.message.as_deref().filter(|_| pod.node.is_empty()) {
+    let placed = diagnosis.chosen.is_some() && !pod.node.is_empty();
+    if let Some(message) = diagnosis.message.as_deref().filter(|_| !placed) {
         let piece = |it: Piece| match it {
             Piece::Text(text) => {
                 html! { <span class={text.starts_with(". ").then_some("muted")}>{ text }</span> }

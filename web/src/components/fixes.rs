@@ -81,7 +81,7 @@ pub(super) fn room(found: Option<&Rc<Room>>, send: &Send) -> Html {
     html! {
         <section data-testid="room">
             <h3>{ "Room for more" }</h3>
-            <p class="sentence">
+            <p>
                 { format!("{at_least}{} more like it would fit{colon}", room.n) }
                 { for room.nodes.iter().enumerate().map(place) }
                 { "." }

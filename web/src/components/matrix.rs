@@ -39,7 +39,9 @@ pub fn short(plugin: &str) -> &str {
         "InterPodAffinity" => "Pods",
         "DynamicResources" => "Devices",
         "ImageLocality" => "Image",
-        other => other,
+        "sim.orrery.dev/Expression" => "Expr",
+        // A plugin with a domain, or an extender by its address.
+        other => other.rsplit('/').find(|it| !it.is_empty()).unwrap_or(other),
     }
 }
 
