@@ -122,14 +122,21 @@ fn change(world: &mut World, random: &mut Random, at: u64) {
                 world.delete(Kind::Node, &name);
             }
         }
-        // A pod's labels change, which counts must follow.
+        // A pod changes in a way that counts must follow, or in one that they need not.
         5 => {
             let all: Vec<Pod> = Listers(&world.objects).list::<Pod>().cloned().collect();
             if !all.is_empty() {
                 let at = usize::try_from(random.below(all.len() as u64)).unwrap();
                 let mut it = serde_json::to_value(&all[at]).unwrap();
                 it["kind"] = "Pod".into();
-                it["metadata"]["labels"]["app"] = one_of(random, &["web", "db", "batch"]).into();
+                match random.below(4) {
+                    0 => it["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z".into(),
+                    1 => it["status"]["startTime"] = "2026-01-01T00:00:00Z".into(),
+                    _ => {
+                        let app = one_of(random, &["web", "db", "batch"]);
+                        it["metadata"]["labels"]["app"] = app.into();
+                    }
+                }
                 world.put(it);
             }
         }

@@ -305,6 +305,15 @@ impl PodInfo {
         self.pod.spec.as_ref()
     }
 
+    /// Whether another state of the same pod takes the same room and is counted in the same places.
+    #[must_use]
+    pub fn counts_as(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.compiled, &other.compiled)
+            && self.labels == other.labels
+            && self.terminating == other.terminating
+            && self.volumes() == other.volumes()
+    }
+
     /// The namespace's name.
     #[must_use]
     pub fn namespace_name(&self) -> &str {

@@ -243,9 +243,28 @@ impl Cache {
     pub fn add_pod(&mut self, pod: &Arc<Pod>) {
         let Some(node) = api::pods::node_name(pod).filter(|it| !it.is_empty()) else { return };
         let info = Arc::new(PodInfo::new(pod.clone(), &mut self.interner));
-        self.remove_pod(&info.key.clone());
         let id = self.id_for(node);
+        if self.pods.get(&info.key) == Some(&id) && self.replace(&info, id) {
+            self.assumed.remove(&info.key);
+            return;
+        }
+        self.remove_pod(&info.key.clone());
         self.put(info, id);
+    }
+
+    /// Takes over a pod's new state when nothing changed that is counted, which most updates of a
+    /// status are; says whether it could.
+    fn replace(&mut self, pod: &Arc<PodInfo>, id: NodeId) -> bool {
+        let pods = &self.nodes[id.at()].pods;
+        let Some(at) = pods.iter().position(|it| it.key == pod.key) else { return false };
+        if !pods[at].counts_as(pod) {
+            return false;
+        }
+        let pods = &mut Arc::make_mut(&mut self.nodes[id.at()]).pods;
+        // To the end, as if it had left and come back.
+        pods.swap_remove(at);
+        pods.push(pod.clone());
+        true
     }
 
     /// Puts a pod on a node before the store knows. Upstream: `AssumePod`.
