@@ -110,7 +110,10 @@ impl Args {
                     Some((name, value)) => (name, Some(value)),
                     None => (rest, None),
                 };
-                let flag = all().find(|it| it.long == name && !name.is_empty());
+                if name.is_empty() || name.starts_with('-') {
+                    return Err(format!("bad flag syntax: {word}"));
+                }
+                let flag = all().find(|it| it.long == name);
                 let flag = *flag.ok_or_else(|| format!("unknown flag: --{name}"))?;
                 let value = match (flag.takes, given) {
                     (_, Some(value)) => value.to_owned(),

@@ -5,7 +5,7 @@ use kubectl::{Outcome, Output, Pending};
 use serde_json::json;
 use view::{CommandResult, TimedAction};
 
-use crate::client::StoreClient;
+use crate::client::{Reader, StoreClient};
 use crate::history::Actor;
 use crate::world::{Logs, Run, World};
 
@@ -168,6 +168,22 @@ pub(crate) fn carry_out(step: &Step, world: &mut World, run: &Run, logs: &mut Lo
     })
 }
 
+/// Carries out an action that only reads.
+pub(crate) fn look(action: &TimedAction, client: &mut Reader<'_>) -> Came {
+    match parse(&action.command) {
+        Command::Wrong(why) => Came::Done(failure(&format!("error: {why}"))),
+        Command::Kubectl(line) => came(kubectl::run_line(line, client)),
+        _ => Came::Done(CommandResult::default()),
+    }
+}
+
+fn came(outcome: Outcome) -> Came {
+    match outcome {
+        Outcome::Done(output) => Came::Done(result_of(&output)),
+        Outcome::Pending(pending) => Came::Waits(Box::new(pending)),
+    }
+}
+
 /// The step in a few words.
 pub(crate) fn words(step: &Step) -> String {
     match (step.action.command.trim(), &step.note) {
@@ -211,10 +227,7 @@ fn kubectl(
     logs: &mut Logs,
 ) -> Came {
     let mut client = StoreClient { world, run, logs, by, input };
-    match kubectl::run_line(line, &mut client) {
-        Outcome::Done(output) => Came::Done(result_of(&output)),
-        Outcome::Pending(pending) => Came::Waits(Box::new(pending)),
-    }
+    came(kubectl::run_line(line, &mut client))
 }
 
 fn switch(

@@ -6,7 +6,7 @@ use sim::{Options, Simulation};
 use view::TimedAction;
 
 const CLUSTER: &str = "
-{apiVersion: v1, kind: Node, metadata: {name: n}, status: {allocatable: {cpu: '4', pods: '9'}}}
+{apiVersion: v1, kind: Node, metadata: {name: node-a}, status: {allocatable: {cpu: '4', pods: '9'}}}
 ---
 {apiVersion: v1, kind: Pod, metadata: {name: p}, spec: {containers: [{name: c, image: i}]}}
 ---

@@ -389,7 +389,7 @@ mod tests {
     fn every_kind_of_the_store_is_a_resource_of_the_server() {
         for kind in Kind::ALL {
             let found = resources().find(|it| it.kind == kind.name() && it.group() == kind.group());
-            let it = found.expect(kind.name());
+            let it = found.unwrap();
             assert_eq!(it.plural, kind.plural());
             assert_eq!(it.namespaced, kind.namespaced());
             assert_eq!(it.short_names, kind.short_names().join(","));

@@ -136,12 +136,18 @@ pub(crate) fn subcommands_of(name: &str) -> Vec<&'static str> {
     }
 }
 
+/// No command is longer.
+const MAX_COMMAND: usize = 64;
+
 /// The sentence for a command that there is none of, with those it may have meant.
 fn unknown_command(name: &str) -> Failure {
     let mut text = format!("error: unknown command {} for \"kubectl\"\n", api::fields::quote(name));
     let lower = name.to_lowercase();
+    // Nobody means a command by a very long word, and comparing takes its length.
+    let is_short = lower.len() <= MAX_COMMAND;
     let near = COMMANDS
         .iter()
+        .filter(|_| is_short)
         .filter(|it| api::fields::distance(&lower, it.name) <= 2 || it.name.starts_with(&lower));
     let near: Vec<String> = near.map(|it| format!("\t{}\n", it.name)).collect();
     if !near.is_empty() {
@@ -199,6 +205,7 @@ impl Session<'_> {
         let (flags, words) = words.split_at(args::n_leading_flags(words));
         let name = words.first().map(String::as_str).unwrap_or_default();
         if matches!(name, "" | "help" | "--help" | "-h") {
+            self.parse(flags, &[])?;
             return Ok(help::help(self, words.get(1..).unwrap_or_default()));
         }
         let Some(command) = COMMANDS.iter().find(|it| it.name == name) else {

@@ -4,7 +4,7 @@ use kubectl::{Outcome, Output};
 use view::{CommandResult, Fork, TimedAction};
 
 use super::{Horizon, Simulation};
-use crate::client::StoreClient;
+use crate::client::{Reader, StoreClient};
 use crate::history::Actor;
 use crate::steps::{self, Came, Step};
 use crate::world::Logs;
@@ -111,8 +111,11 @@ impl Simulation {
         }
     }
 
-    /// Carries out an action on a copy of the world.
+    /// Carries out an action that only reads, or another one on a copy of the world.
     fn try_out(&self, action: TimedAction) -> Came {
+        if steps::only_reads(&action) {
+            return steps::look(&action, &mut Reader::new(&self.world, &self.run, &action.yaml));
+        }
         let mut copy = self.world.clone();
         let step = Step::of_user(TimedAction { at_ms: self.now_ms(), ..action });
         steps::carry_out(&step, &mut copy, &self.run, &mut Logs::default())

@@ -1,11 +1,10 @@
 //! What may stand at the cursor of a console line.
 
-use api::{Action, ApiError, ApiReason, ComponentId, Kind, Object, Objects, Timestamp};
-use kubectl::{Client, DryRun};
+use api::{ComponentId, Kind, Object};
 use view::Completion;
 
 use super::Simulation;
-use crate::world::{Run, World};
+use crate::client::Reader;
 
 /// Words that begin a line of ours, and what may follow each.
 const LINES: [(&str, &[&str]); 8] = [
@@ -79,44 +78,8 @@ impl Simulation {
     }
 
     fn kubectl_completed(&self, line: &str, at: usize) -> (usize, Vec<String>) {
-        let reader = Reader { world: &self.world, run: &self.run };
+        let reader = Reader::new(&self.world, &self.run, "");
         let it = kubectl::complete(line, at, &reader);
         (it.from, it.candidates)
-    }
-}
-
-/// The store for somebody who only looks.
-struct Reader<'a> {
-    world: &'a World,
-    run: &'a Run,
-}
-
-impl Client for Reader<'_> {
-    fn now(&self) -> Timestamp {
-        self.world.now
-    }
-
-    fn objects(&self) -> &Objects {
-        self.world.store.objects()
-    }
-
-    fn write(&mut self, _: &Action, _: DryRun) -> Result<Option<Object>, ApiError> {
-        Err(ApiError::new(ApiReason::MethodNotAllowed, "this client only reads"))
-    }
-
-    fn take_warnings(&mut self) -> Vec<String> {
-        vec![]
-    }
-
-    fn file(&self, _: &str) -> Option<String> {
-        None
-    }
-
-    fn files(&self) -> Vec<String> {
-        self.run.files.iter().map(|it| it.name.clone()).collect()
-    }
-
-    fn documentation(&self) -> Option<&str> {
-        self.run.documentation.as_deref()
     }
 }
