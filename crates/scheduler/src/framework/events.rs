@@ -118,6 +118,21 @@ pub struct ClusterEventWithHint {
     pub hint: Option<QueueingHintFn>,
 }
 
+/// Whoever waits for new nodes hears of changed taints too, and then always looks again. Upstream:
+/// `buildQueueingHintMap`, where it makes up for additions of nodes that were passed over.
+#[must_use]
+pub fn with_node_taints(mut events: Vec<ClusterEventWithHint>) -> Vec<ClusterEventWithHint> {
+    let registers = |action| {
+        let mut of_nodes = events.iter().filter(|it| it.event.resource == EventResource::Node);
+        of_nodes.any(|it| it.event.action.meets(action))
+    };
+    if registers(ActionType::ADD) && !registers(ActionType::UPDATE_NODE_TAINT) {
+        let event = ClusterEvent::new(EventResource::Node, ActionType::UPDATE_NODE_TAINT);
+        events.push(ClusterEventWithHint { event, hint: None });
+    }
+    events
+}
+
 /// What changed about a pod that matters for scheduling. Upstream: `PodSchedulingPropertiesChange`.
 #[must_use]
 pub fn pod_scheduling_properties_change(new: &Pod, old: &Pod) -> Vec<ClusterEvent> {
@@ -190,4 +205,27 @@ pub fn node_scheduling_properties_change(new: &Node, old: &Node) -> Vec<ClusterE
         actions.push(ActionType::UPDATE_NODE_ANNOTATION);
     }
     actions.into_iter().map(|it| ClusterEvent::new(EventResource::Node, it)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whoever_waits_for_nodes_hears_of_taints() {
+        let node = |action| ClusterEvent::new(EventResource::Node, action);
+        let (add, taint) = (ActionType::ADD, ActionType::UPDATE_NODE_TAINT);
+        for (event, n) in [
+            (node(add), 2),
+            (node(add | ActionType::UPDATE_NODE_LABEL), 2),
+            (node(add | taint), 1),
+            (node(ActionType::UPDATE_NODE_LABEL), 1),
+            (ClusterEvent::new(EventResource::Pod, add), 1),
+        ] {
+            let all = with_node_taints(vec![ClusterEventWithHint { event, hint: None }]);
+            assert_eq!(all.len(), n, "{event:?}");
+            let hears = all.iter().any(|it| it.event.covers(node(taint)));
+            assert_eq!(hears, event.resource == EventResource::Node && event.action.meets(add));
+        }
+    }
 }

@@ -9,7 +9,9 @@ use k8s_openapi::api::core::v1::Pod;
 use view::StatusCode;
 
 use super::cycle_state::CycleState;
-use super::events::{ActionType, ClusterEvent, ClusterEventWithHint, EventResource};
+use super::events::{
+    ActionType, ClusterEvent, ClusterEventWithHint, EventResource, with_node_taints,
+};
 use super::interface::{
     Handle, NodeToStatus, Plugin, PostFilterFailure, PostFilterResult, PreFilter, PreScore,
     Rejection,
@@ -183,7 +185,10 @@ impl Framework {
             queue_sort: point!("QueueSortPlugin", queue_sort, as_queue_sort),
             weights: score_weights(&plugins.score.enabled, multi, &all)?,
             extenders: Arc::default(),
-            events: all.iter().map(|(name, it)| (name.clone(), it.events_to_register())).collect(),
+            events: all
+                .iter()
+                .map(|(name, it)| (name.clone(), with_node_taints(it.events_to_register())))
+                .collect(),
             all,
         };
         if framework.queue_sort.len() != 1 {
