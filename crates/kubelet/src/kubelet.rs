@@ -9,12 +9,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use api::k8s_openapi::api::core::v1::{Node, PersistentVolumeClaim, Pod, PodSpec};
 use api::time::after_ms;
 use api::{
-    Action, Change, Component, ComponentId, Kind, Object, ObjectRef, Plan, Resource, View,
-    WorkQueue, pods,
+    Action, Change, Component, ComponentId, EventSpec, Kind, Object, ObjectRef, Plan, Resource,
+    View, WorkQueue, pods,
 };
 
 use crate::events::Recorder;
-use crate::kubelet_node_status::{NodeState, host_ip, is_on, sync_node};
+use crate::eviction::{self, Decision};
+use crate::kubelet_node_status::{NodeState, event, host_ip, is_on, sync_node};
 use crate::pod_workers::{Context, PodWorker};
 use crate::predicate::{HostPort, Refusal, admit, host_ports};
 use crate::workload::delay_ms;
@@ -107,6 +108,11 @@ impl Kubelet {
         let key = pod.object_ref();
         let bound = old.and_then(pods::node_name) != Some(node);
         let replaced = old.is_some_and(|it| it.uid() != pod.uid());
+        if eviction::tells_usage(pod)
+            && let Some(state) = self.nodes.get_mut(node)
+        {
+            state.eviction.watches = true;
+        }
         if bound || replaced {
             queue.add_at(key, view.now);
             return;
@@ -124,6 +130,9 @@ impl Kubelet {
             self.forget(&key);
             return;
         }
+        if self.nodes.get(node).is_some_and(|it| it.eviction.watches) {
+            queue.add_at(ObjectRef::new(Kind::Node, "", node), view.now);
+        }
         let told = (pods::phase(pod), pods::is_ready(pod)) != entry.worker.reported;
         let edited = old.is_some_and(|it| {
             it.metadata.deletion_timestamp != pod.metadata.deletion_timestamp
@@ -133,7 +142,7 @@ impl Kubelet {
                 || it.metadata.generation != pod.metadata.generation
         });
         let gated = pod.spec.as_ref().is_some_and(|it| it.readiness_gates.is_some());
-        if told || edited || gated {
+        if told || edited || gated || entry.worker.is_being_evicted() {
             queue.add_at(key, view.now);
         }
     }
@@ -206,11 +215,42 @@ impl Kubelet {
     fn sync_node(&mut self, key: &ObjectRef, view: &View<'_>) -> Plan {
         let Some(node) = view.listers.by_ref::<Node>(key) else { return Plan::default() };
         let state = self.state_of(node.name(), view);
+        let decision = match is_on(node, "failed") {
+            true => Decision::default(),
+            false => state.eviction.synchronize(node, state.lease_base, view),
+        };
         let mut plan = sync_node(node, state, view);
         if !state.failed {
             static_pods::sync(node, view, &mut plan);
         }
+        self.carry_out(node, decision, view, &mut plan);
         plan
+    }
+
+    /// What the eviction manager decided. Upstream: `evictPod`.
+    fn carry_out(&mut self, node: &Node, decision: Decision, view: &View<'_>, plan: &mut Plan) {
+        if let Some(at) = decision.next {
+            plan.requeue(at);
+        }
+        if decision.is_short {
+            let message = "Attempting to reclaim memory";
+            plan.record(EventSpec {
+                warning: true,
+                ..event(node, "EvictionThresholdMet", message)
+            });
+        }
+        let Some((key, message)) = decision.victim else { return };
+        let Some(pod) = view.listers.by_ref::<Pod>(&key) else { return };
+        let (Some(spec), Some(entry)) = (pod.spec.as_ref(), self.workers.get_mut(&key)) else {
+            return;
+        };
+        let mut out = Recorder::new(pod, node.name());
+        out.pod(true, eviction::REASON, message.clone());
+        let context = Context { pod, spec, seed: view.seed, settings: view.settings };
+        let why = Some((eviction::REASON, message));
+        entry.worker.begin_stop(view.now, Some(eviction::GRACE_MS), why, &context, &mut out);
+        // The change of its status makes its worker go on.
+        plan.actions.extend(self.advance(&key, pod, spec, node, view, out).actions);
     }
 
     fn sync_pod(&mut self, key: &ObjectRef, view: &View<'_>) -> Plan {
@@ -265,7 +305,11 @@ impl Kubelet {
             self.workers.insert(key.clone(), entry);
             return;
         }
-        let admitted = match admit(pod, spec, &requests, &ports, node, &state.usage, is_static) {
+        let admitted = match admit(pod, spec, &requests, &ports, node, &state.usage, is_static)
+            .and_then(|()| match state.eviction.pressure {
+                true => eviction::admit(pod, spec),
+                false => Ok(()),
+            }) {
             Ok(()) => {
                 state.usage.add(&requests, &ports);
                 true
@@ -359,7 +403,7 @@ fn report(
     context: &Context<'_>,
     address: &str,
     view: &View<'_>,
-    events: Vec<api::EventSpec>,
+    events: Vec<EventSpec>,
 ) -> Plan {
     let (pod, worker) = (context.pod, &mut entry.worker);
     let mut plan = Plan { requeue_at: worker.next(context, view.now), ..Plan::default() };

@@ -17,6 +17,7 @@ use api::k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use api::time::{after_ms, meta_time, micro_time, ms_between};
 use api::{Action, EventSpec, Kind, Patch, Plan, Resource, Timestamp, View};
 
+use crate::eviction::Manager;
 use crate::predicate::Usage;
 use crate::workload::PREFIX;
 
@@ -33,7 +34,7 @@ pub(crate) struct NodeState {
     /// The number of the node, by which it gets its addresses.
     pub(crate) index: usize,
     /// The lease is renewed every ten seconds from here on.
-    lease_base: Timestamp,
+    pub(crate) lease_base: Timestamp,
     renewing: bool,
     pub(crate) failed: bool,
     /// Since when it has been working without a gap.
@@ -42,6 +43,7 @@ pub(crate) struct NodeState {
     ips: BTreeMap<u32, ()>,
     next_ip: u32,
     unschedulable: bool,
+    pub(crate) eviction: Manager,
 }
 
 impl NodeState {
@@ -56,6 +58,7 @@ impl NodeState {
             ips: BTreeMap::new(),
             next_ip: 2,
             unschedulable: false,
+            eviction: Manager::default(),
         }
     }
 
@@ -123,7 +126,7 @@ pub(crate) fn sync_node(node: &Node, state: &mut NodeState, view: &View<'_>) -> 
     if first {
         plan.record(event(node, "Starting", "Starting kubelet."));
     }
-    sync_status(node, state.index, view.now, &mut plan);
+    sync_status(node, state, view.now, &mut plan);
     sync_labels(node, &mut plan);
     if !state.renewing {
         state.renewing = true;
@@ -139,7 +142,7 @@ pub(crate) fn sync_node(node: &Node, state: &mut NodeState, view: &View<'_>) -> 
     plan
 }
 
-fn event(node: &Node, reason: &str, message: &str) -> EventSpec {
+pub(crate) fn event(node: &Node, reason: &str, message: &str) -> EventSpec {
     EventSpec {
         regarding: node.object_ref(),
         // Upstream's reference to the node has its name for a uid.
@@ -153,13 +156,13 @@ fn event(node: &Node, reason: &str, message: &str) -> EventSpec {
     }
 }
 
-fn sync_status(node: &Node, index: usize, now: Timestamp, plan: &mut Plan) {
+fn sync_status(node: &Node, state: &NodeState, now: Timestamp, plan: &mut Plan) {
     let old = node.status.clone().unwrap_or_default();
     let mut new = old.clone();
-    defaults(&mut new, node, index);
+    defaults(&mut new, node, state.index);
     let mut changed = false;
     let conditions = new.conditions.get_or_insert_default();
-    for (type_, status, reason, message) in conditions_of(node) {
+    for (type_, status, reason, message) in conditions_of(node, state.eviction.pressure) {
         let existing = conditions.iter_mut().find(|it| it.type_ == type_);
         let same = existing
             .as_ref()
@@ -199,9 +202,9 @@ fn sync_status(node: &Node, index: usize, now: Timestamp, plan: &mut Plan) {
 
 type Condition = (&'static str, &'static str, &'static str, &'static str);
 
-fn conditions_of(node: &Node) -> [Condition; 4] {
-    let pick =
-        |key: &str, bad: Condition, good: Condition| if is_on(node, key) { bad } else { good };
+fn conditions_of(node: &Node, short_of_memory: bool) -> [Condition; 4] {
+    let is_bad = |key: &str| is_on(node, key) || (short_of_memory && key == "memory-pressure");
+    let pick = |key: &str, bad: Condition, good: Condition| if is_bad(key) { bad } else { good };
     [
         pick(
             "memory-pressure",

@@ -18,6 +18,7 @@
 //! | `stop-delay` | from being told to stop to having stopped, within the grace period | the scenario's `stop_delay_ms` |
 //! | `ready-after` | from running to ready | at once |
 //! | `ready` | `false`: never ready | ready |
+//! | `memory-usage` | the memory that it uses while it runs, such as `500Mi` | what it requests |
 //! | `startup`, `readiness`, `liveness` | what the probe answers: `pass`, `fail`, `pass-after=20s`, `fail-after=30s`, joined by commas; counted from the container's start | `pass` |
 //!
 //! KWOK's `pod-complete.stage.kwok.x-k8s.io/delay` and `.../jitter-delay` count where `duration`
@@ -29,12 +30,14 @@
 //! |---|---|
 //! | `failed: "true"` | cut off: containers go on, nothing is reported |
 //! | `not-ready: "true"` | the kubelet reports Ready=False (KubeletNotReady) and goes on working |
+//! | `memory-usage` | memory in use outside of pods; short of memory, the node evicts pods |
 //! | `memory-pressure`, `disk-pressure`, `pid-pressure: "true"` | the condition is True; nothing is evicted |
 //! | `static-pods` | a JSON list of pod manifests that the node runs by itself |
 
 pub mod command;
 pub mod duration;
 mod events;
+mod eviction;
 mod kubelet;
 mod kubelet_node_status;
 mod pod_workers;

@@ -12,6 +12,7 @@ use api::time::{after_ms, after_secs};
 use api::{Settings, Timestamp};
 
 use crate::events::Recorder;
+use crate::eviction;
 use crate::prober::{Probes, Verdict};
 use crate::workload::{annotation_for, delay_ms, restart_policy, workload_of};
 
@@ -214,7 +215,7 @@ pub(crate) struct Stop {
     due: Timestamp,
     code: i32,
     /// Reason and message of the status, where the kubelet itself ends the pod.
-    pub(crate) why: Option<(&'static str, &'static str)>,
+    pub(crate) why: Option<(&'static str, String)>,
     pub(crate) done: bool,
 }
 
@@ -284,6 +285,12 @@ impl PodWorker {
                 && self.init.iter().all(|it| it.running_since().is_none()))
     }
 
+    /// The node itself puts it out, and has not finished.
+    pub(crate) fn is_being_evicted(&self) -> bool {
+        let why = self.stop.as_ref().filter(|it| !it.done).and_then(|it| it.why.as_ref());
+        why.is_some_and(|(reason, _)| *reason == eviction::REASON)
+    }
+
     fn mains_are_final(&self) -> bool {
         !self.main.is_empty() && self.main.iter().all(ContainerRun::is_final)
     }
@@ -319,7 +326,7 @@ impl PodWorker {
         &mut self,
         now: Timestamp,
         grace_ms: Option<i64>,
-        why: Option<(&'static str, &'static str)>,
+        why: Option<(&'static str, String)>,
         context: &Context<'_>,
         out: &mut Recorder<'_>,
     ) {
@@ -407,7 +414,8 @@ impl PodWorker {
             );
             out.pod(false, why.0, why.1);
             let grace = context.spec.termination_grace_period_seconds.unwrap_or(30) * 1_000;
-            self.begin_stop(at, Some(grace), Some(why), context, out);
+            let why = Some((why.0, why.1.to_owned()));
+            self.begin_stop(at, Some(grace), why, context, out);
         }
         let may_restart = self.stop.is_none();
         for (run, container) in self.all_mut(context.spec) {

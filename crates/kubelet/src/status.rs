@@ -16,6 +16,7 @@ use api::{Timestamp, pods};
 
 use crate::duration::hash;
 use crate::events::format_pod;
+use crate::eviction;
 use crate::pod_workers::{ContainerRun, Context, Exit, PodWorker, Run};
 
 /// The status that the pod should have now.
@@ -42,10 +43,13 @@ pub(crate) fn generate(
     // Failed from outside stays as it was put, with its reason.
     if !pods::is_terminal(pod) {
         status.phase = Some(phase.to_owned());
-        if let Some((reason, message)) = worker.stop.as_ref().and_then(|it| it.why).filter(|_| over)
-        {
-            status.reason = Some(reason.to_owned());
-            status.message = Some(message.to_owned());
+        let why = worker.stop.as_ref().and_then(|it| it.why.as_ref());
+        if let Some((reason, message)) = why.filter(|_| over) {
+            status.reason = Some((*reason).to_owned());
+            status.message = Some(message.clone());
+            if *reason == eviction::REASON {
+                disruption(&mut status, message, pod.metadata.generation, now);
+            }
         }
     }
     status.start_time = Some(meta_time(worker.seen));
@@ -71,6 +75,21 @@ pub(crate) fn generate(
     let phase = status.phase.clone().unwrap_or_default();
     conditions(&mut status, worker, context, &phase, over, now);
     status
+}
+
+/// The node put the pod out. Upstream: the condition that the eviction manager gives.
+fn disruption(status: &mut PodStatus, message: &str, generation: Option<i64>, now: Timestamp) {
+    let conditions = status.conditions.get_or_insert_default();
+    conditions.retain(|it| it.type_ != "DisruptionTarget");
+    conditions.push(PodCondition {
+        type_: "DisruptionTarget".to_owned(),
+        status: "True".to_owned(),
+        reason: Some("TerminationByKubelet".to_owned()),
+        message: Some(message.to_owned()),
+        last_probe_time: None,
+        last_transition_time: Some(meta_time(now)),
+        observed_generation: generation,
+    });
 }
 
 fn container_status(
