@@ -4,6 +4,7 @@ mod advice;
 mod commands;
 mod completing;
 mod going;
+mod reach;
 mod shown;
 
 use std::collections::BTreeMap;

@@ -1,9 +1,9 @@
 //! What the user and the scenario do at a time of the run.
 
-use api::{Action, ComponentId, Kind, ObjectRef, Patch};
+use api::{Action, ComponentId, Kind, Object, ObjectRef, Patch, yaml};
 use kubectl::{Outcome, Output, Pending};
 use serde_json::json;
-use view::{CommandResult, TimedAction};
+use view::{CommandResult, Severity, TimedAction};
 
 use crate::client::{Reader, StoreClient};
 use crate::history::Actor;
@@ -13,6 +13,10 @@ use crate::world::{Logs, Run, World};
 pub(crate) const FAILED: &str = "sim.orrery.dev/failed";
 /// The kubelet reports `Ready=False` while this is set, and goes on working.
 pub(crate) const NOT_READY: &str = "sim.orrery.dev/not-ready";
+/// The manifests that a node runs by itself.
+const STATIC_PODS: &str = "sim.orrery.dev/static-pods";
+/// The memory that a node uses outside of pods.
+const MEMORY_USAGE: &str = "sim.orrery.dev/memory-usage";
 
 /// A step of a run.
 #[derive(Clone, Debug)]
@@ -33,7 +37,21 @@ impl Step {
 /// A command line, understood.
 enum Command<'a> {
     Kubectl(&'a str),
-    Switch { node: &'a str, annotation: &'static str, on: bool },
+    Switch {
+        node: &'a str,
+        annotation: &'static str,
+        on: bool,
+    },
+    /// The manifests come with the step.
+    StaticPods(&'a str),
+    MemoryUsage {
+        node: &'a str,
+        amount: &'a str,
+    },
+    Capacity {
+        node: &'a str,
+        amounts: Vec<(&'a str, &'a str)>,
+    },
     Stop(ComponentId),
     Start(ComponentId),
     Wrong(String),
@@ -51,12 +69,32 @@ fn parse(line: &str) -> Command<'_> {
         ["recover", "node", node] => switch(node, FAILED, false),
         ["not-ready" | "notready", "node", node] => switch(node, NOT_READY, true),
         ["ready", "node", node] => switch(node, NOT_READY, false),
+        ["static-pods", "node", node] => Command::StaticPods(node),
+        ["memory-usage", "node", node, amount] if is_amount(amount) => {
+            Command::MemoryUsage { node, amount }
+        }
+        ["memory-usage", ..] => {
+            Command::Wrong("write: memory-usage node NAME AMOUNT, such as 6Gi or 0".to_owned())
+        }
+        ["capacity", "node", node, amounts @ ..] => capacity(node, amounts),
         ["stop", "controller", name] => component(name, Command::Stop),
         ["start", "controller", name] => component(name, Command::Start),
         ["stop", "scheduler"] => Command::Stop(ComponentId::Scheduler),
         ["start", "scheduler"] => Command::Start(ComponentId::Scheduler),
         [] => Command::Wrong("an empty command".to_owned()),
         _ => Command::Kubectl(line),
+    }
+}
+
+fn is_amount(text: &str) -> bool {
+    api::quantity::parse(text).is_ok()
+}
+
+fn capacity<'a>(node: &'a str, amounts: &[&'a str]) -> Command<'a> {
+    let pairs = amounts.iter().map(|it| it.split_once('=').filter(|(_, it)| is_amount(it)));
+    match pairs.collect::<Option<Vec<_>>>().filter(|it| !it.is_empty()) {
+        Some(amounts) => Command::Capacity { node, amounts },
+        None => Command::Wrong("write: capacity node NAME cpu=8 memory=16Gi".to_owned()),
     }
 }
 
@@ -157,6 +195,26 @@ pub(crate) fn carry_out(step: &Step, world: &mut World, run: &Run, logs: &mut Lo
         Command::Switch { node, annotation, on } => {
             switch(node, annotation, on, by, world, run, logs)
         }
+        Command::StaticPods(node) => match static_pods(yaml) {
+            Ok(list) => {
+                let value = (!list.is_empty()).then(|| json!(json!(list).to_string()));
+                let done = format!("node/{node} runs {} static pods", list.len());
+                patch_node(node, "", annotation(STATIC_PODS, value), &done, by, world, run, logs)
+            }
+            Err(why) => failure(&format!("error: {why}")),
+        },
+        Command::MemoryUsage { node, amount } => {
+            let done = format!("node/{node} uses {amount} of memory outside of pods");
+            let value = annotation(MEMORY_USAGE, Some(json!(amount)));
+            patch_node(node, "", value, &done, by, world, run, logs)
+        }
+        Command::Capacity { node, amounts } => {
+            let amounts: serde_json::Map<_, _> =
+                amounts.iter().map(|(name, it)| ((*name).to_owned(), json!(it))).collect();
+            let value = json!({"status": {"capacity": amounts, "allocatable": amounts}});
+            let done = format!("node/{node} has another capacity");
+            patch_node(node, "status", value, &done, by, world, run, logs)
+        }
         Command::Stop(id) => {
             said(world.stop(id), format!("controller {id} stopped"), "it is not running")
         }
@@ -230,29 +288,58 @@ fn kubectl(
     came(kubectl::run_line(line, &mut client))
 }
 
+/// The pods of a text, as the kubelet reads its folder of manifests.
+fn static_pods(text: &str) -> Result<Vec<serde_json::Value>, String> {
+    let reading = yaml::read(text);
+    if let Some(problem) = reading.diagnostics.iter().find(|it| it.severity == Severity::Error) {
+        return Err(problem.message.clone());
+    }
+    let pod = |object: &Object| match object {
+        Object::Pod(pod) => Ok(api::wire::to_value(&**pod)),
+        other => Err(format!("a static pod is a Pod, not a {}", other.kind())),
+    };
+    reading.documents.iter().filter_map(|it| it.object()).map(pod).collect()
+}
+
+fn annotation(key: &str, value: Option<serde_json::Value>) -> serde_json::Value {
+    json!({"metadata": {"annotations": {key: value}}})
+}
+
 fn switch(
     node: &str,
-    annotation: &str,
+    key: &str,
     on: bool,
     by: Actor,
     world: &mut World,
     run: &Run,
     logs: &mut Logs,
 ) -> CommandResult {
+    let value = on.then(|| json!("true"));
+    let word = match (key, on) {
+        (FAILED, true) => "failed",
+        (FAILED, false) => "recovered",
+        (_, true) => "not ready",
+        (_, false) => "ready",
+    };
+    let done = format!("node/{node} {word}");
+    patch_node(node, "", annotation(key, value), &done, by, world, run, logs)
+}
+
+#[expect(clippy::too_many_arguments, reason = "they are the change and its surroundings")]
+fn patch_node(
+    node: &str,
+    subresource: &'static str,
+    value: serde_json::Value,
+    done: &str,
+    by: Actor,
+    world: &mut World,
+    run: &Run,
+    logs: &mut Logs,
+) -> CommandResult {
     let key = ObjectRef::new(Kind::Node, "", node);
-    let value = if on { json!("true") } else { json!(null) };
-    let patch = Patch::Merge(json!({"metadata": {"annotations": {annotation: value}}}));
-    let action = Action::Patch { key, subresource: "", patch };
+    let action = Action::Patch { key, subresource, patch: Patch::Merge(value) };
     match world.write(action, by, run, logs) {
-        Ok(_) => {
-            let word = match (annotation, on) {
-                (FAILED, true) => "failed",
-                (FAILED, false) => "recovered",
-                (_, true) => "not ready",
-                (_, false) => "ready",
-            };
-            success(&format!("node/{node} {word}"))
-        }
+        Ok(_) => success(done),
         Err(error) => failure(&format!("Error from server ({}): {error}", error.reason)),
     }
 }
@@ -277,6 +364,11 @@ mod tests {
             ("get pods", true),
             ("fail node n1", false),
             ("stop controller job", false),
+            ("memory-usage node n1 6Gi", false),
+            ("memory-usage node n1 much", true),
+            ("capacity node n1 cpu=8 memory=16Gi", false),
+            ("capacity node n1 cpu", true),
+            ("static-pods node n1", false),
             ("stop controller jib", true),
             ("kubectl", true),
         ] {

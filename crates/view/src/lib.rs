@@ -9,6 +9,7 @@ mod diagnosis;
 mod diagnostic;
 mod lanes;
 mod link;
+mod reach;
 mod run;
 
 pub use advice::{Fix, Fixes, Room};
@@ -21,4 +22,5 @@ pub use diagnosis::{
 pub use diagnostic::{Diagnostic, Position, Severity, Span};
 pub use lanes::{Lane, Outcome, Span as LaneSpan};
 pub use link::{LINK_MAX_BYTES, LINK_PREFIX, LinkFile, LinkState, TimedAction};
+pub use reach::{Reach, Target, Way, WayKind};
 pub use run::{CommandResult, Completion, Fork, Mark, MarkKind, Notice, RunState};
