@@ -1,6 +1,8 @@
 //! Creates Jobs at the times that CronJobs say.
 
 mod cronjob_controller;
+#[cfg(test)]
+mod tests;
 mod utils;
 
 pub use cronjob_controller::CronJobController;

@@ -11,6 +11,8 @@ mod manage;
 mod pod_failure_policy;
 mod success_policy;
 mod sync;
+#[cfg(test)]
+mod tests;
 mod tracking;
 
 pub use job_controller::JobController;

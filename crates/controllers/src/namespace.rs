@@ -217,3 +217,60 @@ fn status(namespace: &Namespace, content: &Content<'_>, now: Timestamp) -> Names
     }
     status
 }
+
+#[cfg(test)]
+mod tests {
+    use api::k8s_openapi::api::core::v1::{ConfigMap, Pod};
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::testing::{World, lines, time};
+
+    fn check(deleting: bool, content: &[Value], expected: &[&str]) {
+        let mut world = World::at_ms(1_000);
+        world.put::<Namespace>(json!({
+            "metadata": { "name": "shop", "deletionTimestamp": deleting.then(|| time(1)) },
+            "spec": { "finalizers": ["kubernetes"] },
+        }));
+        for object in content {
+            match object["kind"].as_str() {
+                Some("Pod") => world.put::<Pod>(object.clone()),
+                _ => world.put::<ConfigMap>(object.clone()),
+            }
+        }
+        let key = ObjectRef::new(Kind::Namespace, "", "shop");
+        let plan = NamespaceController.decide(&key, &world.view());
+        assert_eq!(lines(&plan), expected, "{content:?}");
+    }
+
+    #[test]
+    fn a_namespace_goes_when_nothing_is_left_in_it() {
+        let meta = |more: Value| {
+            let mut meta = json!({ "name": "x", "namespace": "shop" });
+            for (key, value) in more.as_object().into_iter().flatten() {
+                meta[key] = value.clone();
+            }
+            meta
+        };
+        let pod = |meta: Value, phase: &str| {
+            let spec = json!({ "nodeName": "n", "containers": [] });
+            json!({ "kind": "Pod", "metadata": meta, "spec": spec, "status": { "phase": phase } })
+        };
+        let map = |meta: Value| json!({ "kind": "ConfigMap", "metadata": meta });
+        check(false, &[map(meta(json!({})))], &[]);
+        check(true, &[], &["patch Namespace shop"]);
+        let both = ["delete ConfigMap x", "patch Namespace shop"];
+        check(true, &[map(meta(json!({})))], &both);
+        check(
+            true,
+            &[map(json!({ "name": "x", "namespace": "other" }))],
+            &["patch Namespace shop"],
+        );
+        // A finalizer holds it, and a pod that has to stop first.
+        check(true, &[map(meta(json!({ "finalizers": ["a/b"] })))], &["delete ConfigMap x"]);
+        check(true, &[pod(meta(json!({})), "Running")], &["delete Pod x"]);
+        check(true, &[pod(meta(json!({ "deletionTimestamp": time(1) })), "Running")], &[]);
+        let both = ["delete Pod x", "patch Namespace shop"];
+        check(true, &[pod(meta(json!({})), "Succeeded")], &both);
+    }
+}

@@ -112,3 +112,56 @@ fn sync(quota: &ResourceQuota, view: &View<'_>, plan: &mut Plan) {
         plan.push(update_status(new));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::testing::{World, status_of, time};
+
+    fn used(quota: Value, pods: &[Value]) -> Option<Value> {
+        let mut world = World::at_ms(100_000);
+        world.put::<ResourceQuota>(quota);
+        for pod in pods {
+            world.put::<Pod>(pod.clone());
+        }
+        let plan = world.decide::<ResourceQuota>(&mut ResourceQuotaController, "q");
+        status_of::<ResourceQuota>(&plan).map(|it| json!(it.status.unwrap_or_default().used))
+    }
+
+    #[test]
+    fn what_pods_ask_for_is_used_until_they_have_ended() {
+        let quota = |status: Value| {
+            let hard = json!({ "pods": "5", "requests.cpu": "2" });
+            json!({ "metadata": { "name": "q" }, "spec": { "hard": hard }, "status": status })
+        };
+        let pod = |name: &str, phase: &str| {
+            let resources = json!({ "requests": { "cpu": "300m" } });
+            let containers = json!([{ "name": "c", "image": "x", "resources": resources }]);
+            json!({
+                "metadata": { "name": name, "creationTimestamp": time(0) },
+                "spec": { "containers": containers }, "status": { "phase": phase },
+            })
+        };
+        let uses = |pods: &str, cpu: &str| Some(json!({ "pods": pods, "requests.cpu": cpu }));
+        let none = || json!({});
+        assert_eq!(used(quota(none()), &[]), uses("0", "0"));
+        let two = [pod("a", "Running"), pod("b", "Pending")];
+        assert_eq!(used(quota(none()), &two), uses("2", "600m"));
+        let ended = [pod("a", "Running"), pod("b", "Succeeded"), pod("c", "Failed")];
+        assert_eq!(used(quota(none()), &ended), uses("1", "300m"));
+        let elsewhere = {
+            let mut pod = pod("a", "Running");
+            pod["metadata"]["namespace"] = json!("other");
+            pod
+        };
+        assert_eq!(used(quota(none()), &[elsewhere]), uses("0", "0"));
+        // What is true already is not written again.
+        let status = json!({
+            "hard": { "pods": "5", "requests.cpu": "2" },
+            "used": { "pods": "2", "requests.cpu": "0.6" },
+        });
+        assert_eq!(used(quota(status), &two), None);
+    }
+}

@@ -66,3 +66,36 @@ fn expiry(job: &Job) -> Option<Timestamp> {
     let ended = finished_condition(job)?.last_transition_time.as_ref()?;
     Some(after_secs(ended.0, i64::from(ttl)))
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::testing::{World, at_ms, deleted, template, time};
+
+    #[test]
+    fn a_job_goes_when_its_time_after_the_end_is_over() {
+        // (ttl, ended at, condition, now, deleted, looks again at)
+        for (ttl, ended, condition, now, goes, again) in [
+            (Some(20), 10, "Complete", 29, false, Some(30)),
+            (Some(20), 10, "Complete", 30, true, None),
+            (Some(20), 10, "Failed", 31, true, None),
+            (Some(0), 10, "Complete", 10, true, None),
+            (Some(0), 10, "Suspended", 99, false, None),
+            (None, 10, "Complete", 99, false, None),
+        ] {
+            let mut world = World::at_ms(now * 1_000);
+            let condition =
+                json!({ "type": condition, "status": "True", "lastTransitionTime": time(ended) });
+            world.put::<Job>(json!({
+                "metadata": { "name": "a" },
+                "spec": { "ttlSecondsAfterFinished": ttl, "template": template("x") },
+                "status": { "conditions": [condition] },
+            }));
+            let plan = world.decide::<Job>(&mut TtlAfterFinishedController, "a");
+            assert_eq!(deleted(&plan).len(), usize::from(goes), "{ttl:?} at {now} s");
+            assert_eq!(plan.requeue_at, again.map(|it: i64| at_ms(it * 1_000)), "at {now} s");
+        }
+    }
+}

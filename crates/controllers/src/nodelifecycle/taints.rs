@@ -117,3 +117,62 @@ fn reconcile_labels(node: &Node, plan: &mut Plan) {
         });
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use api::Kind;
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::testing::World;
+
+    /// The keys of the taints that a pass leaves; `None` if it writes nothing.
+    fn pass(conditions: &[(&str, &str)], cordoned: bool, taints: &[&str]) -> Option<Vec<String>> {
+        let mut world = World::at_ms(0);
+        let conditions: Vec<Value> =
+            conditions.iter().map(|(t, s)| json!({ "type": t, "status": s })).collect();
+        let taints: Vec<Value> =
+            taints.iter().map(|it| json!({ "key": it, "effect": "NoSchedule" })).collect();
+        world.put::<Node>(json!({
+            "metadata": { "name": "n" },
+            "spec": { "unschedulable": cordoned, "taints": taints },
+            "status": { "conditions": conditions },
+        }));
+        let plan = no_schedule_pass(&ObjectRef::new(Kind::Node, "", "n"), &world.view());
+        plan.actions.iter().find_map(|it| match it {
+            Action::Patch { patch: Patch::Merge(value), .. } => {
+                let taints = value["spec"]["taints"].as_array();
+                let keys = taints.into_iter().flatten().map(|it| it["key"].as_str().unwrap());
+                Some(keys.map(|it| it.replace("node.kubernetes.io/", "")).collect())
+            }
+            _ => None,
+        })
+    }
+
+    #[test]
+    fn the_taints_are_those_of_the_conditions() {
+        let key = |it: &str| format!("node.kubernetes.io/{it}");
+        for (conditions, cordoned, taints, expected) in [
+            (vec![("Ready", "True")], false, vec![], None),
+            (vec![("Ready", "False")], false, vec![], Some(vec!["not-ready"])),
+            (vec![("Ready", "Unknown")], false, vec!["not-ready"], Some(vec!["unreachable"])),
+            (vec![("Ready", "True")], true, vec![], Some(vec!["unschedulable"])),
+            (
+                vec![("Ready", "True"), ("MemoryPressure", "True")],
+                false,
+                vec![],
+                Some(vec!["memory-pressure"]),
+            ),
+            (vec![("MemoryPressure", "False")], false, vec!["memory-pressure"], Some(vec![])),
+            (vec![("DiskPressure", "True")], false, vec!["disk-pressure"], None),
+            (vec![("Ready", "False")], false, vec!["own"], Some(vec!["own", "not-ready"])),
+        ] {
+            let taints: Vec<String> = taints.into_iter().map(key).collect();
+            let taints: Vec<&str> = taints.iter().map(String::as_str).collect();
+            let got = pass(&conditions, cordoned, &taints);
+            let expected =
+                expected.map(|it: Vec<&str>| it.into_iter().map(str::to_owned).collect());
+            assert_eq!(got, expected, "{conditions:?} {taints:?}");
+        }
+    }
+}
