@@ -52,6 +52,8 @@ impl Scheduler {
             (Some(Object::Pod(old)), Some(Object::Pod(new))) => {
                 self.update_pod(old, new, change, listers, now);
             }
+            // Upstream's informer has lost a pod from sight when it ended.
+            (Some(Object::Pod(old)), None) if api::pods::is_terminal(old) => {}
             (Some(Object::Pod(old)), None) => self.delete_pod(old, change, listers, now),
             (old, new) => {
                 let Some(resource) = change.object().and_then(resource_of) else { return };
