@@ -6,6 +6,8 @@
 //! nodes) are tried with several seeds.
 
 mod compare;
+mod events;
+mod final_state;
 mod project;
 mod replay;
 mod transcript;
@@ -21,7 +23,7 @@ use compare::compare;
 use transcript::Transcript;
 
 /// How many seeds are tried before a scenario with several nodes fails.
-const SEEDS: u64 = 4;
+const SEEDS: u64 = 12;
 /// How many ways to give equal nodes their parts are tried.
 const ORDERS: usize = 6;
 

@@ -2,53 +2,91 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::replay::{Seen, SeenEvent};
-use super::transcript::{EventEntry, NONE, Transcript, Words, words};
+use super::events::compare_events;
+use super::final_state;
+use super::replay::Seen;
+use super::transcript::{NONE, Transcript, Words, words};
 
 /// How far apart reactions may be, seconds.
 const TOLERANCE: f64 = 2.0;
-/// The same after a node was lost: its leases are looked at every 5 s.
-const TOLERANCE_LOST: f64 = 7.5;
-/// The same after a node was deleted: the pod garbage collector takes its time.
-const TOLERANCE_DELETED: f64 = 25.0;
+/// The same when a node was lost: its lease is looked at every 5 s, at a phase of its own.
+const TOLERANCE_LOST: f64 = TOLERANCE + 5.0;
+/// So long after a failure the lease is 50 s old at the earliest.
+const LOST_AFTER: f64 = 40.0 - TOLERANCE;
+/// The same when a node was deleted: the pod garbage collector takes 40 to 65 s.
+const TOLERANCE_DELETED: f64 = TOLERANCE + 25.0;
+/// So long after the deletion the garbage collector comes at the earliest.
+const DELETED_AFTER: f64 = 40.0 - TOLERANCE;
 
 /// What lasts no longer than this may be passed over, seconds.
 const TRANSIENT: f64 = 0.3;
 
-/// A value with its time, how far it may be off, and whether it must be there.
+/// When something may be, seconds.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Window {
+    from: f64,
+    to: f64,
+}
+
+impl Window {
+    /// Around a time and that of a second run.
+    pub(super) fn new(t: f64, shift: f64, tolerance: f64) -> Self {
+        Self { from: t + shift.min(0.0) - tolerance, to: t + shift.max(0.0) + tolerance }
+    }
+
+    fn at(t: f64) -> Self {
+        Self::new(t, 0.0, 0.0)
+    }
+
+    pub(super) fn has(self, t: f64) -> bool {
+        // Times are rounded to tenths.
+        self.from - 0.05 <= t && t <= self.to + 0.05
+    }
+
+    fn slack(self) -> f64 {
+        (self.to - self.from) / 2.0
+    }
+}
+
+/// A value with its time, when it may be, and whether it must be there.
 #[derive(Clone, Debug)]
 struct Point {
     t: f64,
     value: String,
-    slack: f64,
+    window: Window,
     varies: bool,
 }
 
 /// The life of one object.
 #[derive(Clone, Debug, Default)]
 struct Life {
-    created: Option<(f64, f64)>,
+    created: Option<(f64, Window)>,
     initial: BTreeMap<String, String>,
     fields: BTreeMap<String, Vec<Point>>,
-    deleted: Option<(f64, f64)>,
+    deleted: Option<(f64, Window)>,
+    /// Whether and when it goes came out differently in a second run.
+    deletion_varies: bool,
     /// Nothing about it came out the same in a second run.
     optional: bool,
 }
 
 impl Life {
-    fn add(&mut self, t: f64, words: Words, slack: f64, varies: bool) {
+    fn add(&mut self, t: f64, words: Words, window: Window, varies: bool) {
         match words {
             Words::Created(fields) => {
-                self.created = Some((t, slack));
+                self.created = Some((t, window));
                 self.optional = varies;
                 self.initial = fields.into_iter().collect();
             }
-            Words::Deleted => self.deleted = Some((t, slack)).filter(|_| !varies),
+            Words::Deleted => {
+                self.deleted = Some((t, window));
+                self.deletion_varies = varies;
+            }
             Words::Changed(fields) => {
                 for (path, value) in fields {
                     let value = plain(&path, value);
                     let points = self.fields.entry(path).or_default();
-                    points.push(Point { t, value, slack, varies });
+                    points.push(Point { t, value, window, varies });
                 }
             }
         }
@@ -71,48 +109,68 @@ pub(super) fn compare(transcript: &Transcript, seen: &Seen) -> Vec<String> {
     };
     let mut expected = Lives::new();
     for entry in &transcript.timeline {
-        let slack = tolerance(entry.t) + entry.shift.abs();
+        let window = Window::new(entry.t, entry.shift, tolerance(entry.t));
         let life = expected.entry(entry.object.clone()).or_default();
-        life.add(entry.t, words(&entry.change), slack, entry.varies);
+        life.add(entry.t, words(&entry.change), window, entry.varies);
     }
-    let watched: BTreeSet<&str> =
-        transcript.timeline.iter().map(|it| kind_of(&it.object)).chain(["Pod", "Job"]).collect();
+    // Nodes are watched only where the cluster was the scenario's own.
+    let with_nodes = transcript.timeline.iter().any(|it| kind_of(&it.object) == "Node");
     let mut actual = Lives::new();
-    for change in seen.changes.iter().filter(|it| watched.contains(kind_of(&it.object))) {
+    for change in seen.changes.iter().filter(|it| with_nodes || kind_of(&it.object) != "Node") {
         let life = actual.entry(change.object.clone()).or_default();
-        life.add(change.t, change.words.clone(), 0.0, false);
+        life.add(change.t, change.words.clone(), Window::at(change.t), false);
     }
     let mut problems = vec![];
     let renames = assign(&expected, &actual, &mut problems);
     compare_rest(&expected, &actual, &renames, &mut problems);
     compare_events(transcript, seen, &renames, &tolerance, &mut problems);
+    problems.extend(compare_ends(transcript, seen, &renames));
     problems.sort_by(|(a, _), (b, _)| a.total_cmp(b));
     problems.into_iter().map(|(t, text)| format!("{t:.1} s: {text}")).collect()
+}
+
+/// What there is at the end; where two runs ended alike.
+fn compare_ends(
+    transcript: &Transcript,
+    seen: &Seen,
+    renames: &BTreeMap<String, String>,
+) -> Vec<(f64, String)> {
+    if !transcript.repeat.same_final {
+        return vec![];
+    }
+    let ours = seen.ends.iter().map(|(name, value)| {
+        let name = renames.get(name).cloned().unwrap_or_else(|| name.clone());
+        (name, serde_json::from_str(&rename(&value.to_string(), renames)).unwrap_or_default())
+    });
+    let found = final_state::differences(&transcript.end, &ours.collect());
+    found.into_iter().map(|it| (transcript.seconds, it)).collect()
 }
 
 /// From when on times may be further apart, and how far.
 fn tolerances(transcript: &Transcript) -> Vec<(f64, f64)> {
     let of = |step: &super::transcript::Step| {
-        let lost = step.node_fail.is_some() || step.node_notready.is_some();
         let line = step.kubectl.as_deref().unwrap_or_default();
-        let loose = if line.starts_with("kubectl delete node") {
-            TOLERANCE_DELETED
-        } else if line.starts_with("kubectl drain") || lost {
-            TOLERANCE_LOST
+        let (after, loose) = if line.starts_with("kubectl delete node") {
+            (DELETED_AFTER, TOLERANCE_DELETED)
+        } else if step.node_fail.is_some() {
+            (LOST_AFTER, TOLERANCE_LOST)
+        } else if line.starts_with("kubectl drain") || step.node_notready.is_some() {
+            // Both are tried or looked at again every 5 s.
+            (0.0, TOLERANCE_LOST)
         } else {
             return None;
         };
-        Some((step.at_seconds, loose))
+        Some((step.at_seconds + after, loose))
     };
     transcript.steps.iter().filter_map(of).collect()
 }
 
-fn kind_of(object: &str) -> &str {
+pub(super) fn kind_of(object: &str) -> &str {
     object.split('/').next().unwrap_or_default()
 }
 
 /// The name with random parts struck out: which of equal pods is which does not matter.
-fn family(object: &str) -> Option<String> {
+pub(super) fn family(object: &str) -> Option<String> {
     let from = object.find("<r").or_else(|| object.find("<s"))?;
     let to = from + object[from..].find('>')?;
     Some(format!("{}<*{}", &object[..from], &object[to..]))
@@ -227,7 +285,7 @@ fn augment(
 }
 
 /// Renames pods in a text.
-fn rename(text: &str, renames: &BTreeMap<String, String>) -> String {
+pub(super) fn rename(text: &str, renames: &BTreeMap<String, String>) -> String {
     let mut result = text.to_owned();
     let mut later = vec![];
     for (index, (from, to)) in renames.iter().enumerate() {
@@ -290,9 +348,14 @@ fn compare_rest(
 fn differences(kind: &str, expected: &Life, actual: &Life) -> Vec<(f64, String)> {
     let mut found = vec![];
     both(&mut found, "created", expected.created, actual.created);
-    for (path, value) in &expected.initial {
-        let got = actual.initial.get(path).map_or(NONE, String::as_str);
-        if !same(value, got, 0.0) {
+    // Of the rest, transcripts do not list what is usual.
+    let listed = ["labels.", "annotations.", "ownerReferences", "finalizers"];
+    let ours = actual.initial.keys().filter(|path| listed.iter().any(|it| path.starts_with(it)));
+    let paths: BTreeSet<&String> = expected.initial.keys().chain(ours).collect();
+    for path in paths {
+        let of = |life: &'_ Life| life.initial.get(path).map_or(NONE.to_owned(), Clone::clone);
+        let (value, got) = (of(expected), of(actual));
+        if !same(&value, &got, 0.0) {
             let t = expected.created.map_or(0.0, |it| it.0);
             found.push((t, format!("{path} is created as {got}, expected {value}")));
         }
@@ -313,7 +376,9 @@ fn differences(kind: &str, expected: &Life, actual: &Life) -> Vec<(f64, String)>
         };
         found.extend(compare_points(kind, path, wanted, got));
     }
-    both(&mut found, "deleted", expected.deleted, actual.deleted);
+    if !expected.deletion_varies {
+        both(&mut found, "deleted", expected.deleted, actual.deleted);
+    }
     found.sort_by(|a, b| a.0.total_cmp(&b.0));
     found
 }
@@ -326,11 +391,11 @@ fn before_deletion(points: &[Point], life: &Life) -> Vec<Point> {
 fn both(
     found: &mut Vec<(f64, String)>,
     what: &str,
-    expected: Option<(f64, f64)>,
-    actual: Option<(f64, f64)>,
+    expected: Option<(f64, Window)>,
+    actual: Option<(f64, Window)>,
 ) {
     match (expected, actual) {
-        (Some((t, slack)), Some((got, _))) if (t - got).abs() > slack => {
+        (Some((t, window)), Some((got, _))) if !window.has(got) => {
             found.push((t, format!("is {what} at {got:.1} s, expected at {t:.1} s")));
         }
         (Some((t, _)), None) => found.push((t, format!("is not {what}, expected at {t:.1} s"))),
@@ -388,12 +453,23 @@ fn compare_points(
         Some((t, format!("{path}: got [{}], expected [{}]", values(&got), values(&wanted))))
     };
     if varies {
-        // Only where it ends is certain.
+        // Certain is where it ends, and what came in both runs.
+        let counts = is_count(expected) && is_count(actual);
+        let all = steps(actual);
+        let mut rest = all.iter();
+        for point in wanted.iter().filter(|it| !it.varies && !counts) {
+            let found = |it: &Point| {
+                same(&point.value, &it.value, point.window.slack()) && point.window.has(it.t)
+            };
+            if !rest.any(found) {
+                return differ(point.t);
+            }
+        }
         let (Some(a), Some(b)) = (wanted.last(), got.last()) else { return None };
-        return if same(&a.value, &b.value, a.slack) { None } else { differ(a.t) };
+        return if same(&a.value, &b.value, a.window.slack()) { None } else { differ(a.t) };
     }
     for (a, b) in wanted.iter().zip(&got) {
-        if !same(&a.value, &b.value, a.slack) || (a.t - b.t).abs() > a.slack {
+        if !same(&a.value, &b.value, a.window.slack()) || !a.window.has(b.t) {
             return differ(a.t.min(b.t));
         }
     }
@@ -448,144 +524,4 @@ fn turns(points: &[Point]) -> Vec<Point> {
         result.push(point);
     }
     result
-}
-
-/// Events whose number depends on how often a controller looks.
-const REPEATING: &[&str] = &[
-    "JobAlreadyActive",
-    "SawCompletedJob",
-    "FailedScheduling",
-    "MultiplePodDisruptionBudgets",
-    "UnmanagedPods",
-    "NoPods",
-];
-
-/// Steps of one scaling are one: from where to where in the end, by object and direction.
-fn scaling(message: &str) -> Option<(String, i64, i64)> {
-    let rest = message.strip_prefix("Scaled ")?;
-    let (head, counts) = rest.split_once(" from ")?;
-    let (from, to) = counts.split_once(" to ")?;
-    Some((head.to_owned(), from.parse().ok()?, to.parse().ok()?))
-}
-
-/// Joins scalings that go on where the one before ended: whether 3 to 1 takes one step or two
-/// depends on how many changes one sync sees.
-fn join_scalings<T: Clone>(events: Vec<T>, of: impl Fn(&mut T) -> (&str, &mut String)) -> Vec<T> {
-    let mut result: Vec<T> = vec![];
-    for mut event in events {
-        let (object, message) = of(&mut event);
-        let object = object.to_owned();
-        let Some((head, from, to)) = scaling(&message_of(message)) else {
-            result.push(event);
-            continue;
-        };
-        let before = result.iter_mut().rev().find_map(|it| {
-            let (same, message) = of(it);
-            let (other, start, end) = scaling(&message_of(message))?;
-            (same == object && other == head).then_some((start, end, message))
-        });
-        match before {
-            Some((start, end, message)) if end == from => {
-                *message = format!("Scaled {head} from {start} to {to}");
-            }
-            _ => result.push(event),
-        }
-    }
-    result
-}
-
-type EventKey = (String, String, String, String, String);
-
-fn compare_events(
-    transcript: &Transcript,
-    seen: &Seen,
-    renames: &BTreeMap<String, String>,
-    tolerance: &impl Fn(f64) -> f64,
-    problems: &mut Vec<(f64, String)>,
-) {
-    let wanted = join_scalings(transcript.events.clone(), |it| (&it.object, &mut it.message));
-    let got = join_scalings(seen.events.clone(), |it| (&it.object, &mut it.message));
-    let mut expected: BTreeMap<EventKey, Vec<&EventEntry>> = BTreeMap::new();
-    for event in &wanted {
-        expected.entry(expected_key(event)).or_default().push(event);
-    }
-    let mut actual: BTreeMap<EventKey, Vec<&SeenEvent>> = BTreeMap::new();
-    let objects: BTreeSet<&str> = transcript.events.iter().map(|it| kind_of(&it.object)).collect();
-    for event in &got {
-        let is_node = event.object.starts_with("Node/") && !objects.contains("Node");
-        // The recorded control plane knew its nodes already.
-        let known = event.reason == "RegisteredNode" && event.t < 1.0;
-        if event.source != "kubelet" && !is_node && !known {
-            actual.entry(actual_key(event, renames)).or_default().push(event);
-        }
-    }
-    for (key, events) in &expected {
-        let (object, _, reason, message, _) = key;
-        let Some(first) = events.first() else { continue };
-        let optional = events.iter().all(|it| it.varies);
-        let Some(got) = actual.get(key) else {
-            if !optional {
-                problems.push((first.t, format!("event {object} {reason}: {message} is missing")));
-            }
-            continue;
-        };
-        let slack = tolerance(first.t) + first.shift.abs();
-        if !first.varies && (got[0].t - first.t).abs() > slack {
-            let text = format!(
-                "event {object} {reason}: {message} is at {:.1} s, expected at {:.1} s",
-                got[0].t, first.t
-            );
-            problems.push((first.t, text));
-        }
-        let (wanted, n) =
-            (total(events.iter().map(|it| it.count)), total(got.iter().map(|it| it.count)));
-        if wanted != n
-            && !REPEATING.contains(&reason.as_str())
-            && !events.iter().any(|it| it.varies)
-        {
-            let text = format!("event {object} {reason}: {message}: {n} times, expected {wanted}");
-            problems.push((first.t, text));
-        }
-    }
-    for (key, events) in &actual {
-        if !expected.contains_key(key) {
-            let (object, type_, reason, message, source) = key;
-            let text = format!(
-                "event {type_} {object} {reason}: {message} ({source}) is not in the transcript"
-            );
-            problems.push((events[0].t, text));
-        }
-    }
-}
-
-/// How often an event happened: counts grow until a new event object begins with 1.
-fn total(counts: impl Iterator<Item = i64>) -> i64 {
-    let (mut sum, mut last) = (0, 0);
-    for count in counts {
-        if count <= last {
-            sum += last;
-        }
-        last = count;
-    }
-    sum + last
-}
-
-fn message_of(message: &str) -> String {
-    message.strip_prefix("(combined from similar events): ").unwrap_or(message).to_owned()
-}
-
-fn expected_key(event: &EventEntry) -> EventKey {
-    let EventEntry { object, type_, reason, message, source, .. } = event;
-    (object.clone(), type_.clone(), reason.clone(), message_of(message), source.clone())
-}
-
-fn actual_key(event: &SeenEvent, renames: &BTreeMap<String, String>) -> EventKey {
-    let SeenEvent { object, type_, reason, message, source, .. } = event;
-    (
-        rename(object, renames),
-        type_.clone(),
-        reason.clone(),
-        rename(&message_of(message), renames),
-        source.clone(),
-    )
 }

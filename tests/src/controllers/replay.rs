@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 
 use api::k8s_openapi::api::core::v1::Event;
 use api::{Change, Kind, Object, Timestamp, Zones, yaml};
-use serde_json::json;
+use serde_json::{Value, json};
 use sim::{Options, Simulation};
 use view::TimedAction;
 
+use super::final_state;
 use super::project::{Fields, KINDS, project};
 use super::transcript::{NONE, Step, Transcript, Words};
 
@@ -43,6 +44,8 @@ pub(super) struct SeenEvent {
 pub(super) struct Seen {
     pub(super) changes: Vec<SeenChange>,
     pub(super) events: Vec<SeenEvent>,
+    /// What there is at the end.
+    pub(super) ends: BTreeMap<String, Value>,
 }
 
 /// Generated parts of names and what the transcripts call them.
@@ -207,6 +210,30 @@ impl Watch {
         }
     }
 
+    fn ends(&self, simulation: &Simulation) -> BTreeMap<String, Value> {
+        let listers = simulation.listers();
+        let all = KINDS.iter().flat_map(|kind| listers.0.list(*kind));
+        let own = all.filter(|it| it.kind() == Kind::Node || it.namespace() == self.namespace);
+        let ends = own.map(|it| {
+            let name = self.tokens.normalise(&format!("{}/{}", it.kind(), it.name()));
+            (name, self.normalised(final_state::project(it, self.start)))
+        });
+        ends.collect()
+    }
+
+    /// A value with all names as the transcripts have them.
+    fn normalised(&self, value: Value) -> Value {
+        match value {
+            Value::String(text) => Value::String(self.tokens.normalise(&text)),
+            Value::Array(items) => items.into_iter().map(|it| self.normalised(it)).collect(),
+            Value::Object(map) => {
+                let pairs = map.into_iter();
+                pairs.map(|(key, it)| (self.tokens.normalise(&key), self.normalised(it))).collect()
+            }
+            other => other,
+        }
+    }
+
     fn seen(self) -> Seen {
         let mut seen = Seen::default();
         for (t, change) in &self.raw {
@@ -301,7 +328,8 @@ pub(super) fn replay(
     }
     run_to(&mut simulation, transcript.seconds)?;
     watch.take(&mut simulation);
-    Ok(watch.seen())
+    let ends = watch.ends(&simulation);
+    Ok(Seen { ends, ..watch.seen() })
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "a few minutes")]

@@ -1,5 +1,7 @@
 //! The file format of transcripts, and the words in which their changes are written.
 
+use std::collections::BTreeMap;
+
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -16,6 +18,16 @@ pub(super) struct Transcript {
     pub(super) steps: Vec<Step>,
     pub(super) timeline: Vec<Entry>,
     pub(super) events: Vec<EventEntry>,
+    pub(super) repeat: Repeat,
+    #[serde(rename = "final")]
+    pub(super) end: BTreeMap<String, Value>,
+}
+
+/// How a second run compared with the first.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Repeat {
+    pub(super) same_final: bool,
 }
 
 /// What was done.
