@@ -369,8 +369,13 @@ fn pod_in_domain(
     is: impl Fn(&PodInfo) -> bool,
 ) -> Option<String> {
     let value = node.labels.get(term.topology_key)?;
-    let ids = handle.cache.listed().iter();
-    let nodes = ids.map(|id| handle.cache.node(*id));
+    let cache = &handle.cache;
+    let table = cache.known_topology(term.topology_key).map(|it| cache.counters.topology_at(it));
+    let domain = table.and_then(|it| it.n_nodes.get(it.domain(node.id)?));
+    let own = [node.id];
+    // Where the node is alone in its domain, as with the hostname, no other need be looked at.
+    let ids = if domain == Some(&1) { own.as_slice() } else { cache.listed() };
+    let nodes = ids.iter().map(|id| handle.cache.node(*id));
     let mut nodes = nodes.filter(|it| it.labels.get(term.topology_key) == Some(value));
     nodes.find_map(|it| {
         let pod = it.pods.iter().find(|pod| is(pod))?;
