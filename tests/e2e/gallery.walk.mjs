@@ -6,7 +6,7 @@ import { open } from "./main.walk.mjs";
 const EXAMPLES = [
   "stranded", "node-selector", "node-affinity", "pod-affinity", "topology-spread", "taints", "priority",
   "batch", "indexed", "work-queue", "back-off", "every-three-minutes", "forbid-and-replace", "time-zone",
-  "daemon", "together",
+  "daemon", "together", "custom-scheduler",
 ];
 
 async function choose(page, id) {

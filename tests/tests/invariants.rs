@@ -347,7 +347,7 @@ fn one(seed: u64) {
     }
     simulation.seek(settled, u64::MAX);
     assert_eq!((simulation.n_events(), simulation.hash()), end, "after going back and forth");
-    if seed % 4 == 0 {
+    if seed.is_multiple_of(4) {
         let mut again = load(&text, simulation.actions());
         again.run_until(settled, u64::MAX);
         assert_eq!((again.n_events(), again.hash()), end, "in a second run");

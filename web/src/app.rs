@@ -87,6 +87,10 @@ struct Flight {
     seek_next: Option<i64>,
     /// The run that was opened last has shown a picture.
     shown: bool,
+    /// The picture is one on the way of a long run.
+    under_way: bool,
+    /// On the way, something happened to the selected object.
+    touched: bool,
     /// The time that was last asked for, until the picture shows it: a text that is typed
     /// meanwhile is run up to there.
     wish: Option<i64>,

@@ -112,10 +112,8 @@ fn cleaned(object: &Object, target: Export) -> Value {
         Kind::Node => node(&mut value, status.unwrap_or_default()),
         Kind::Pod => pod(spec, target),
         Kind::Job => job(spec),
-        Kind::Service => {
-            if spec["clusterIP"] != "None" {
-                remove(spec, &["clusterIP", "clusterIPs"]);
-            }
+        Kind::Service if spec["clusterIP"] != "None" => {
+            remove(spec, &["clusterIP", "clusterIPs"]);
         }
         Kind::PersistentVolume => remove(&mut spec["claimRef"], &["uid", "resourceVersion"]),
         Kind::Namespace => remove(&mut value, &["spec"]),

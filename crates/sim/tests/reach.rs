@@ -1,5 +1,5 @@
 //! Whom a client reaches: the ways to a daemon.
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test may fail")]
+#![expect(clippy::unwrap_used, reason = "a test may fail")]
 
 use sim::{Options, Simulation};
 

@@ -156,11 +156,12 @@ fn compare_one(
     }
 }
 
+/// By object, reason and message: when it was said, and whether the time may vary.
+type Sayings<'a> = BTreeMap<(&'a str, &'a str, String), Vec<(f64, bool)>>;
+
 /// When something is said of an object: by reason and message, with random names struck out, since
 /// which of equal pods came first does not matter.
-fn sayings<'a>(
-    events: impl Iterator<Item = (&'a EventKey, f64, bool)>,
-) -> BTreeMap<(&'a str, &'a str, String), Vec<(f64, bool)>> {
+fn sayings<'a>(events: impl Iterator<Item = (&'a EventKey, f64, bool)>) -> Sayings<'a> {
     let mut sayings: BTreeMap<_, Vec<(f64, bool)>> = BTreeMap::new();
     for (key, t, varies) in events {
         let message = family(&key.3).unwrap_or_else(|| key.3.clone());

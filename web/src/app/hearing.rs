@@ -68,7 +68,8 @@ impl App {
                 return true;
             }
         };
-        if reply.op == "progress" {
+        self.flight.under_way = reply.op == "progress";
+        if self.flight.under_way {
             self.picture(reply);
             return true;
         }
@@ -159,7 +160,10 @@ impl App {
             self.ui.select(first.or_else(|| self.cluster.main_workload()));
             self.ui.pane = Pane::Cluster;
             self.inspect();
-        } else if touched {
+        } else if self.flight.under_way {
+            // A long run shows itself on the way: the inspector waits for where it ends.
+            self.flight.touched |= touched;
+        } else if touched || std::mem::take(&mut self.flight.touched) {
             self.inspect();
         }
     }

@@ -68,8 +68,12 @@ export function createEngine(emit) {
     ask(request) {
       if (!worker) start();
       const { id } = JSON.parse(request);
+      // The patience is with the oldest question: new ones do not prolong it.
+      if (waiting.size === 0) {
+        waiting.add(id);
+        watch();
+      }
       waiting.add(id);
-      watch();
       worker.postMessage({ id, request });
     },
     restart() {

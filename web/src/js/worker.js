@@ -51,7 +51,11 @@ async function open({ text, options, at }, report) {
   return { diagnostics };
 }
 
-const nEvents = () => JSON.parse(simulation.state()).nEvents;
+/** How many events have run, and how often a bound was reached. */
+function progress() {
+  const { nEvents, notices } = JSON.parse(simulation.state());
+  return { nEvents, nBounds: notices.filter(({ code }) => code === 'budget').length };
+}
 
 /**
  * Repeats `run` (at most n events; true when done) until it is done, until it does nothing more
@@ -61,10 +65,12 @@ async function inSlices(run, report) {
   let n = 500;
   let shown = performance.now();
   while (!stopped) {
-    const before = nEvents();
+    const before = progress();
     const started = performance.now();
-    if (run(n) || nEvents() === before) return;
+    if (run(n)) return;
     const now = performance.now();
+    const after = progress();
+    if (after.nEvents === before.nEvents || after.nBounds > before.nBounds) return;
     n = Math.round(Math.min(Math.max(n * SLICE_MS / (now - started + 1), 20), n * 4));
     if (now - shown > PROGRESS_MS) {
       report();
