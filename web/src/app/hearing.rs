@@ -40,6 +40,7 @@ impl App {
             }
             "later" => return self.later(&payload),
             "slow" if self.loaded => self.ui.health = Health::Slow,
+            "rerun" => self.reopen(self.state.now_ms),
             "deaf" => self.give_up(),
             "crashed" => self.crashed(payload),
             _ => return false,

@@ -25,6 +25,7 @@ export function createEngine(emit) {
   let watchdog = 0;
   let nHeard = 0;
   const waiting = new Set();
+  const extenders = new Map();
 
   function watch(patience = PATIENCE_MS) {
     clearTimeout(watchdog);
@@ -62,6 +63,7 @@ export function createEngine(emit) {
       emit('crashed', event.message || 'the engine could not be loaded');
     };
     worker = mine;
+    for (const [urlPrefix, source] of extenders) worker.postMessage({ extender: { urlPrefix, source } });
   }
 
   return {
@@ -75,6 +77,11 @@ export function createEngine(emit) {
       }
       waiting.add(id);
       worker.postMessage({ id, request });
+    },
+    /** Who answers for an extender; kept for the workers to come. */
+    registerExtender(urlPrefix, source) {
+      extenders.set(urlPrefix, source);
+      worker?.postMessage({ extender: { urlPrefix, source } });
     },
     restart() {
       stop();

@@ -14,6 +14,18 @@ export function createHost({ embed }) {
   let mounted = null;
   let ownHash = location.hash;
 
+  // For readers who write an extender in the browser's console, and for pages around this one. No
+  // link and no text can call it.
+  globalThis.orrery = {
+    /** `handler(verb, body)` gets and returns the bodies of the extender API; it must be self-contained. */
+    registerExtender(urlPrefix, handler) {
+      const source = String(handler);
+      if (typeof new Function(`return (${source})`)() !== 'function') throw new TypeError('the handler is no function');
+      engine.registerExtender(String(urlPrefix), source);
+      emit('rerun');
+    },
+  };
+
   const withEditor = (use) => editor?.then(use);
 
   return {

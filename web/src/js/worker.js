@@ -1,6 +1,6 @@
 // The engine's own thread: answers numbered requests with JSON texts, put together from the texts
 // that the engine package returns, so that nothing large is parsed twice.
-import init, { addZone, lastPanic, Simulation, zonesOf } from '../../pkg/engine/engine.js';
+import init, { addZone, lastPanic, registerExtender, Simulation, zonesOf } from '../../pkg/engine/engine.js';
 
 const ready = init();
 /** A slice of a long run aims at so many milliseconds; between two slices Stop is heard. */
@@ -176,9 +176,16 @@ function panicText() {
 
 // One after the other, also where a request waits for a time zone.
 let turn = Promise.resolve();
-self.onmessage = ({ data: { id, request, stop } }) => {
+self.onmessage = ({ data: { id, request, stop, extender } }) => {
   if (stop) {
     stopped = true;
+    return;
+  }
+  if (extender) {
+    // The source comes from the page's own caller; functions do not cross to a worker.
+    turn = turn.then(() => ready).then(() => {
+      registerExtender(extender.urlPrefix, new Function(`return (${extender.source})`)());
+    }).catch((error) => self.postMessage({ crashed: error.message }));
     return;
   }
   turn = turn.then(async () => {
