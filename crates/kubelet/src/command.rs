@@ -332,7 +332,7 @@ mod tests {
         sh("echo 'a; b' && sleep 2 && false", Some((Some(2_000), 1)));
         sh("false || sleep 3", Some((Some(3_000), 0)));
         sh("false && sleep 3", Some((Some(0), 1)));
-        sh("date; echo Hello from $(hostname) > /tmp/x 2>&1; sleep 1", Some((Some(1_000), 0)));
+        sh("date; echo Hello from $(hostname) > /data/x 2>&1; sleep 1", Some((Some(1_000), 0)));
         sh("while true; do echo .; sleep 1; done", Some((None, 0)));
         sh("while true; do date\nsleep 60\ndone", Some((None, 0)));
         sh("for i in 1 2 3; do echo $i; sleep 2; done", Some((Some(6_000), 0)));

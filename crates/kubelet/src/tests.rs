@@ -240,6 +240,21 @@ fn a_crashing_container_is_restarted_ever_later() {
 }
 
 #[test]
+fn the_wait_between_crashes_doubles_up_to_five_minutes() {
+    let mut bench = Bench::new(&["n1"]);
+    bench.put(pod("p", spec("Always"), &[("duration", "2s"), ("exit-code", "1")]));
+    bench.run_to(1_600);
+    let starts: Vec<i64> = bench
+        .lines
+        .iter()
+        .filter(|it| it.contains("c=running"))
+        .map(|it| it.trim().split(' ').next().unwrap().parse().unwrap())
+        .collect();
+    let gaps: Vec<i64> = starts.windows(2).map(|it| it[1] - it[0]).collect();
+    assert_eq!(gaps, [3, 12, 22, 42, 82, 162, 302, 302, 302, 302]);
+}
+
+#[test]
 fn a_deleted_pod_stops_and_leaves() {
     let mut bench = Bench::new(&["n1"]);
     bench.put(pod("p", spec("Always"), &[("stop-delay", "5s")]));
