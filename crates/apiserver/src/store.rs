@@ -146,9 +146,9 @@ impl Store {
 
     /// Keeps what the server advises against, for those who read it. Controllers do not, and of
     /// what they make somebody was told at the template.
-    pub(crate) fn warn(&mut self, object: &Object, creating: bool) {
+    pub(crate) fn warn(&mut self, object: &Object, old: Option<&Object>) {
         if object.controller().is_none() {
-            self.warnings.extend(crate::warnings::of(object, creating));
+            self.warnings.extend(crate::warnings::of(object, old));
         }
     }
 

@@ -8,8 +8,10 @@ use std::sync::Arc;
 
 use api::{Object, Timestamp};
 use k8s_openapi::api::batch::v1::Job;
-use k8s_openapi::api::core::v1::{Pod, PodTemplateSpec};
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, ObjectMeta};
+use k8s_openapi::api::core::v1::PodTemplateSpec;
+
+mod persistentvolumeclaim;
+pub(crate) mod pod;
 
 /// Runs the body for two objects of the same kind, if the kind has a status.
 macro_rules! with_status {
@@ -53,8 +55,9 @@ macro_rules! with_generation {
 
 /// Prepares a new object. Its uid must be set. Upstream: `PrepareForCreate`.
 pub fn prepare_for_create(object: &mut Object, now: Timestamp) {
+    pod::drop_disabled_fields(object, None);
     match object {
-        Object::Pod(it) => prepare_pod(Arc::make_mut(it)),
+        Object::Pod(it) => pod::prepare(Arc::make_mut(it)),
         Object::Job(it) => prepare_job(Arc::make_mut(it)),
         Object::ReplicaSet(it) => {
             let it = Arc::make_mut(it);
@@ -69,6 +72,7 @@ pub fn prepare_for_create(object: &mut Object, now: Timestamp) {
         Object::StatefulSet(it) => {
             let it = Arc::make_mut(it);
             it.metadata.generation = Some(1);
+            drop_max_unavailable(it, None);
             // `availableReplicas` is written even when it is zero.
             it.status = Some(k8s_openapi::api::apps::v1::StatefulSetStatus {
                 available_replicas: Some(0),
@@ -124,97 +128,48 @@ fn prepare_storage(object: &mut Object, now: Timestamp) {
         }
         Object::PersistentVolumeClaim(it) => {
             let phase = Some("Pending".to_owned());
-            Arc::make_mut(it).status =
-                Some(k8s_openapi::api::core::v1::PersistentVolumeClaimStatus {
-                    phase,
-                    ..Default::default()
-                });
+            let it = Arc::make_mut(it);
+            it.status = Some(k8s_openapi::api::core::v1::PersistentVolumeClaimStatus {
+                phase,
+                ..Default::default()
+            });
+            persistentvolumeclaim::prepare(it.spec.get_or_insert_default(), None);
+        }
+        Object::Node(it) => {
+            let configured = it.spec.as_ref().is_some_and(|it| it.config_source.is_some())
+                || it.status.as_ref().is_some_and(|it| it.config.is_some());
+            if configured {
+                let it = Arc::make_mut(it);
+                it.spec.get_or_insert_default().config_source = None;
+                it.status.get_or_insert_default().config = None;
+            }
         }
         _ => {}
     }
 }
 
+/// How many pods of a stateful set may be down is behind a feature that is off. Upstream:
+/// `dropStatefulSetDisabledFields`.
+fn drop_max_unavailable(
+    set: &mut k8s_openapi::api::apps::v1::StatefulSet,
+    old: Option<&k8s_openapi::api::apps::v1::StatefulSet>,
+) {
+    let uses = |it: &k8s_openapi::api::apps::v1::StatefulSet| {
+        let strategy = it.spec.as_ref().and_then(|it| it.update_strategy.as_ref());
+        let rolling = strategy.and_then(|it| it.rolling_update.as_ref());
+        rolling.is_some_and(|it| it.max_unavailable.is_some())
+    };
+    if old.is_some_and(uses) || !uses(set) {
+        return;
+    }
+    let strategy = set.spec.as_mut().and_then(|it| it.update_strategy.as_mut());
+    if let Some(it) = strategy.and_then(|it| it.rolling_update.as_mut()) {
+        it.max_unavailable = None;
+    }
+}
+
 /// Where `apps/v1` keeps the `spec.templateGeneration` of older versions.
 pub const TEMPLATE_GENERATION: &str = "deprecated.daemonset.template.generation";
-
-fn prepare_pod(pod: &mut Pod) {
-    pod.metadata.generation = Some(1);
-    let mut status = k8s_openapi::api::core::v1::PodStatus {
-        phase: Some("Pending".to_owned()),
-        qos_class: pod.spec.as_ref().map(|it| api::resources::qos_class(it).to_owned()),
-        ..Default::default()
-    };
-    let spec = pod.spec.get_or_insert_default();
-    merge_match_label_keys(&pod.metadata, spec);
-    merge_spread_keys(&pod.metadata, spec);
-    if !spec.scheduling_gates.as_deref().unwrap_or_default().is_empty() {
-        status.conditions = Some(vec![k8s_openapi::api::core::v1::PodCondition {
-            type_: "PodScheduled".to_owned(),
-            status: "False".to_owned(),
-            reason: Some("SchedulingGated".to_owned()),
-            message: Some("Scheduling is blocked due to non-empty scheduling gates".to_owned()),
-            ..Default::default()
-        }]);
-    }
-    pod.status = Some(status);
-}
-
-/// Writes `matchLabelKeys` and `mismatchLabelKeys` into the selectors of pod affinity and of
-/// spread constraints. Upstream: `applyMatchLabelKeysAndMismatchLabelKeys`.
-fn merge_match_label_keys(meta: &ObjectMeta, spec: &mut k8s_openapi::api::core::v1::PodSpec) {
-    let empty = BTreeMap::new();
-    let labels = meta.labels.as_ref().unwrap_or(&empty);
-    let Some(affinity) = &mut spec.affinity else { return };
-    let affine = affinity.pod_affinity.iter_mut().flat_map(|it| {
-        let preferred = it.preferred_during_scheduling_ignored_during_execution.iter_mut();
-        let preferred = preferred.flatten().map(|it| &mut it.pod_affinity_term);
-        let required = it.required_during_scheduling_ignored_during_execution.iter_mut().flatten();
-        preferred.chain(required)
-    });
-    let anti = affinity.pod_anti_affinity.iter_mut().flat_map(|it| {
-        let preferred = it.preferred_during_scheduling_ignored_during_execution.iter_mut();
-        let preferred = preferred.flatten().map(|it| &mut it.pod_affinity_term);
-        let required = it.required_during_scheduling_ignored_during_execution.iter_mut().flatten();
-        preferred.chain(required)
-    });
-    for term in affine.chain(anti) {
-        let Some(selector) = &mut term.label_selector else { continue };
-        for key in term.match_label_keys.iter().flatten() {
-            push_requirement(selector, key, "In", labels);
-        }
-        for key in term.mismatch_label_keys.iter().flatten() {
-            push_requirement(selector, key, "NotIn", labels);
-        }
-    }
-}
-
-/// As [`merge_match_label_keys`], for spread constraints. Upstream:
-/// `applyMatchLabelKeys`.
-fn merge_spread_keys(meta: &ObjectMeta, spec: &mut k8s_openapi::api::core::v1::PodSpec) {
-    let empty = BTreeMap::new();
-    let labels = meta.labels.as_ref().unwrap_or(&empty);
-    for constraint in spec.topology_spread_constraints.iter_mut().flatten() {
-        let Some(selector) = &mut constraint.label_selector else { continue };
-        for key in constraint.match_label_keys.iter().flatten() {
-            push_requirement(selector, key, "In", labels);
-        }
-    }
-}
-
-fn push_requirement(
-    selector: &mut LabelSelector,
-    key: &str,
-    operator: &str,
-    labels: &BTreeMap<String, String>,
-) {
-    let Some(value) = labels.get(key) else { return };
-    let requirement = k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelectorRequirement {
-        key: key.to_owned(),
-        operator: operator.to_owned(),
-        values: Some(vec![value.clone()]),
-    };
-    selector.match_expressions.get_or_insert_default().push(requirement);
-}
 
 /// The label that ties pods to their Job, and the older form of it.
 const CONTROLLER_UID: [&str; 2] = ["batch.kubernetes.io/controller-uid", "controller-uid"];
@@ -286,10 +241,29 @@ pub fn prepare_for_update(new: &mut Object, old: &Object) {
             Arc::make_mut(new).status = old.status.clone();
         }
     });
-    if let (Object::Namespace(new), Object::Namespace(old)) = (&mut *new, old)
-        && new.spec != old.spec
-    {
-        Arc::make_mut(new).spec = old.spec.clone();
+    pod::drop_disabled_fields(new, Some(old));
+    match (&mut *new, old) {
+        (Object::Namespace(new), Object::Namespace(old)) if new.spec != old.spec => {
+            Arc::make_mut(new).spec = old.spec.clone();
+        }
+        (Object::StatefulSet(new), Object::StatefulSet(old)) if new.spec != old.spec => {
+            drop_max_unavailable(Arc::make_mut(new), Some(old));
+        }
+        (Object::PersistentVolumeClaim(new), Object::PersistentVolumeClaim(old))
+            if new.spec != old.spec =>
+        {
+            let spec = Arc::make_mut(new).spec.get_or_insert_default();
+            persistentvolumeclaim::prepare(spec, old.spec.as_ref());
+        }
+        (Object::Node(new), Object::Node(old)) => {
+            let source = |it: &k8s_openapi::api::core::v1::Node| {
+                it.spec.as_ref().is_some_and(|it| it.config_source.is_some())
+            };
+            if source(new) && !source(old) {
+                Arc::make_mut(new).spec.get_or_insert_default().config_source = None;
+            }
+        }
+        _ => {}
     }
     let mut grows = false;
     with_generation!(&*new, old, |new, old| { grows = new.spec != old.spec });
@@ -343,7 +317,7 @@ pub fn prepare_for_status_update(new: &mut Object, old: &Object, now: Timestamp)
     meta.deletion_timestamp = old.meta().deletion_timestamp.clone();
     meta.deletion_grace_period_seconds = old.meta().deletion_grace_period_seconds;
     match (&mut *new, old) {
-        (Object::Pod(new), Object::Pod(old)) => prepare_pod_status(Arc::make_mut(new), old),
+        (Object::Pod(new), Object::Pod(old)) => pod::prepare_status(Arc::make_mut(new), old),
         (Object::Deployment(new), Object::Deployment(old)) => {
             Arc::make_mut(new).metadata.labels = old.metadata.labels.clone();
         }
@@ -362,24 +336,6 @@ pub fn prepare_for_status_update(new: &mut Object, old: &Object, now: Timestamp)
             }
         }
         _ => {}
-    }
-}
-
-fn prepare_pod_status(new: &mut Pod, old: &Pod) {
-    new.metadata.owner_references = old.metadata.owner_references.clone();
-    let (Some(status), Some(before)) = (&mut new.status, &old.status) else { return };
-    if status.qos_class.is_none() {
-        status.qos_class = before.qos_class.clone();
-    }
-    if status.observed_generation.is_none() {
-        status.observed_generation = before.observed_generation;
-    }
-    for condition in status.conditions.iter_mut().flatten() {
-        if condition.observed_generation.is_none() {
-            let mut earlier = before.conditions.iter().flatten();
-            let earlier = earlier.find(|it| it.type_ == condition.type_);
-            condition.observed_generation = earlier.and_then(|it| it.observed_generation);
-        }
     }
 }
 

@@ -11,7 +11,7 @@ use crate::store::Store;
 mod apps;
 mod batch;
 pub(crate) mod check;
-mod core;
+pub(crate) mod core;
 mod diff;
 mod field;
 mod internal;
@@ -20,6 +20,9 @@ mod meta;
 mod other;
 pub(crate) mod resources;
 pub(crate) mod text;
+
+#[cfg(test)]
+mod tests;
 
 pub use field::{Bad, Errors, Path};
 
@@ -64,7 +67,7 @@ pub(crate) fn validate_create(store: &Store, object: &Object) -> Result<(), ApiE
         Object::CronJob(it) => batch::cron_job(e, it, &context),
         Object::EndpointSlice(it) => other::endpoint_slice(e, it),
         Object::Lease(it) => {
-            meta::object_meta(e, &it.metadata, true, text::dns1123_subdomain);
+            meta::accessor(e, &it.metadata, true, text::dns1123_subdomain);
             other::lease(e, it);
         }
         Object::PodDisruptionBudget(it) => other::disruption_budget(e, it),
@@ -81,10 +84,9 @@ pub(crate) fn validate_update(store: &Store, new: &Object, old: &Object) -> Resu
     let context = store.context();
     let mut errors = Errors::default();
     let e = &mut errors;
+    meta::common_update(e, new.meta(), old.meta());
     match (new, old) {
-        (Object::Namespace(new), Object::Namespace(old)) => {
-            core::small::namespace_update(e, new, old);
-        }
+        (Object::Namespace(new), Object::Namespace(_)) => core::small::namespace(e, new),
         (Object::Node(new), Object::Node(old)) => core::node::update(e, new, old),
         (Object::Pod(new), Object::Pod(old)) => core::pod_update::update(e, new, old, &context),
         (Object::Service(new), Object::Service(old)) => core::service::update(e, new, old),
@@ -124,8 +126,8 @@ pub(crate) fn validate_update(store: &Store, new: &Object, old: &Object) -> Resu
         (Object::EndpointSlice(new), Object::EndpointSlice(old)) => {
             other::endpoint_slice_update(e, new, old);
         }
-        (Object::PodDisruptionBudget(new), Object::PodDisruptionBudget(old)) => {
-            other::disruption_budget_update(e, new, old);
+        (Object::PodDisruptionBudget(new), Object::PodDisruptionBudget(_)) => {
+            other::budget_spec(e, new);
         }
         (Object::PriorityClass(new), Object::PriorityClass(old)) => {
             other::priority_class_update(e, new, old);
@@ -134,11 +136,13 @@ pub(crate) fn validate_update(store: &Store, new: &Object, old: &Object) -> Resu
             other::storage_class_update(e, new, old);
         }
         (Object::CSINode(new), Object::CSINode(old)) => other::csi_node_update(e, new, old),
+        (Object::CSIDriver(new), Object::CSIDriver(old)) => other::csi_driver_update(e, new, old),
+        (Object::Lease(new), Object::Lease(_)) => other::lease(e, new),
+        (Object::ServiceAccount(new), Object::ServiceAccount(_)) => {
+            core::small::service_account(e, new);
+        }
         _ => {
-            meta::object_meta_update(e, new.meta(), old.meta());
-            if let Object::Lease(it) = new {
-                other::lease(e, it);
-            }
+            meta::object_meta_update(e, new.meta());
         }
     }
     errors.into_result(new.kind(), new.name())
@@ -148,7 +152,8 @@ pub(crate) fn validate_update(store: &Store, new: &Object, old: &Object) -> Resu
 /// hand; those that keep a cluster sane are here.
 pub(crate) fn validate_status_update(new: &Object, old: &Object) -> Result<(), ApiError> {
     let mut errors = Errors::default();
-    meta::object_meta_update(&mut errors, new.meta(), old.meta());
+    meta::common_update(&mut errors, new.meta(), old.meta());
+    meta::object_meta_update(&mut errors, new.meta());
     if let Object::ResourceQuota(it) = new
         && let Some(status) = &it.status
     {

@@ -72,10 +72,11 @@ pub(super) fn set_namespace(namespace: &mut Namespace) {
 pub(super) fn set_node(node: &mut Node) {
     let spec = node.spec.get_or_insert_default();
     // The older field stands for the first address of the newer one.
-    match (&spec.pod_cidr, &spec.pod_cidrs) {
-        (Some(cidr), None) => spec.pod_cidrs = Some(vec![cidr.clone()]),
-        (None, Some(cidrs)) => spec.pod_cidr = cidrs.first().cloned(),
-        _ => {}
+    let first = spec.pod_cidrs.iter().flatten().next().cloned();
+    match spec.pod_cidr.clone().filter(|it| !it.is_empty()) {
+        Some(cidr) if first.as_ref() != Some(&cidr) => spec.pod_cidrs = Some(vec![cidr]),
+        Some(_) => {}
+        None => spec.pod_cidr = first,
     }
     let status = node.status.get_or_insert_default();
     // Go writes these even if nothing is known.
@@ -89,7 +90,12 @@ pub(super) fn set_node(node: &mut Node) {
     }
 }
 
+/// Upstream: `SetDefaults_Secret` and the conversion, where plain texts become data.
 pub(super) fn set_secret(secret: &mut Secret) {
+    for (key, text) in secret.string_data.take().into_iter().flatten() {
+        let value = k8s_openapi::ByteString(text.into_bytes());
+        secret.data.get_or_insert_default().insert(key, value);
+    }
     set_text(&mut secret.type_, "Opaque");
 }
 

@@ -8,6 +8,8 @@ use k8s_openapi::api::core::v1::{
 };
 
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use std::collections::BTreeMap;
 
 use crate::defaults::{core, set_text, storage};
 
@@ -25,6 +27,11 @@ pub(super) fn set_pod(pod: &mut Pod) {
         }
     }
     set_pod_level_requests(spec);
+    // The conversion does this for pods, not for templates.
+    if let Some(seconds) = &mut spec.termination_grace_period_seconds {
+        *seconds = if *seconds < 0 { 1 } else { *seconds };
+    }
+    drop_init_annotations(&mut pod.metadata);
     spec.enable_service_links.get_or_insert(true);
     if spec.host_network == Some(true) {
         let init = spec.init_containers.iter_mut().flatten();
@@ -34,6 +41,19 @@ pub(super) fn set_pod(pod: &mut Pod) {
                 port.host_port = Some(port.container_port);
             }
         }
+    }
+}
+
+/// Where very old clients kept init containers. Upstream: `dropInitContainerAnnotations`.
+fn drop_init_annotations(meta: &mut ObjectMeta) {
+    const OLD: [&str; 4] = [
+        "pod.beta.kubernetes.io/init-containers",
+        "pod.alpha.kubernetes.io/init-containers",
+        "pod.beta.kubernetes.io/init-container-statuses",
+        "pod.alpha.kubernetes.io/init-container-statuses",
+    ];
+    if let Some(annotations) = &mut meta.annotations {
+        annotations.retain(|key, _| !OLD.contains(&key.as_str()));
     }
 }
 
@@ -55,8 +75,11 @@ fn set_pod_level_requests(spec: &mut PodSpec) {
     let requests = spec_amounts(&bare, Side::Requests);
     let limits = spec_amounts(&bare, Side::Limits);
     let Some(own) = &mut spec.resources else { return };
-    if own.requests.is_some() || own.limits.is_some() {
-        for (name, amount) in limits.iter().filter(|(name, _)| name.starts_with("hugepages-")) {
+    let says = |it: &Option<BTreeMap<String, Quantity>>| it.iter().any(|it| !it.is_empty());
+    if says(&own.requests) || says(&own.limits) {
+        let asked = own.requests.clone().unwrap_or_default();
+        let huge = |name: &str| name.starts_with("hugepages-") && !asked.contains_key(name);
+        for (name, amount) in limits.iter().filter(|(name, _)| huge(name)) {
             let own = own.limits.get_or_insert_default();
             own.entry(name.clone()).or_insert_with(|| amount.to_quantity());
         }
@@ -78,7 +101,7 @@ fn set_pod_level_requests(spec: &mut PodSpec) {
 /// Upstream: the part of `SetObjectDefaults_*` that concerns `spec.template`.
 pub(super) fn set_template(template: &mut PodTemplateSpec) {
     // Go writes the metadata of a template even if there is none.
-    template.metadata.get_or_insert_default();
+    drop_init_annotations(template.metadata.get_or_insert_default());
     set_pod_spec(template.spec.get_or_insert_default());
 }
 
@@ -89,10 +112,11 @@ fn set_pod_spec(spec: &mut PodSpec) {
     spec.termination_grace_period_seconds.get_or_insert(30);
     set_text(&mut spec.scheduler_name, "default-scheduler");
     // The deprecated name of the field follows the current one.
-    if spec.service_account_name.is_some() {
-        spec.service_account = spec.service_account_name.clone();
-    } else if spec.service_account.is_some() {
-        spec.service_account_name = spec.service_account.clone();
+    let given = |it: &Option<String>| it.as_ref().is_some_and(|it| !it.is_empty());
+    if given(&spec.service_account_name) {
+        spec.service_account.clone_from(&spec.service_account_name);
+    } else if given(&spec.service_account) {
+        spec.service_account_name.clone_from(&spec.service_account);
     }
     for volume in spec.volumes.iter_mut().flatten() {
         set_volume(volume);
@@ -286,6 +310,13 @@ fn set_volume(volume: &mut Volume) {
         set_text(&mut it.pool, "rbd");
         set_text(&mut it.user, "admin");
         set_text(&mut it.keyring, "/etc/ceph/keyring");
+    }
+    if let Some(it) = &mut volume.azure_disk {
+        storage::set_azure_disk(it);
+    }
+    if let Some(it) = &mut volume.scale_io {
+        set_text(&mut it.storage_mode, "ThinProvisioned");
+        set_text(&mut it.fs_type, "xfs");
     }
     if let Some(it) = &mut volume.image {
         set_image_policy(&mut it.pull_policy, it.reference.as_deref());

@@ -3,7 +3,8 @@
 //! Upstream: `pkg/apis/core/v1/defaults.go`, `pkg/apis/storage/v1/defaults.go`, v1.36.
 
 use k8s_openapi::api::core::v1::{
-    PersistentVolume, PersistentVolumeClaim, PersistentVolumeClaimSpec, VolumeResourceRequirements,
+    AzureDiskVolumeSource, PersistentVolume, PersistentVolumeClaim, PersistentVolumeClaimSpec,
+    VolumeResourceRequirements,
 };
 use k8s_openapi::api::storage::v1::{CSIDriver, StorageClass};
 
@@ -27,6 +28,20 @@ pub(super) fn set_volume(volume: &mut PersistentVolume) {
         set_text(&mut rbd.user, "admin");
         set_text(&mut rbd.keyring, "/etc/ceph/keyring");
     }
+    if let Some(it) = &mut spec.azure_disk {
+        set_azure_disk(it);
+    }
+    if let Some(it) = &mut spec.scale_io {
+        set_text(&mut it.storage_mode, "ThinProvisioned");
+        set_text(&mut it.fs_type, "xfs");
+    }
+}
+
+pub(super) fn set_azure_disk(disk: &mut AzureDiskVolumeSource) {
+    disk.caching_mode.get_or_insert_with(|| "ReadWrite".to_owned());
+    disk.fs_type.get_or_insert_with(|| "ext4".to_owned());
+    disk.read_only.get_or_insert(false);
+    disk.kind.get_or_insert_with(|| "Shared".to_owned());
 }
 
 /// Upstream: `SetDefaults_PersistentVolumeClaim`.

@@ -73,12 +73,15 @@ impl Store {
         if let Object::Service(service) = &mut object {
             self.allocate_for_service(Arc::make_mut(service), None)?;
         }
+        if object.controller().is_none() {
+            self.warnings.extend(crate::warnings::before_create(&object));
+        }
         strategy::prepare_for_create(&mut object, now);
         if shares_labels {
             strategy::share_job_labels(&mut object);
         }
         validation::validate_create(self, &object)?;
-        self.warn(&object, true);
+        self.warn(&object, None);
         canonicalize(&mut object);
         admission::validate_create(self, &object)?;
         let key = object.object_ref();

@@ -101,7 +101,7 @@ impl Store {
         match part {
             Part::Main => {
                 validation::validate_update(self, &new, &old)?;
-                self.warn(&new, false);
+                self.warn(&new, Some(&old));
             }
             Part::Status | Part::Finalize => validation::validate_status_update(&new, &old)?,
         }
@@ -175,11 +175,11 @@ fn keep_system_fields(new: &mut Object, old: &Object) {
     meta.resource_version.clone_from(&before.resource_version);
     meta.self_link = None;
     meta.managed_fields = None;
-    if meta.creation_timestamp.is_none() {
-        meta.creation_timestamp = before.creation_timestamp.clone();
+    if before.creation_timestamp.is_some() {
+        meta.creation_timestamp.clone_from(&before.creation_timestamp);
     }
-    if meta.deletion_timestamp.is_none() {
-        meta.deletion_timestamp = before.deletion_timestamp.clone();
+    if before.deletion_timestamp.is_some() {
+        meta.deletion_timestamp.clone_from(&before.deletion_timestamp);
     }
     if meta.deletion_grace_period_seconds.is_none() {
         meta.deletion_grace_period_seconds = before.deletion_grace_period_seconds;

@@ -121,7 +121,7 @@ pub(crate) fn replica_set_update(
     old: &ReplicaSet,
     context: &Context<'_>,
 ) {
-    meta::object_meta_update(errors, &new.metadata, &old.metadata);
+    meta::object_meta_update(errors, &new.metadata);
     replica_set_spec(errors, new, context);
     immutable_selector(
         errors,
@@ -196,7 +196,7 @@ pub(crate) fn deployment_update(
     old: &Deployment,
     context: &Context<'_>,
 ) {
-    meta::object_meta_update(errors, &new.metadata, &old.metadata);
+    meta::object_meta_update(errors, &new.metadata);
     deployment_spec(errors, new, context);
     immutable_selector(
         errors,
@@ -275,7 +275,7 @@ pub(crate) fn daemon_set_update(
     old: &DaemonSet,
     context: &Context<'_>,
 ) {
-    meta::object_meta_update(errors, &new.metadata, &old.metadata);
+    meta::object_meta_update(errors, &new.metadata);
     immutable_selector(
         errors,
         new.spec.as_ref().map(|it| &it.selector),
@@ -394,14 +394,6 @@ fn stateful_strategy(errors: &mut Errors, path: &Path<'_>, strategy: &StatefulSe
         }
         ("RollingUpdate", Some(rolling)) => {
             non_negative_if_set(errors, &rolling_path.child("partition"), rolling.partition);
-            if let Some(unavailable) = &rolling.max_unavailable {
-                let path = rolling_path.child("maxUnavailable");
-                int_or_percent(errors, &path, unavailable);
-                if int_or_percent_value(unavailable) == 0 {
-                    errors.invalid(&path, shown(unavailable), "cannot be 0");
-                }
-                at_most_100_percent(errors, &path, unavailable);
-            }
         }
         ("OnDelete" | "RollingUpdate", None) => {}
         _ => errors.invalid(
@@ -418,7 +410,7 @@ pub(crate) fn stateful_set_update(
     old: &StatefulSet,
     context: &Context<'_>,
 ) {
-    meta::object_meta_update(errors, &new.metadata, &old.metadata);
+    meta::object_meta_update(errors, &new.metadata);
     stateful_set_spec(errors, new, context, false);
     let (Some(now), Some(before)) = (&new.spec, &old.spec) else { return };
     let kept = StatefulSetSpec {
@@ -457,7 +449,7 @@ pub(crate) fn controller_revision_update(
     new: &ControllerRevision,
     old: &ControllerRevision,
 ) {
-    meta::object_meta_update(errors, &new.metadata, &old.metadata);
+    meta::object_meta_update(errors, &new.metadata);
     non_negative(errors, &Path::new("revision"), new.revision);
     if new.data != old.data {
         errors.invalid(&Path::new("data"), Bad::json(&new.data), text::IMMUTABLE);

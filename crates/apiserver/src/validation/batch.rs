@@ -431,7 +431,7 @@ fn count_indexes(indexes: &str, completions: i32) -> Result<i64, String> {
 
 pub(crate) fn job_update(errors: &mut Errors, new: &Job, old: &Job, context: &Context<'_>) {
     job(errors, new, context);
-    meta::object_meta_update(errors, &new.metadata, &old.metadata);
+    meta::object_meta_update(errors, &new.metadata);
     let (Some(spec), Some(before)) = (&new.spec, &old.spec) else { return };
     let path = Path::new("spec");
     completions(errors, &path.child("completions"), spec, before);
@@ -558,7 +558,7 @@ pub(crate) fn cron_job_update(
     old: &CronJob,
     context: &Context<'_>,
 ) {
-    meta::object_meta_update(errors, &new.metadata, &old.metadata);
+    meta::object_meta_update(errors, &new.metadata);
     cron_job_spec(errors, new, Some(old), context);
 }
 

@@ -19,6 +19,17 @@ pub(crate) fn object_meta(
     namespaced: bool,
     name_form: NameForm,
 ) {
+    accessor(errors, meta, namespaced, name_form);
+    kube_finalizers(errors, &Path::new("metadata"), list_of(&meta.finalizers));
+}
+
+/// What goes for the metadata of every kind. Upstream: `ValidateObjectMetaAccessor`.
+pub(crate) fn accessor(
+    errors: &mut Errors,
+    meta: &ObjectMeta,
+    namespaced: bool,
+    name_form: NameForm,
+) {
     let path = Path::new("metadata");
     let generated = str_of(&meta.generate_name);
     if !generated.is_empty() {
@@ -42,13 +53,20 @@ pub(crate) fn object_meta(
     non_negative(errors, &path.child("generation"), meta.generation.unwrap_or_default());
     common(errors, &path, meta);
     finalizers(errors, &path, list_of(&meta.finalizers));
-    kube_finalizers(errors, &path, list_of(&meta.finalizers));
 }
 
-/// Upstream: `core/validation.ValidateObjectMetaUpdate`. The parts that the store itself keeps
-/// (uid, resource version, generation) cannot be wrong here.
-pub(crate) fn object_meta_update(errors: &mut Errors, new: &ObjectMeta, old: &ObjectMeta) {
+/// What a kind of the core group, or one that follows it, adds to [`common_update`]. Upstream:
+/// `core/validation.ValidateObjectMetaUpdate`.
+pub(crate) fn object_meta_update(errors: &mut Errors, new: &ObjectMeta) {
+    kube_finalizers(errors, &Path::new("metadata"), list_of(&new.finalizers));
+}
+
+/// What goes for an update of every kind. Upstream: `rest.validateCommonFields`. The parts that
+/// the store itself keeps (name, uid, resource version, generation) cannot be wrong here.
+pub(crate) fn common_update(errors: &mut Errors, new: &ObjectMeta, old: &ObjectMeta) {
     let path = Path::new("metadata");
+    common(errors, &path, new);
+    finalizers(errors, &path, list_of(&new.finalizers));
     if old.deletion_timestamp.is_some() {
         let before = list_of(&old.finalizers);
         let mut extra: Vec<&String> =
@@ -79,8 +97,6 @@ pub(crate) fn object_meta_update(errors: &mut Errors, new: &ObjectMeta, old: &Ob
         let path = path.child("deletionGracePeriodSeconds");
         errors.invalid(&path, Bad::json(&new.deletion_grace_period_seconds), text::IMMUTABLE);
     }
-    common(errors, &path, new);
-    kube_finalizers(errors, &path, list_of(&new.finalizers));
 }
 
 fn common(errors: &mut Errors, path: &Path<'_>, meta: &ObjectMeta) {
@@ -177,7 +193,7 @@ pub(crate) fn kube_finalizer(errors: &mut Errors, path: &Path<'_>, finalizer: &s
 }
 
 /// A prefix of names may end with a dash.
-fn mask_trailing_dash(name: &str) -> String {
+pub(crate) fn mask_trailing_dash(name: &str) -> String {
     match name.len() {
         length if length > 1 && name.ends_with('-') => {
             let kept = name.get(..length - 2).unwrap_or_default();

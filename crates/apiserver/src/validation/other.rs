@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 
 use k8s_openapi::api::coordination::v1::Lease;
 use k8s_openapi::api::core::v1::TopologySelectorTerm;
-use k8s_openapi::api::discovery::v1::EndpointSlice;
+use k8s_openapi::api::discovery::v1::{EndpointHints, EndpointSlice};
 use k8s_openapi::api::policy::v1::{PodDisruptionBudget, PodDisruptionBudgetSpec};
 use k8s_openapi::api::scheduling::v1::PriorityClass;
 use k8s_openapi::api::storage::v1::{CSIDriver, CSINode, StorageClass};
@@ -24,21 +24,14 @@ use crate::validation::{Bad, Errors, Path, internal, labels, meta, text};
 const HIGHEST_PRIORITY: i32 = 1_000_000_000;
 
 pub(crate) fn disruption_budget(errors: &mut Errors, budget: &PodDisruptionBudget) {
-    // The kind has no validation of its metadata but the one that every object has.
-    meta::object_meta(errors, &budget.metadata, true, text::path_segment_name);
+    // The kind has no validation of its metadata but the one that every object has, afterwards.
     budget_spec(errors, budget);
+    if errors.is_empty() {
+        meta::accessor(errors, &budget.metadata, true, text::path_segment_name);
+    }
 }
 
-pub(crate) fn disruption_budget_update(
-    errors: &mut Errors,
-    new: &PodDisruptionBudget,
-    old: &PodDisruptionBudget,
-) {
-    meta::object_meta_update(errors, &new.metadata, &old.metadata);
-    budget_spec(errors, new);
-}
-
-fn budget_spec(errors: &mut Errors, budget: &PodDisruptionBudget) {
+pub(crate) fn budget_spec(errors: &mut Errors, budget: &PodDisruptionBudget) {
     let empty = PodDisruptionBudgetSpec::default();
     let spec = budget.spec.as_ref().unwrap_or(&empty);
     let path = Path::new("spec");
@@ -101,7 +94,7 @@ pub(crate) fn priority_class(errors: &mut Errors, class: &PriorityClass) {
 }
 
 pub(crate) fn priority_class_update(errors: &mut Errors, new: &PriorityClass, old: &PriorityClass) {
-    meta::object_meta_update(errors, &new.metadata, &old.metadata);
+    meta::object_meta_update(errors, &new.metadata);
     if new.value.unwrap_or_default() != old.value.unwrap_or_default() {
         errors.forbidden(&Path::new("value"), "may not be changed in an update.");
     }
@@ -177,7 +170,9 @@ fn topologies(errors: &mut Errors, terms: &[TopologySelectorTerm]) {
                 errors.duplicate(&path.child("key"), &it.key);
             }
         }
-        for _ in terms[..index].iter().filter(|it| sets(it) == sets(term)) {
+        // Upstream compares with empty ones, too.
+        let own = sets(term);
+        if own.is_empty() || terms[..index].iter().any(|it| sets(it) == own) {
             errors.duplicate(&expressions_path, "");
         }
     }
@@ -185,9 +180,10 @@ fn topologies(errors: &mut Errors, terms: &[TopologySelectorTerm]) {
 
 pub(crate) fn storage_class_update(errors: &mut Errors, new: &StorageClass, old: &StorageClass) {
     storage_class(errors, new);
-    meta::object_meta_update(errors, &new.metadata, &old.metadata);
+    meta::object_meta_update(errors, &new.metadata);
+    let parameters = |it: &StorageClass| it.parameters.clone().unwrap_or_default();
     let fields = [
-        ("parameters", new.parameters != old.parameters, Bad::json(&new.parameters)),
+        ("parameters", parameters(new) != parameters(old), Bad::json(&new.parameters)),
         ("provisioner", new.provisioner != old.provisioner, Bad::json(&new.provisioner)),
         ("reclaimPolicy", new.reclaim_policy != old.reclaim_policy, Bad::json(&new.reclaim_policy)),
         (
@@ -260,6 +256,10 @@ pub(crate) fn csi_node_update(errors: &mut Errors, new: &CSINode, old: &CSINode)
 
 pub(crate) fn csi_driver(errors: &mut Errors, driver: &CSIDriver) {
     meta::object_meta(errors, &driver.metadata, false, text::dns1123_subdomain);
+    csi_driver_spec(errors, driver);
+}
+
+fn csi_driver_spec(errors: &mut Errors, driver: &CSIDriver) {
     let path = Path::new("spec");
     let spec = &driver.spec;
     if let Some(policy) = &spec.fs_group_policy {
@@ -269,6 +269,21 @@ pub(crate) fn csi_driver(errors: &mut Errors, driver: &CSIDriver) {
     for mode in list_of(&spec.volume_lifecycle_modes) {
         let supported = ["Persistent", "Ephemeral"];
         one_of(errors, &path.child("volumeLifecycleModes"), mode, &supported);
+    }
+}
+
+pub(crate) fn csi_driver_update(errors: &mut Errors, new: &CSIDriver, old: &CSIDriver) {
+    meta::object_meta_update(errors, &new.metadata);
+    csi_driver_spec(errors, new);
+    let path = Path::new("spec");
+    let (now, then) = (&new.spec, &old.spec);
+    if now.attach_required != then.attach_required {
+        let shown = Bad::json(&now.attach_required);
+        errors.invalid(&path.child("attachedRequired"), shown, text::IMMUTABLE);
+    }
+    if now.volume_lifecycle_modes != then.volume_lifecycle_modes {
+        let shown = Bad::json(&now.volume_lifecycle_modes);
+        errors.invalid(&path.child("volumeLifecycleModes"), shown, text::IMMUTABLE);
     }
 }
 
@@ -323,6 +338,32 @@ pub(crate) fn endpoint_slice(errors: &mut Errors, slice: &EndpointSlice) {
         }
         if let Some(name) = &endpoint.hostname {
             label(errors, &path.child("hostname"), name);
+        }
+        if let Some(it) = &endpoint.hints {
+            hints(errors, &path.child("hints"), it);
+        }
+    }
+}
+
+fn hints(errors: &mut Errors, path: &Path<'_>, hints: &EndpointHints) {
+    let zones = list_of(&hints.for_zones).iter().map(|it| it.name.as_str()).collect();
+    let nodes = list_of(&hints.for_nodes).iter().map(|it| it.name.as_str()).collect();
+    let (zone, node): (meta::NameForm, meta::NameForm) =
+        (text::label_value, text::dns1123_subdomain);
+    let lists: [(&str, Vec<&str>, meta::NameForm); 2] =
+        [("forZones", zones, zone), ("forNodes", nodes, node)];
+    for (field, names, name_form) in lists {
+        let all = path.child(field);
+        if names.len() > 8 {
+            errors.too_many(&all, names.len(), 8);
+            return;
+        }
+        for (index, name) in names.iter().enumerate() {
+            let path = all.index(index);
+            if names[..index].contains(name) {
+                errors.duplicate(&path.child("name"), *name);
+            }
+            form(errors, &path.child("name"), name, name_form(name));
         }
     }
 }

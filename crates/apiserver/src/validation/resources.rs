@@ -58,6 +58,11 @@ pub(crate) fn shown(quantity: &Quantity) -> String {
     quantity::canonical(&quantity.0)
 }
 
+/// The quantities as the server writes them.
+pub(crate) fn canonical(list: &List) -> BTreeMap<&str, String> {
+    list.iter().map(|(name, it)| (name.as_str(), shown(it))).collect()
+}
+
 fn is_huge_page(name: &str) -> bool {
     name.starts_with("hugepages-")
 }

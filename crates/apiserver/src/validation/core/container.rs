@@ -5,6 +5,7 @@
 
 use k8s_openapi::api::core::v1::{
     Container, ContainerPort, ContainerResizePolicy, EphemeralContainer, PodSpec,
+    ResourceRequirements,
 };
 
 use crate::validation::check::{form, label, list_of, not_empty, one_of, required_one_of, str_of};
@@ -53,7 +54,7 @@ pub(crate) fn containers(errors: &mut Errors, path: &Path<'_>, around: &Around<'
 fn life(errors: &mut Errors, path: &Path<'_>, container: &Container, around: &Around<'_>) {
     let grace = around.grace();
     if let Some(lifecycle) = &container.lifecycle {
-        probe::lifecycle(errors, &path.child("lifecycle"), lifecycle, grace, around.os());
+        probe::lifecycle(errors, &path.child("lifecycle"), lifecycle, grace);
     }
     for (name, it, which) in [
         ("livenessProbe", &container.liveness_probe, Which::Liveness),
@@ -70,8 +71,10 @@ pub(crate) fn init_containers(errors: &mut Errors, path: &Path<'_>, around: &Aro
         let element = path.index(index);
         common(errors, &element, container, around);
         let restarts = container.restart_policy.as_deref() == Some("Always");
-        restart_policy(errors, &element, container);
-        let others = around.spec.containers.iter().chain(&containers[..index]);
+        init_restart_policy(errors, &element, container);
+        // A name that is missing in two init containers is complained of as such alone.
+        let earlier = containers[..index].iter().filter(|it| !it.name.is_empty());
+        let others = around.spec.containers.iter().chain(earlier);
         if others.into_iter().any(|it| it.name == container.name) {
             errors.duplicate(&element.child("name"), &container.name);
         }
@@ -107,7 +110,9 @@ pub(crate) fn ephemeral_containers(errors: &mut Errors, path: &Path<'_>, around:
     let containers = list_of(&around.spec.ephemeral_containers);
     for (index, container) in containers.iter().enumerate() {
         let element = path.index(index);
-        common(errors, &element, &plain(container), around);
+        let it = plain(container);
+        common(errors, &element, &it, around);
+        image_of_pod(errors, &element, &it);
         let init = list_of(&around.spec.init_containers).iter();
         let mut others = around.spec.containers.iter().chain(init).map(|it| it.name.as_str());
         let earlier = &containers[..index];
@@ -121,13 +126,17 @@ pub(crate) fn ephemeral_containers(errors: &mut Errors, path: &Path<'_>, around:
             errors.not_found(&element.child("targetContainerName"), target);
         }
         let why = "cannot be set for an Ephemeral Container";
+        let no_resources = ResourceRequirements::default();
         for (name, is_set) in [
-            ("ports", !list_of(&container.ports).is_empty()),
-            ("resources", container.resources.is_some()),
-            ("lifecycle", container.lifecycle.is_some()),
+            ("ports", container.ports.is_some()),
+            ("resources", container.resources.as_ref().is_some_and(|it| *it != no_resources)),
+            ("resizePolicy", container.resize_policy.is_some()),
+            ("restartPolicy", container.restart_policy.is_some()),
+            ("restartPolicyRules", container.restart_policy_rules.is_some()),
             ("livenessProbe", container.liveness_probe.is_some()),
             ("readinessProbe", container.readiness_probe.is_some()),
             ("startupProbe", container.startup_probe.is_some()),
+            ("lifecycle", container.lifecycle.is_some()),
         ] {
             if is_set {
                 errors.forbidden(&element.child(name), why);
@@ -269,15 +278,24 @@ fn resize_policies(
     }
 }
 
+/// Upstream: `validateInitContainerRestartPolicy`.
+fn init_restart_policy(errors: &mut Errors, path: &Path<'_>, container: &Container) {
+    if container.restart_policy.is_some() {
+        restart_policy(errors, path, container);
+    } else if !list_of(&container.restart_policy_rules).is_empty() {
+        errors.required(&path.child("restartPolicy"), NO_RESTART_POLICY);
+    }
+}
+
+const NO_RESTART_POLICY: &str = "must specify restartPolicy when restart rules are used";
+
 /// Upstream: `validateContainerRestartPolicy`.
 fn restart_policy(errors: &mut Errors, path: &Path<'_>, container: &Container) {
     let rules = list_of(&container.restart_policy_rules);
     let policy_path = path.child("restartPolicy");
     match container.restart_policy.as_deref() {
         None if rules.is_empty() => return,
-        None => {
-            errors.required(&policy_path, "must specify restartPolicy when restart rules are used")
-        }
+        None => errors.required(&policy_path, NO_RESTART_POLICY),
         Some(policy) => one_of(errors, &policy_path, policy, &["Always", "Never", "OnFailure"]),
     }
     let all = path.child("restartPolicyRules");
@@ -304,12 +322,33 @@ fn restart_policy(errors: &mut Errors, path: &Path<'_>, container: &Container) {
 /// What goes for containers of pods, but not of templates. Upstream: `validateContainerOnlyForPod`.
 pub(crate) fn images_of_pod(errors: &mut Errors, path: &Path<'_>, containers: &[Container]) {
     for (index, container) in containers.iter().enumerate() {
-        let image = str_of(&container.image);
-        if image.trim() != image {
-            let path = path.index(index);
-            let why = "must not have leading or trailing whitespace";
-            errors.invalid(&path.child("image"), image, why);
+        image_of_pod(errors, &path.index(index), container);
+    }
+}
+
+fn image_of_pod(errors: &mut Errors, path: &Path<'_>, container: &Container) {
+    let image = str_of(&container.image);
+    if image.trim() != image {
+        let why = "must not have leading or trailing whitespace";
+        errors.invalid(&path.child("image"), image, why);
+    }
+}
+
+/// Shows all containers, each with its path. Upstream: `VisitContainersWithPath`.
+pub(crate) fn visit(path: &Path<'_>, spec: &PodSpec, see: &mut dyn FnMut(&Path<'_>, &Container)) {
+    let lists = [
+        ("initContainers", list_of(&spec.init_containers)),
+        ("containers", spec.containers.as_slice()),
+    ];
+    for (name, containers) in lists {
+        let all = path.child(name);
+        for (index, container) in containers.iter().enumerate() {
+            see(&all.index(index), container);
         }
+    }
+    let all = path.child("ephemeralContainers");
+    for (index, container) in list_of(&spec.ephemeral_containers).iter().enumerate() {
+        see(&all.index(index), &plain(container));
     }
 }
 

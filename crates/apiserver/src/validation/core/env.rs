@@ -8,6 +8,7 @@ use k8s_openapi::api::core::v1::{
 
 use crate::validation::check::{form, label, qualified_name, str_of};
 use crate::validation::core::volume::no_backsteps;
+use crate::validation::meta::mask_trailing_dash;
 use crate::validation::resources;
 use crate::validation::{Errors, Path, text};
 
@@ -245,7 +246,8 @@ pub(crate) fn sources(errors: &mut Errors, path: &Path<'_>, sources: &[EnvFromSo
             if name.is_empty() {
                 errors.required(&path.child("name"), "");
             } else {
-                form(errors, &path.child("name"), name, text::dns1123_subdomain(name));
+                let masked = mask_trailing_dash(name);
+                form(errors, &path.child("name"), name, text::dns1123_subdomain(&masked));
             }
         }
         match n_sources {

@@ -4,7 +4,7 @@
 
 use k8s_openapi::api::core::v1::{Node, NodeSpec, Taint};
 
-use crate::validation::check::{cidr, form, list_of, one_of, qualified_name, str_of};
+use crate::validation::check::{cidr, form, list_of, one_of, positive, qualified_name, str_of};
 use crate::validation::core::affinity::EFFECTS;
 use crate::validation::{Bad, Errors, Path, internal, meta, resources, text};
 
@@ -15,6 +15,7 @@ pub(crate) fn create(errors: &mut Errors, node: &Node) {
     // The paths of taints start at the metadata, as upstream's do.
     taints(errors, list_of(&spec.taints));
     amounts(errors, node);
+    status(errors, node);
     let spec_path = Path::new("spec");
     let path = spec_path.child("podCIDRs");
     let cidrs = list_of(&spec.pod_cidrs);
@@ -31,7 +32,7 @@ pub(crate) fn create(errors: &mut Errors, node: &Node) {
 
 pub(crate) fn update(errors: &mut Errors, new: &Node, old: &Node) {
     create(errors, new);
-    meta::object_meta_update(errors, &new.metadata, &old.metadata);
+    meta::object_meta_update(errors, &new.metadata);
     amounts(errors, new);
     let empty = NodeSpec::default();
     let spec = new.spec.as_ref().unwrap_or(&empty);
@@ -50,6 +51,46 @@ pub(crate) fn update(errors: &mut Errors, new: &Node, old: &Node) {
     taints(errors, list_of(&spec.taints));
     if spec.external_id != before.external_id {
         errors.forbidden(&path.child("externalID"), "may not be updated");
+    }
+}
+
+/// The rest of the status: swap and declared features.
+fn status(errors: &mut Errors, node: &Node) {
+    let Some(status) = &node.status else { return };
+    let swap = status.node_info.as_ref().and_then(|it| it.swap.as_ref());
+    if let Some(capacity) = swap.and_then(|it| it.capacity) {
+        let meta_path = Path::new("metadata");
+        positive(errors, &meta_path.child("nodeSwapStatus").child("capacity"), capacity);
+    }
+    let status_path = Path::new("status");
+    let all = status_path.child("declaredFeatures");
+    let features = list_of(&status.declared_features);
+    for (index, feature) in features.iter().enumerate() {
+        let segment = |it: &str| {
+            it.starts_with(|it: char| it.is_ascii_alphabetic())
+                && it.bytes().all(|it| it.is_ascii_alphanumeric())
+        };
+        let upper = feature.starts_with(|it: char| it.is_ascii_uppercase());
+        let why = if feature.len() > 253 {
+            format!("invalid feature name {feature:?}: must be no more than 253 characters")
+        } else if !upper || !feature.split('/').all(segment) {
+            format!(
+                "invalid feature name {feature:?}: must start with an UpperCamelCase segment, \
+                 with subsequent segments separated by '/' (e.g., MyFeature or \
+                 MyFeature/mySubFeature), and contain only alphanumeric characters and slashes"
+            )
+        } else {
+            String::new()
+        };
+        if !why.is_empty() {
+            errors.invalid(&all.index(index), feature, &why);
+        }
+        let Some(next) = features.get(index + 1) else { continue };
+        if feature == next {
+            errors.duplicate(&all.index(index + 1), next);
+        } else if feature > next {
+            errors.invalid(&all.index(index + 1), next, "list must be sorted alphabetically");
+        }
     }
 }
 

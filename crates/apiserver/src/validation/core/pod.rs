@@ -18,7 +18,8 @@ use crate::validation::{Bad, Context, Errors, Path, labels, meta, text};
 
 pub(crate) const MIRROR: &str = "kubernetes.io/config.mirror";
 const DELETION_COST: &str = "controller.kubernetes.io/pod-deletion-cost";
-const APP_ARMOR: &str = "container.apparmor.security.beta.kubernetes.io/";
+/// Upstream: `DeprecatedAppArmorBetaContainerAnnotationKeyPrefix`.
+pub(crate) const APP_ARMOR: &str = "container.apparmor.security.beta.kubernetes.io/";
 
 /// Upstream: `ValidatePodCreate`.
 pub(crate) fn create(errors: &mut Errors, pod: &Pod, context: &Context<'_>) {
@@ -33,6 +34,7 @@ pub(crate) fn create(errors: &mut Errors, pod: &Pod, context: &Context<'_>) {
         let why = "cannot be set until all schedulingGates have been cleared";
         errors.forbidden(&path.child("nodeName"), why);
     }
+    security::profiles_agree(errors, &path, spec, pod.metadata.annotations.as_ref());
 }
 
 /// Upstream: `validatePodMetadataAndSpec`.
@@ -91,8 +93,9 @@ pub(crate) fn annotations(
     security::annotations(errors, path, annotations);
     for (key, profile) in annotations.into_iter().flatten() {
         let Some(name) = key.strip_prefix(APP_ARMOR) else { continue };
-        let mut containers = spec.containers.iter().chain(list_of(&spec.init_containers));
-        if !containers.any(|it| it.name == name) {
+        let mut found = false;
+        container::visit(path, spec, &mut |_, it| found |= it.name == name);
+        if !found {
             errors.invalid(&path.key(key), name, "container not found");
         }
         let known = matches!(profile.as_str(), "" | "runtime/default" | "unconfined")
@@ -121,6 +124,7 @@ pub(crate) fn template(
     annotations(errors, &annotations_path, meta.annotations.as_ref(), spec);
     let spec_path = path.child("spec");
     self::spec(errors, &spec_path, spec, None, context);
+    security::profiles_agree(errors, &spec_path, spec, meta.annotations.as_ref());
     if !list_of(&spec.ephemeral_containers).is_empty() {
         let why = "ephemeral containers not allowed in pod template";
         errors.forbidden(&spec_path.child("ephemeralContainers"), why);
@@ -178,17 +182,6 @@ fn spec(
         resources::requirements(errors, &path, &requirements, &[], Scope::Container);
     }
     security::os(errors, path, spec);
-    if let Some(group) = &spec.scheduling_group {
-        let path = path.child("schedulingGroup");
-        match &group.pod_group_name {
-            Some(name) => subdomain(errors, &path.child("podGroupName"), name),
-            None => errors.invalid(
-                &path.child("podGroupName"),
-                Bad::raw("null"),
-                "must specify one of: `podGroupName`",
-            ),
-        }
-    }
     file_key_volumes(errors, path, spec);
 }
 
@@ -383,18 +376,11 @@ fn host_users(errors: &mut Errors, path: &Path<'_>, spec: &PodSpec) {
             errors.forbidden(&path.child(name), why);
         }
     }
-    let lists = [
-        ("initContainers", list_of(&spec.init_containers)),
-        ("containers", spec.containers.as_slice()),
-    ];
-    for (name, containers) in lists {
-        let all = path.child(name);
-        for (index, container) in containers.iter().enumerate() {
-            if !list_of(&container.volume_devices).is_empty() {
-                errors.forbidden(&all.index(index).child("volumeDevices"), why);
-            }
+    container::visit(path, spec, &mut |path, container| {
+        if !list_of(&container.volume_devices).is_empty() {
+            errors.forbidden(&path.child("volumeDevices"), why);
         }
-    }
+    });
 }
 
 fn host_name(errors: &mut Errors, path: &Path<'_>, spec: &PodSpec) {
@@ -413,33 +399,25 @@ fn host_name(errors: &mut Errors, path: &Path<'_>, spec: &PodSpec) {
 }
 
 fn file_key_volumes(errors: &mut Errors, path: &Path<'_>, spec: &PodSpec) {
-    let lists = [
-        ("initContainers", list_of(&spec.init_containers)),
-        ("containers", spec.containers.as_slice()),
-    ];
-    for (name, containers) in lists {
-        let all = path.child(name);
-        for (index, container) in containers.iter().enumerate() {
-            let element = all.index(index);
-            let variables = element.child("env");
-            for (index, variable) in list_of(&container.env).iter().enumerate() {
-                let source = variable.value_from.as_ref().and_then(|it| it.file_key_ref.as_ref());
-                let Some(name) = source.map(|it| it.volume_name.as_str()) else { continue };
-                let variable_path = variables.index(index);
-                let from = variable_path.child("valueFrom");
-                let reference = from.child("fileKeyRef");
-                let path = reference.child("volumeName");
-                match list_of(&spec.volumes).iter().find(|it| it.name == name) {
-                    None => errors.not_found(&path, name),
-                    Some(it) if it.empty_dir.is_none() => {
-                        let why = "referenced volume must be of type emptyDir";
-                        errors.invalid(&path, name, why);
-                    }
-                    Some(_) => {}
+    container::visit(path, spec, &mut |path, container| {
+        let variables = path.child("env");
+        for (index, variable) in list_of(&container.env).iter().enumerate() {
+            let source = variable.value_from.as_ref().and_then(|it| it.file_key_ref.as_ref());
+            let Some(name) = source.map(|it| it.volume_name.as_str()) else { continue };
+            let variable_path = variables.index(index);
+            let from = variable_path.child("valueFrom");
+            let reference = from.child("fileKeyRef");
+            let path = reference.child("volumeName");
+            match list_of(&spec.volumes).iter().find(|it| it.name == name) {
+                None => errors.not_found(&path, name),
+                Some(it) if it.empty_dir.is_none() => {
+                    let why = "referenced volume must be of type emptyDir";
+                    errors.invalid(&path, name, why);
                 }
+                Some(_) => {}
             }
         }
-    }
+    });
 }
 
 /// Upstream: the rule of all workloads but jobs.

@@ -16,10 +16,9 @@ use crate::validation::{Bad, Context, Errors, Path, diff, internal, meta};
 const UPDATABLE: &str = "`spec.containers[*].image`,`spec.initContainers[*].image`,\
     `spec.activeDeadlineSeconds`,`spec.tolerations` (only additions to existing tolerations),\
     `spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was previously negative)";
-const APP_ARMOR: &str = "container.apparmor.security.beta.kubernetes.io/";
 
 pub(crate) fn update(errors: &mut Errors, new: &Pod, old: &Pod, context: &Context<'_>) {
-    meta::object_meta_update(errors, &new.metadata, &old.metadata);
+    meta::object_meta_update(errors, &new.metadata);
     pod::metadata_and_spec(errors, new, context);
     annotations(errors, new, old);
     let empty = PodSpec::default();
@@ -66,7 +65,7 @@ fn annotations(errors: &mut Errors, new: &Pod, old: &Pod) {
     let meta_path = Path::new("metadata");
     let path = meta_path.child("annotations");
     for (key, _) in then.iter().filter(|(key, value)| now.get(*key) != Some(value)) {
-        if key.starts_with(APP_ARMOR) {
+        if key.starts_with(pod::APP_ARMOR) {
             errors.forbidden(&path.key(key), "may not remove or update AppArmor annotations");
         }
         if key == pod::MIRROR {
@@ -74,7 +73,7 @@ fn annotations(errors: &mut Errors, new: &Pod, old: &Pod) {
         }
     }
     for key in now.keys().filter(|key| !then.contains_key(*key)) {
-        if key.starts_with(APP_ARMOR) {
+        if key.starts_with(pod::APP_ARMOR) {
             errors.forbidden(&path.key(key), "may not add AppArmor annotations");
         }
         if key == pod::MIRROR {

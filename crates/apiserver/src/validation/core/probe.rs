@@ -132,23 +132,12 @@ pub(crate) fn lifecycle(
     path: &Path<'_>,
     lifecycle: &Lifecycle,
     grace: Option<i64>,
-    os: Option<&str>,
 ) {
     let hooks = [("postStart", &lifecycle.post_start), ("preStop", &lifecycle.pre_stop)];
     for (name, hook) in hooks {
         if let Some(hook) = hook {
             handler(errors, &path.child(name), &of_hook(hook), grace);
         }
-    }
-    let Some(signal) = lifecycle.stop_signal.as_deref() else { return };
-    let path = path.child("stopSignal");
-    match os {
-        None => {
-            errors.forbidden(&path, "may not be set for containers with empty `spec.os.name`");
-        }
-        Some("windows") => one_of(errors, &path, signal, &["SIGKILL", "SIGTERM"]),
-        Some("linux") => one_of(errors, &path, signal, LINUX_SIGNALS),
-        Some(_) => {}
     }
 }
 
@@ -161,72 +150,3 @@ fn of_hook(hook: &LifecycleHandler) -> Handler<'_> {
         sleep: hook.sleep.as_ref(),
     }
 }
-
-/// Upstream: `supportedStopSignalsLinux`, sorted.
-const LINUX_SIGNALS: &[&str] = &[
-    "SIGABRT",
-    "SIGALRM",
-    "SIGBUS",
-    "SIGCHLD",
-    "SIGCLD",
-    "SIGCONT",
-    "SIGFPE",
-    "SIGHUP",
-    "SIGILL",
-    "SIGINT",
-    "SIGIO",
-    "SIGIOT",
-    "SIGKILL",
-    "SIGPIPE",
-    "SIGPOLL",
-    "SIGPROF",
-    "SIGPWR",
-    "SIGQUIT",
-    "SIGRTMAX",
-    "SIGRTMAX-1",
-    "SIGRTMAX-10",
-    "SIGRTMAX-11",
-    "SIGRTMAX-12",
-    "SIGRTMAX-13",
-    "SIGRTMAX-14",
-    "SIGRTMAX-2",
-    "SIGRTMAX-3",
-    "SIGRTMAX-4",
-    "SIGRTMAX-5",
-    "SIGRTMAX-6",
-    "SIGRTMAX-7",
-    "SIGRTMAX-8",
-    "SIGRTMAX-9",
-    "SIGRTMIN",
-    "SIGRTMIN+1",
-    "SIGRTMIN+10",
-    "SIGRTMIN+11",
-    "SIGRTMIN+12",
-    "SIGRTMIN+13",
-    "SIGRTMIN+14",
-    "SIGRTMIN+15",
-    "SIGRTMIN+2",
-    "SIGRTMIN+3",
-    "SIGRTMIN+4",
-    "SIGRTMIN+5",
-    "SIGRTMIN+6",
-    "SIGRTMIN+7",
-    "SIGRTMIN+8",
-    "SIGRTMIN+9",
-    "SIGSEGV",
-    "SIGSTKFLT",
-    "SIGSTOP",
-    "SIGSYS",
-    "SIGTERM",
-    "SIGTRAP",
-    "SIGTSTP",
-    "SIGTTIN",
-    "SIGTTOU",
-    "SIGURG",
-    "SIGUSR1",
-    "SIGUSR2",
-    "SIGVTALRM",
-    "SIGWINCH",
-    "SIGXCPU",
-    "SIGXFSZ",
-];

@@ -23,7 +23,7 @@ pub(crate) fn resource_quota(errors: &mut Errors, quota: &ResourceQuota) {
 }
 
 pub(crate) fn resource_quota_update(errors: &mut Errors, new: &ResourceQuota, old: &ResourceQuota) {
-    meta::object_meta_update(errors, &new.metadata, &old.metadata);
+    meta::object_meta_update(errors, &new.metadata);
     spec(errors, new);
     let scopes = |it: &ResourceQuota| -> Vec<String> {
         it.spec.as_ref().map(|it| list_of(&it.scopes).to_vec()).unwrap_or_default()

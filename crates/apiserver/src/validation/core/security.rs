@@ -9,8 +9,14 @@ use k8s_openapi::api::core::v1::{
 };
 
 use crate::validation::check::{form, list_of, one_of};
+use crate::validation::core::container::visit;
 use crate::validation::core::volume::descending;
 use crate::validation::{Bad, Context, Errors, Path, internal, text};
+
+/// Upstream: `SeccompPodAnnotationKey`.
+pub(crate) const SECCOMP_POD: &str = "seccomp.security.alpha.kubernetes.io/pod";
+/// Upstream: `SeccompContainerAnnotationKeyPrefix`.
+pub(crate) const SECCOMP_CONTAINER: &str = "container.seccomp.security.alpha.kubernetes.io/";
 
 const ID_RANGE: &str = "must be between 0 and 2147483647, inclusive";
 
@@ -113,11 +119,12 @@ fn sysctls(errors: &mut Errors, path: &Path<'_>, sysctls: &[Sysctl], spec: &PodS
             errors.duplicate(&path, name);
         }
         let dotted = name.replace('/', ".");
-        let of_ipc = ["kernel.sem", "kernel.shm", "kernel.msg", "fs.mqueue."];
+        let of_ipc = ["kernel.shm", "kernel.msg", "fs.mqueue."];
         if spec.host_network == Some(true) && dotted.starts_with("net.") {
             errors.invalid(&path, name, "may not be specified when 'hostNetwork' is true");
         }
-        if spec.host_ipc == Some(true) && of_ipc.iter().any(|it| dotted.starts_with(it)) {
+        let of_ipc = dotted == "kernel.sem" || of_ipc.iter().any(|it| dotted.starts_with(it));
+        if spec.host_ipc == Some(true) && of_ipc {
             errors.invalid(&path, name, "may not be specified when 'hostIPC' is true");
         }
     }
@@ -265,9 +272,9 @@ fn for_linux(errors: &mut Errors, path: &Path<'_>, spec: &PodSpec) {
     if spec.security_context.as_ref().is_some_and(|it| it.windows_options.is_some()) {
         errors.forbidden(&path.child("securityContext").child("windowsOptions"), why);
     }
-    visit(path, spec, |path, security| {
-        if security.windows_options.is_some() {
-            errors.forbidden(&path.child("windowsOptions"), why);
+    visit(path, spec, &mut |path, container| {
+        if container.security_context.as_ref().is_some_and(|it| it.windows_options.is_some()) {
+            errors.forbidden(&path.child("securityContext").child("windowsOptions"), why);
         }
     });
 }
@@ -301,7 +308,9 @@ fn for_windows(errors: &mut Errors, path: &Path<'_>, spec: &PodSpec) {
             errors.forbidden(&parent.child(name), why);
         }
     }
-    visit(path, spec, |path, security| {
+    visit(path, spec, &mut |path, container| {
+        let Some(security) = &container.security_context else { return };
+        let path = path.child("securityContext");
         let fields = [
             ("appArmorProfile", security.app_armor_profile.is_some()),
             ("seLinuxOptions", security.se_linux_options.is_some()),
@@ -320,22 +329,6 @@ fn for_windows(errors: &mut Errors, path: &Path<'_>, spec: &PodSpec) {
     });
 }
 
-/// Visits the security contexts of all containers. Upstream: `VisitContainersWithPath`.
-fn visit(path: &Path<'_>, spec: &PodSpec, mut see: impl FnMut(&Path<'_>, &SecurityContext)) {
-    let lists = [
-        ("initContainers", list_of(&spec.init_containers)),
-        ("containers", spec.containers.as_slice()),
-    ];
-    for (name, containers) in lists {
-        let all = path.child(name);
-        for (index, container) in containers.iter().enumerate() {
-            if let Some(security) = &container.security_context {
-                see(&all.index(index).child("securityContext"), security);
-            }
-        }
-    }
-}
-
 /// What goes with `hostProcess` containers. Upstream: `validateWindowsHostProcessPod`.
 pub(crate) fn host_process(
     errors: &mut Errors,
@@ -345,12 +338,13 @@ pub(crate) fn host_process(
 ) {
     let of_pod = spec.security_context.as_ref().and_then(|it| it.windows_options.as_ref());
     let of_pod = of_pod.and_then(|it| it.host_process);
-    let n_containers = spec.containers.len() + list_of(&spec.init_containers).len();
-    let mut n_seen = 0;
-    let mut n_found = 0;
-    visit(path, spec, |path, security| {
-        n_seen += 1;
-        let own = security.windows_options.as_ref().and_then(|it| it.host_process);
+    let (mut n_containers, mut n_found) = (0, 0);
+    visit(path, spec, &mut |path, container| {
+        n_containers += 1;
+        let options =
+            container.security_context.as_ref().and_then(|it| it.windows_options.as_ref());
+        let own = options.and_then(|it| it.host_process);
+        let path = path.child("securityContext");
         if let (Some(pod), Some(own)) = (of_pod, own)
             && pod != own
         {
@@ -360,9 +354,6 @@ pub(crate) fn host_process(
         }
         n_found += usize::from(own.or(of_pod) == Some(true));
     });
-    if of_pod == Some(true) {
-        n_found += n_containers - n_seen;
-    }
     if n_found == 0 {
         return;
     }
@@ -387,18 +378,85 @@ pub(crate) fn annotations(
     annotations: Option<&std::collections::BTreeMap<String, String>>,
 ) {
     for (key, value) in annotations.into_iter().flatten() {
-        let container = "container.seccomp.security.alpha.kubernetes.io/";
-        if key != "seccomp.security.alpha.kubernetes.io/pod" && !key.starts_with(container) {
+        if key != SECCOMP_POD && !key.starts_with(SECCOMP_CONTAINER) {
             continue;
         }
         match value.as_str() {
             "runtime/default" | "docker/default" | "unconfined" => {}
-            other => match other.strip_prefix("localhost/") {
+            other => match other.strip_prefix(LOCALHOST) {
                 Some(file) => descending(errors, &path.child(key), file),
                 None => errors.invalid(&path.child(key), other, "must be a valid seccomp profile"),
             },
         }
     }
+}
+
+const LOCALHOST: &str = "localhost/";
+
+/// What is wrong with a profile of a field beside that of an annotation: the name of the field
+/// that differs. `default` is how the annotation names the runtime's own profile.
+fn profile_differs(
+    annotation: &str,
+    type_: &str,
+    file: Option<&str>,
+    default: &[&str],
+) -> Option<&'static str> {
+    let differs = match type_ {
+        "Unconfined" => annotation != "unconfined",
+        "RuntimeDefault" => !default.contains(&annotation),
+        "Localhost" => match annotation.strip_prefix(LOCALHOST) {
+            None => true,
+            it if it != file => return Some("localhostProfile"),
+            Some(_) => false,
+        },
+        _ => false,
+    };
+    differs.then_some("type")
+}
+
+/// Profiles that an annotation names and a field names otherwise. Upstream:
+/// `validateSeccompAnnotationsAndFields`, `validateAppArmorAnnotationsAndFieldsMatchOnCreate`.
+pub(crate) fn profiles_agree(
+    errors: &mut Errors,
+    path: &Path<'_>,
+    spec: &PodSpec,
+    annotations: Option<&std::collections::BTreeMap<String, String>>,
+) {
+    let Some(annotations) = annotations else { return };
+    let mut seccomp = |path: &Path<'_>, key: &str, profile: Option<&SeccompProfile>| {
+        let (Some(given), Some(it)) = (annotations.get(key), profile) else { return };
+        let default = ["runtime/default", "docker/default"];
+        let file = it.localhost_profile.as_deref();
+        if let Some(field) = profile_differs(given, &it.type_, file, &default) {
+            let what = if field == "type" { "type" } else { "profile" };
+            let why = format!("seccomp {what} in annotation and field must match");
+            errors.forbidden(&path.child("seccompProfile").child(field), &why);
+        }
+    };
+    let of_pod = spec.security_context.as_ref();
+    let context_path = path.child("securityContext");
+    seccomp(&context_path, SECCOMP_POD, of_pod.and_then(|it| it.seccomp_profile.as_ref()));
+    visit(path, spec, &mut |path, container| {
+        let own = container.security_context.as_ref().and_then(|it| it.seccomp_profile.as_ref());
+        let key = format!("{SECCOMP_CONTAINER}{}", container.name);
+        seccomp(&path.child("securityContext"), &key, own);
+    });
+    if spec.os.as_ref().is_some_and(|it| it.name == "windows") {
+        return;
+    }
+    let of_pod = of_pod.and_then(|it| it.app_armor_profile.as_ref());
+    visit(path, spec, &mut |path, container| {
+        let own = container.security_context.as_ref().and_then(|it| it.app_armor_profile.as_ref());
+        let key = format!("{}{}", super::pod::APP_ARMOR, container.name);
+        let (Some(given), Some(it)) = (annotations.get(&key), own.or(of_pod)) else { return };
+        let file = it.localhost_profile.as_deref();
+        if let Some(field) = profile_differs(given, &it.type_, file, &["runtime/default"]) {
+            let what = if field == "type" { "type" } else { "profile" };
+            let why = format!("apparmor {what} in annotation and field must match");
+            let path = path.child("securityContext");
+            errors.forbidden(&path.child("appArmorProfile").child(field), &why);
+        }
+    });
 }
 
 /// Whether a container asks for privileges.

@@ -18,7 +18,7 @@ pub(crate) fn create(errors: &mut Errors, service: &Service) {
 }
 
 pub(crate) fn update(errors: &mut Errors, new: &Service, old: &Service) {
-    meta::object_meta_update(errors, &new.metadata, &old.metadata);
+    meta::object_meta_update(errors, &new.metadata);
     let empty = ServiceSpec::default();
     let (spec, before) = (new.spec.as_ref().unwrap_or(&empty), old.spec.as_ref().unwrap_or(&empty));
     addresses_kept(errors, spec, before);
@@ -107,6 +107,7 @@ fn addresses_kept(errors: &mut Errors, new: &ServiceSpec, old: &ServiceSpec) {
 fn validate(errors: &mut Errors, service: &Service) {
     let empty = ServiceSpec::default();
     let spec = service.spec.as_ref().unwrap_or(&empty);
+    topology_annotations(errors, service);
     let path = Path::new("spec");
     let ports = list_of(&spec.ports);
     let headless = is_headless(spec);
@@ -139,7 +140,7 @@ fn validate(errors: &mut Errors, service: &Service) {
     required_one_of(errors, &path.child("type"), str_of(&spec.type_), &supported);
     node_ports(errors, &path.child("ports"), spec);
     same_ports(errors, &path.child("ports"), ports);
-    source_ranges(errors, &path, spec);
+    source_ranges(errors, &path, spec, service.metadata.annotations.as_ref());
     let balances = is_type(spec, "LoadBalancer");
     if spec.allocate_load_balancer_node_ports.is_some() && !balances {
         let why = "may only be used when `type` is 'LoadBalancer'";
@@ -353,11 +354,48 @@ fn same_ports(errors: &mut Errors, path: &Path<'_>, ports: &[ServicePort]) {
     }
 }
 
-fn source_ranges(errors: &mut Errors, path: &Path<'_>, spec: &ServiceSpec) {
+/// Two names of one annotation must say the same.
+fn topology_annotations(errors: &mut Errors, service: &Service) {
+    const HINTS: &str = "service.kubernetes.io/topology-aware-hints";
+    const MODE: &str = "service.kubernetes.io/topology-mode";
+    let get = |key: &str| service.metadata.annotations.as_ref().and_then(|it| it.get(key));
+    if let (Some(hints), Some(mode)) = (get(HINTS), get(MODE))
+        && hints != mode
+    {
+        let meta_path = Path::new("metadata");
+        let path = meta_path.child("annotations");
+        let why = format!("must match annotations[{HINTS}] when both are specified");
+        errors.invalid(&path.key(MODE), mode, &why);
+    }
+}
+
+const SOURCE_RANGES: &str = "service.beta.kubernetes.io/load-balancer-source-ranges";
+
+fn source_ranges(
+    errors: &mut Errors,
+    path: &Path<'_>,
+    spec: &ServiceSpec,
+    annotations: Option<&labels::Map>,
+) {
+    let why = "may only be used when `type` is 'LoadBalancer'";
+    let balances = is_type(spec, "LoadBalancer");
     let ranges = list_of(&spec.load_balancer_source_ranges);
     let path = path.child("LoadBalancerSourceRanges");
-    if !ranges.is_empty() && !is_type(spec, "LoadBalancer") {
-        errors.forbidden(&path, "may only be used when `type` is 'LoadBalancer'");
+    if ranges.is_empty() {
+        let Some(text) = annotations.and_then(|it| it.get(SOURCE_RANGES)) else { return };
+        let meta_path = Path::new("metadata");
+        let path = meta_path.child("annotations");
+        let path = path.key(SOURCE_RANGES);
+        if !balances {
+            errors.forbidden(&path, why);
+        }
+        for range in text.trim().split(',').filter(|_| !text.trim().is_empty()) {
+            cidr(errors, &path, range.trim());
+        }
+        return;
+    }
+    if !balances {
+        errors.forbidden(&path, why);
     }
     for (index, range) in ranges.iter().enumerate() {
         cidr(errors, &path.index(index), range.trim());

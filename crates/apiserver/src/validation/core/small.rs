@@ -21,11 +21,6 @@ pub(crate) fn namespace(errors: &mut Errors, namespace: &Namespace) {
     }
 }
 
-pub(crate) fn namespace_update(errors: &mut Errors, new: &Namespace, old: &Namespace) {
-    namespace(errors, new);
-    meta::object_meta_update(errors, &new.metadata, &old.metadata);
-}
-
 pub(crate) fn service_account(errors: &mut Errors, account: &ServiceAccount) {
     meta::object_meta(errors, &account.metadata, true, text::dns1123_subdomain);
 }
@@ -55,7 +50,7 @@ pub(crate) fn config_map(errors: &mut Errors, map: &ConfigMap) {
 const IMMUTABLE: &str = "field is immutable when `immutable` is set";
 
 pub(crate) fn config_map_update(errors: &mut Errors, new: &ConfigMap, old: &ConfigMap) {
-    meta::object_meta_update(errors, &new.metadata, &old.metadata);
+    meta::object_meta_update(errors, &new.metadata);
     if old.immutable == Some(true) {
         if new.immutable != Some(true) {
             errors.forbidden(&Path::new("immutable"), IMMUTABLE);
@@ -121,13 +116,32 @@ fn json(
         errors.required(&path, "");
         return;
     };
-    if let Err(error) = serde_json::from_slice::<serde_json::Value>(&value.0) {
-        errors.invalid(&path, "<secret contents redacted>", &error.to_string());
-    }
+    // Upstream reads it into a map: null will do, a list will not.
+    let why = match serde_json::from_slice::<serde_json::Value>(&value.0) {
+        Ok(serde_json::Value::Object(_) | serde_json::Value::Null) => return,
+        Ok(other) => {
+            let what = match other {
+                serde_json::Value::Array(_) => "array",
+                serde_json::Value::String(_) => "string",
+                serde_json::Value::Bool(_) => "bool",
+                _ => "number",
+            };
+            format!("json: cannot unmarshal {what} into Go value of type map[string]interface {{}}")
+        }
+        Err(error) if error.is_eof() => "unexpected end of JSON input".to_owned(),
+        Err(error) => {
+            let at = error.column().saturating_sub(1);
+            let line = value.0.split(|it| *it == b'\n').nth(error.line().saturating_sub(1));
+            let letter = line.and_then(|it| it.get(at)).copied().unwrap_or_default();
+            let letter = char::from(letter);
+            format!("invalid character {letter:?} looking for beginning of value")
+        }
+    };
+    errors.invalid(&path, "<secret contents redacted>", &why);
 }
 
 pub(crate) fn secret_update(errors: &mut Errors, new: &Secret, old: &Secret) {
-    meta::object_meta_update(errors, &new.metadata, &old.metadata);
+    meta::object_meta_update(errors, &new.metadata);
     if new.type_ != old.type_ {
         errors.invalid(&Path::new("type"), Bad::json(&new.type_), text::IMMUTABLE);
     }

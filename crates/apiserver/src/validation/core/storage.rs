@@ -4,9 +4,11 @@
 //! `ValidatePersistentVolumeClaim`), v1.36.
 
 use k8s_openapi::api::core::v1::{
-    CSIPersistentVolumeSource, PersistentVolume, PersistentVolumeClaim, PersistentVolumeClaimSpec,
-    PersistentVolumeSpec, SecretReference,
+    CSIPersistentVolumeSource, ISCSIPersistentVolumeSource, PersistentVolume,
+    PersistentVolumeClaim, PersistentVolumeClaimSpec, PersistentVolumeSpec, SecretReference,
+    VolumeNodeAffinity,
 };
+use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use serde_json::Value;
 
 use crate::validation::check::{form, label, list_of, not_empty, one_of, str_of, subdomain};
@@ -78,7 +80,42 @@ pub(crate) fn volume(errors: &mut Errors, volume: &PersistentVolume) {
             errors.required(&path.child("csi"), why);
         }
     }
+    mount_options(errors, volume);
 }
+
+/// Mount options in an annotation, for volumes that cannot be mounted with any. Upstream:
+/// `pkg/volume/validation/pv_validation.go`.
+fn mount_options(errors: &mut Errors, volume: &PersistentVolume) {
+    let annotations = volume.metadata.annotations.as_ref();
+    if !annotations.is_some_and(|it| it.contains_key(MOUNT_OPTIONS)) {
+        return;
+    }
+    let source = source_of(volume);
+    if !MOUNTED_WITH_OPTIONS.iter().any(|it| source.get(it).is_some()) {
+        let meta_path = Path::new("metadata");
+        let path = meta_path.child("annotations");
+        let why = "may not specify mount options for this volume type";
+        errors.forbidden(&path.child(MOUNT_OPTIONS), why);
+    }
+}
+
+const MOUNT_OPTIONS: &str = "volume.beta.kubernetes.io/mount-options";
+
+const MOUNTED_WITH_OPTIONS: [&str; 13] = [
+    "gcePersistentDisk",
+    "awsElasticBlockStore",
+    "glusterfs",
+    "nfs",
+    "rbd",
+    "quobyte",
+    "iscsi",
+    "cinder",
+    "cephfs",
+    "azureFile",
+    "vsphereVolume",
+    "azureDisk",
+    "photonPersistentDisk",
+];
 
 /// Whether a path is `/` once it is cleaned.
 fn is_root(path: &str) -> bool {
@@ -92,7 +129,10 @@ fn capacity(errors: &mut Errors, path: &Path<'_>, spec: &PersistentVolumeSpec) {
         errors.required(path, "");
     }
     if !capacity.contains_key("storage") || capacity.len() > 1 {
-        let shown = if spec.capacity.is_none() { Bad::raw("null") } else { Bad::json(capacity) };
+        let shown = match &spec.capacity {
+            None => Bad::raw("null"),
+            Some(it) => Bad::json(&resources::canonical(it)),
+        };
         errors.not_supported_value(path, shown, &["storage"]);
     }
     for (name, quantity) in capacity {
@@ -137,6 +177,15 @@ fn source(
     check!(spec.glusterfs, "glusterfs", "glusterfs", |e, p, it| {
         not_empty(e, &p.child("endpoints"), &it.endpoints);
         not_empty(e, &p.child("path"), &it.path);
+        let namespace_path = p.child("endpointsNamespace");
+        match it.endpoints_namespace.as_deref() {
+            None => {}
+            Some("") => {
+                let why = "if the endpointnamespace is set, it must be a valid namespace name";
+                e.invalid(&namespace_path, "", why);
+            }
+            Some(name) => label(e, &namespace_path, name),
+        }
     });
     check!(spec.flocker, "flocker", "flocker", |e, p, it| sources::flocker(e, p, it));
     check!(spec.nfs, "nfs", "nfs", |e, p, it| sources::nfs(e, p, it));
@@ -148,23 +197,20 @@ fn source(
         }
     });
     check!(spec.iscsi, "iscsi", "iscsi", |e, p, it| {
-        not_empty(e, &p.child("targetPortal"), &it.target_portal);
-        let name = format!("{}:{}", str_of(&volume.metadata.name), it.target_portal);
-        if it.initiator_name.is_some() && name.len() > 64 {
-            let why = "Total length of <volume name>:<iscsi.targetPortal> must be under 64 \
-                       characters if iscsi.initiatorName is specified.";
-            e.invalid(&p.child("targetportal"), &it.target_portal, why);
-        }
-        let initiator = it.initiator_name.as_deref();
-        sources::iscsi_names(e, p, &it.iqn, initiator, it.lun, "must be valid format");
+        iscsi(e, p, it, str_of(&volume.metadata.name));
     });
     check!(spec.cinder, "cinder", "cinder", |e, p, it| {
         not_empty(e, &p.child("volumeID"), &it.volume_id);
+        if let Some(it) = &it.secret_ref {
+            reference(e, &p.child("secretRef"), str_of(&it.name), str_of(&it.namespace));
+        }
     });
     check!(spec.fc, "fc", "fc", |e, p, it| sources::fc(e, p, it));
-    check!(spec.flex_volume, "flexVolume", "flexVolume", |e, p, it| {
-        sources::flex(e, p, &it.driver, it.options.as_ref());
-    });
+    if let Some(it) = &spec.flex_volume {
+        // It may stand beside another kind, upstream does not look.
+        n_found += 1;
+        sources::flex(errors, &path.child("flexVolume"), &it.driver, it.options.as_ref());
+    }
     check!(spec.azure_file, "azureFile", "azureFile", |e, p, it| {
         not_empty(e, &p.child("secretName"), &it.secret_name);
         not_empty(e, &p.child("shareName"), &it.share_name);
@@ -204,11 +250,37 @@ fn source(
     check!(spec.storageos, "storageos", "storageos", |e, p, it| {
         let namespace = str_of(&it.volume_namespace);
         sources::storage_os(e, p, str_of(&it.volume_name), namespace);
+        if let Some(it) = &it.secret_ref {
+            reference(e, &p.child("secretRef"), str_of(&it.name), str_of(&it.namespace));
+        }
     });
     check!(spec.csi, "csi", "csi", |e, p, it| csi(e, p, it));
     if n_found == 0 {
         errors.required(path, "must specify a volume type");
     }
+}
+
+/// A secret that is named at all, with its namespace.
+fn reference(errors: &mut Errors, path: &Path<'_>, name: &str, namespace: &str) {
+    not_empty(errors, &path.child("name"), name);
+    not_empty(errors, &path.child("namespace"), namespace);
+}
+
+fn iscsi(errors: &mut Errors, path: &Path<'_>, it: &ISCSIPersistentVolumeSource, volume: &str) {
+    not_empty(errors, &path.child("targetPortal"), &it.target_portal);
+    if sources::iscsi_too_long(volume, &it.target_portal, it.initiator_name.as_ref()) {
+        let path = path.child("targetportal");
+        errors.invalid(&path, &it.target_portal, sources::ISCSI_TOO_LONG);
+    }
+    let names = sources::IscsiNames {
+        iqn: &it.iqn,
+        initiator: it.initiator_name.as_deref(),
+        lun: it.lun,
+        chap: it.chap_auth_discovery == Some(true) || it.chap_auth_session == Some(true),
+        secret: it.secret_ref.as_ref().map(|it| str_of(&it.name)),
+        named_secret: true,
+    };
+    sources::iscsi_names(errors, path, &names, "must be valid format");
 }
 
 fn csi(errors: &mut Errors, path: &Path<'_>, it: &CSIPersistentVolumeSource) {
@@ -276,7 +348,8 @@ pub(crate) fn volume_update(errors: &mut Errors, new: &PersistentVolume, old: &P
         errors.invalid(&Path::new("volumeMode"), Bad::json(&mode(new)), text::IMMUTABLE);
     }
     let affinity = |it: &PersistentVolume| it.spec.as_ref().and_then(|it| it.node_affinity.clone());
-    if affinity(old).is_some() && affinity(new) != affinity(old) {
+    let graduated = affinity(old).map(|it| graduated(it, affinity(new).as_ref()));
+    if graduated.is_some() && affinity(new) != graduated {
         let shown = affinity(new).map(|it| internal::dump("VolumeNodeAffinity", &it));
         let why = "field is immutable, except for updating from beta label to GA";
         let shown = Bad::raw(shown.unwrap_or_else(|| "null".to_owned()));
@@ -291,6 +364,33 @@ pub(crate) fn volume_update(errors: &mut Errors, new: &PersistentVolume, old: &P
         errors.forbidden(&path.child("volumeAttributesClassName"), why);
     }
 }
+
+/// The old affinity with the new one's names of labels where they replace a beta name.
+fn graduated(mut old: VolumeNodeAffinity, new: Option<&VolumeNodeAffinity>) -> VolumeNodeAffinity {
+    let terms = |it: &VolumeNodeAffinity| {
+        it.required.as_ref().map(|it| it.node_selector_terms.clone()).unwrap_or_default()
+    };
+    let new = new.map(terms).unwrap_or_default();
+    let old_terms = old.required.iter_mut().flat_map(|it| &mut it.node_selector_terms);
+    for (old, new) in old_terms.zip(&new) {
+        let expressions = old.match_expressions.iter_mut().flatten();
+        for (old, new) in expressions.zip(list_of(&new.match_expressions)) {
+            if GRADUATED.contains(&(old.key.as_str(), new.key.as_str())) {
+                old.key.clone_from(&new.key);
+            }
+        }
+    }
+    old
+}
+
+/// Upstream: `betaToGALabel`.
+const GRADUATED: [(&str, &str); 5] = [
+    ("failure-domain.beta.kubernetes.io/zone", "topology.kubernetes.io/zone"),
+    ("failure-domain.beta.kubernetes.io/region", "topology.kubernetes.io/region"),
+    ("beta.kubernetes.io/os", "kubernetes.io/os"),
+    ("beta.kubernetes.io/arch", "kubernetes.io/arch"),
+    ("beta.kubernetes.io/instance-type", "node.kubernetes.io/instance-type"),
+];
 
 pub(crate) fn claim(errors: &mut Errors, claim: &PersistentVolumeClaim) {
     meta::object_meta(errors, &claim.metadata, true, text::dns1123_subdomain);
@@ -369,19 +469,29 @@ pub(crate) fn claim_update(
     new: &PersistentVolumeClaim,
     old: &PersistentVolumeClaim,
 ) {
-    meta::object_meta_update(errors, &new.metadata, &old.metadata);
+    meta::object_meta_update(errors, &new.metadata);
     claim(errors, new);
     let mut now = new.spec.clone().unwrap_or_default();
     let mut before = old.spec.clone().unwrap_or_default();
     if str_of(&before.volume_name).is_empty() {
         before.volume_name.clone_from(&now.volume_name);
     }
-    if before.storage_class_name.is_none() {
-        let annotations = old.metadata.annotations.as_ref();
-        let class = annotations.and_then(|it| it.get(BETA_CLASS));
-        if class.is_none() || class == now.storage_class_name.as_ref() {
-            now.storage_class_name = None;
-        }
+    let class = |it: &PersistentVolumeClaim| {
+        it.metadata.annotations.as_ref().and_then(|it| it.get(BETA_CLASS)).cloned()
+    };
+    let (class, old_class) = (class(new), class(old));
+    let from_nil = before.storage_class_name.is_none() && now.storage_class_name.is_some();
+    let from_annotation =
+        from_nil && now.storage_class_name == old_class && (class.is_none() || class == old_class);
+    if !from_annotation
+        && class.clone().unwrap_or_default() != old_class.clone().unwrap_or_default()
+    {
+        let meta_path = Path::new("metadata");
+        let path = meta_path.child("annotations");
+        errors.invalid(&path.child(BETA_CLASS), str_of(&class), text::IMMUTABLE);
+    }
+    if from_nil && (old_class.is_none() || old_class == now.storage_class_name) {
+        now.storage_class_name = None;
     }
     let size = |it: &PersistentVolumeClaimSpec| {
         let requests = it.resources.as_ref().and_then(|it| it.requests.as_ref());
@@ -409,18 +519,44 @@ pub(crate) fn claim_update(
         errors.forbidden(&path, &why);
     }
     let capacity = old.status.as_ref().and_then(|it| it.capacity.as_ref());
-    let capacity = capacity.and_then(|it| it.get("storage")).map(resources::exact);
-    if let (Some(new_size), Some(old_size)) = (new_size, old_size) {
-        let new_size = resources::exact(&new_size);
-        if new_size < resources::exact(&old_size) && new_size <= capacity.unwrap_or_default() {
-            let path = path.child("resources");
-            let path = path.child("requests");
-            let why = "field can not be less than status.capacity";
-            errors.forbidden(&path.child("storage"), why);
-        }
+    let capacity = capacity.and_then(|it| it.get("storage")).cloned();
+    let exact = |it: Option<Quantity>| it.as_ref().map(resources::exact).unwrap_or_default();
+    let new_size = exact(new_size);
+    if new_size < exact(old_size) && new_size <= exact(capacity) {
+        let path = path.child("resources");
+        let path = path.child("requests");
+        let why = "field can not be less than status.capacity";
+        errors.forbidden(&path.child("storage"), why);
     }
     let mode = |it: &PersistentVolumeClaim| it.spec.as_ref().and_then(|it| it.volume_mode.clone());
     if mode(new) != mode(old) {
         errors.invalid(&Path::new("volumeMode"), Bad::json(&mode(new)), text::IMMUTABLE);
     }
+    attributes_class_kept(errors, &path, new, old);
+}
+
+/// A class of attributes that was applied once cannot be taken away.
+fn attributes_class_kept(
+    errors: &mut Errors,
+    path: &Path<'_>,
+    new: &PersistentVolumeClaim,
+    old: &PersistentVolumeClaim,
+) {
+    let class = |it: &PersistentVolumeClaim| {
+        it.spec.as_ref().and_then(|it| it.volume_attributes_class_name.clone())
+    };
+    let status = old.status.as_ref();
+    let applied = status.and_then(|it| it.current_volume_attributes_class_name.as_ref());
+    if class(new) == class(old) || applied.is_none() {
+        return;
+    }
+    let what = match class(new).as_deref() {
+        None => "nil",
+        Some("") => "empty string",
+        Some(_) => return,
+    };
+    let why = format!(
+        "update to {what} is forbidden when status.currentVolumeAttributesClassName is not nil"
+    );
+    errors.forbidden(&path.child("volumeAttributesClassName"), &why);
 }

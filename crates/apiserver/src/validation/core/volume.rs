@@ -9,7 +9,7 @@ use k8s_openapi::api::core::v1::{
     VolumeProjection,
 };
 
-use crate::validation::check::{label, list_of, not_empty, one_of, str_of};
+use crate::validation::check::{form, label, list_of, not_empty, one_of, str_of};
 use crate::validation::core::volume_sources as sources;
 use crate::validation::core::{env, storage};
 use crate::validation::{Context, Errors, Path, labels, resources, text};
@@ -113,6 +113,12 @@ fn source(errors: &mut Errors, path: &Path<'_>, volume: &Volume, context: &Conte
     });
     all.check(("nfs", "nfs"), volume.nfs.as_ref(), sources::nfs);
     all.check(("iscsi", "iscsi"), volume.iscsi.as_ref(), sources::iscsi);
+    if let Some(it) = &volume.iscsi
+        && sources::iscsi_too_long(&volume.name, &it.target_portal, it.initiator_name.as_ref())
+    {
+        let why = sources::ISCSI_TOO_LONG;
+        all.errors.invalid(&path.child("name"), &volume.name, why);
+    }
     all.check(("glusterfs", "glusterfs"), volume.glusterfs.as_ref(), |errors, path, it| {
         not_empty(errors, &path.child("endpoints"), &it.endpoints);
         not_empty(errors, &path.child("path"), &it.path);
@@ -186,10 +192,14 @@ fn source(errors: &mut Errors, path: &Path<'_>, volume: &Volume, context: &Conte
     });
     all.check(("csi", "csi"), volume.csi.as_ref(), |errors, path, it| {
         sources::driver_name(errors, &path.child("driver"), &it.driver);
-        if let Some(secret) = &it.node_publish_secret_ref
-            && secret.name.is_empty()
-        {
-            errors.required(&path.child("nodePublishSecretRef").child("name"), "");
+        match it.node_publish_secret_ref.as_ref().map(|it| it.name.as_str()) {
+            Some("") => {
+                errors.required(&path.child("nodePublishSecretRef").child("name"), "");
+            }
+            Some(name) => {
+                form(errors, &path.child("name"), name, text::dns1123_subdomain(name));
+            }
+            None => {}
         }
     });
     all.check(("ephemeral", "ephemeral"), volume.ephemeral.as_ref(), |errors, path, it| {
@@ -235,13 +245,16 @@ fn other_meta_fields(
         ("name", set(&meta.name)),
         ("generateName", set(&meta.generate_name)),
         ("namespace", set(&meta.namespace)),
+        ("selfLink", set(&meta.self_link)),
         ("uID", set(&meta.uid)),
         ("resourceVersion", set(&meta.resource_version)),
-        ("generation", meta.generation.is_some()),
+        ("generation", meta.generation.is_some_and(|it| it != 0)),
         ("creationTimestamp", meta.creation_timestamp.is_some()),
         ("deletionTimestamp", meta.deletion_timestamp.is_some()),
+        ("deletionGracePeriodSeconds", meta.deletion_grace_period_seconds.is_some()),
         ("ownerReferences", meta.owner_references.is_some()),
         ("finalizers", meta.finalizers.is_some()),
+        ("managedFields", meta.managed_fields.is_some()),
     ]
     .into_iter()
     .filter_map(|(name, is_set)| is_set.then_some(name))
@@ -365,14 +378,6 @@ fn projection<'a>(
             local_path(errors, &outer.child("path"), &it.path);
         }
     }
-    if let Some(it) = &source.cluster_trust_bundle {
-        n_sources += 1;
-        let path = path.child("clusterTrustBundle");
-        not_empty(errors, &path.child("path"), &it.path);
-        local_path(errors, &path.child("path"), &it.path);
-        unique(errors, &it.path, &it.path);
-    }
-    n_sources += usize::from(source.pod_certificate.is_some());
     if n_sources > 1 {
         errors.forbidden(path, "may not specify more than 1 volume type per source");
     }

@@ -68,21 +68,36 @@ pub(crate) fn nfs(errors: &mut Errors, path: &Path<'_>, it: &NFSVolumeSource) {
 pub(crate) fn iscsi(errors: &mut Errors, path: &Path<'_>, it: &ISCSIVolumeSource) {
     let unknown = "must be valid format starting with iqn, eui, or naa";
     not_empty(errors, &path.child("targetPortal"), &it.target_portal);
-    iscsi_names(errors, path, &it.iqn, it.initiator_name.as_deref(), it.lun, unknown);
-    let chap = it.chap_auth_discovery == Some(true) || it.chap_auth_session == Some(true);
-    if chap && it.secret_ref.is_none() {
-        errors.required(&path.child("secretRef"), "");
-    }
+    let names = IscsiNames {
+        iqn: &it.iqn,
+        initiator: it.initiator_name.as_deref(),
+        lun: it.lun,
+        chap: it.chap_auth_discovery == Some(true) || it.chap_auth_session == Some(true),
+        secret: it.secret_ref.as_ref().map(|it| it.name.as_str()),
+        named_secret: false,
+    };
+    iscsi_names(errors, path, &names, unknown);
 }
 
+/// What the two kinds of iSCSI volumes have in common.
+pub(crate) struct IscsiNames<'a> {
+    pub(crate) iqn: &'a str,
+    pub(crate) initiator: Option<&'a str>,
+    pub(crate) lun: i32,
+    pub(crate) chap: bool,
+    pub(crate) secret: Option<&'a str>,
+    /// Whether the secret must have a name.
+    pub(crate) named_secret: bool,
+}
+
+/// Upstream: the end of `validateISCSIVolumeSource` and of its like for persistent volumes.
 pub(crate) fn iscsi_names(
     errors: &mut Errors,
     path: &Path<'_>,
-    iqn: &str,
-    initiator: Option<&str>,
-    lun: i32,
+    names: &IscsiNames<'_>,
     unknown: &str,
 ) {
+    let (iqn, lun) = (names.iqn, names.lun);
     let why = |name: &str| match name.get(..3) {
         Some("iqn") => (!is_iqn(name)).then_some("must be valid format"),
         Some("eui") => (!is_fixed(name, 16)).then_some("must be valid format"),
@@ -97,7 +112,13 @@ pub(crate) fn iscsi_names(
     if !(0..=255).contains(&lun) {
         errors.invalid(&path.child("lun"), lun, "must be between 0 and 255, inclusive");
     }
-    if let Some(initiator) = initiator
+    if names.chap && names.secret.is_none() {
+        errors.required(&path.child("secretRef"), "");
+    }
+    if names.named_secret && names.secret == Some("") {
+        errors.required(&path.child("secretRef").child("name"), "");
+    }
+    if let Some(initiator) = names.initiator
         && let Some(why) = why(initiator)
     {
         errors.invalid(&path.child("initiatorname"), initiator, why);
@@ -129,6 +150,14 @@ fn is_fixed(name: &str, length: usize) -> bool {
     let rest = name.get(4..).unwrap_or_default();
     rest.len() == length && rest.bytes().all(|it| it.is_ascii_alphanumeric())
 }
+
+/// Upstream: the limit of what an initiator's name is made of.
+pub(crate) fn iscsi_too_long(name: &str, portal: &str, initiator: Option<&String>) -> bool {
+    initiator.is_some() && name.len() + 1 + portal.len() > 64
+}
+
+pub(crate) const ISCSI_TOO_LONG: &str = "Total length of <volume name>:<iscsi.targetPortal> must \
+    be under 64 characters if iscsi.initiatorName is specified.";
 
 pub(crate) fn flocker(errors: &mut Errors, path: &Path<'_>, it: &FlockerVolumeSource) {
     let (name, uuid) = (str_of(&it.dataset_name), str_of(&it.dataset_uuid));
