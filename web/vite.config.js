@@ -40,12 +40,30 @@ const zones = {
   },
 };
 
+/**
+ * What `kubectl -f` finds in the page's console: the gallery, and the book's files by chapter.
+ * Fetched when a command names a file.
+ */
+const files = {
+  name: 'files',
+  generateBundle() {
+    const read = (folder, endings) => readdirSync(at(folder), { recursive: true, withFileTypes: true })
+      .filter((it) => it.isFile() && endings.test(it.name))
+      .map((it) => join(it.parentPath ?? it.path, it.name))
+      .map((path) => ({ name: relative(at(folder), path).replaceAll('\\', '/'), text: readFileSync(path, 'utf8') }))
+      .sort((a, b) => (a.name < b.name ? -1 : 1));
+    const files = [...read('examples', /\.yaml$/), ...read('../tests/manifests', /\.(yml|json)$/)];
+    const notice = readFileSync(at('../tests/manifests/NOTICE.md'), 'utf8');
+    this.emitFile({ type: 'asset', fileName: 'files.json', source: JSON.stringify({ notice, files }) });
+  },
+};
+
 export default defineConfig({
   root: at('..'),
   base: './',
   publicDir: at('public'),
   cacheDir: at('node_modules/.vite'),
-  plugins: [embedAtTop, zones],
+  plugins: [embedAtTop, zones, files],
   worker: { format: 'es' },
   build: {
     outDir: at('../dist'),

@@ -2,6 +2,7 @@
 
 use api::{Action, ApiError, Object, Objects, Timestamp};
 use kubectl::{Client, DryRun};
+use view::LinkFile;
 
 use crate::history::Actor;
 use crate::world::{Logs, Run, World};
@@ -54,15 +55,39 @@ impl Client for StoreClient<'_> {
     }
 }
 
-/// The text of a file of the run; a path or a URL also stands for its last part.
+/// Where the book's files are published: `https://HOST/CHAPTER/FILE`.
+const BOOK: [&str; 4] = [
+    "https://k8spatterns.com/",
+    "https://k8spatterns.io/",
+    "http://k8spatterns.io/",
+    "https://raw.githubusercontent.com/k8spatterns/examples/",
+];
+
+/// The text of a file of the run; a path also stands for its last part, an address of the book for
+/// the file of its chapter. Other addresses stand for nothing: nothing is fetched.
 fn file(run: &Run, input: &str, name: &str) -> Option<String> {
     if name == "-" {
         return Some(input.to_owned());
     }
-    let base = |path: &str| path.rsplit('/').next().unwrap_or(path).to_owned();
-    let exact = run.files.iter().find(|it| it.name == name);
-    let file = exact.or_else(|| run.files.iter().find(|it| base(&it.name) == base(name)));
-    file.map(|it| it.text.clone())
+    let path = match BOOK.iter().find_map(|it| name.strip_prefix(it)) {
+        Some(path) => path,
+        None if name.contains("://") => return None,
+        None => name,
+    };
+    // The parts from the last one on that both have.
+    let n_same = |it: &LinkFile| {
+        let pairs = it.name.rsplit('/').zip(path.rsplit('/'));
+        pairs.take_while(|(a, b)| a == b).count()
+    };
+    let mut best = None;
+    for it in run.files.iter() {
+        let n = n_same(it);
+        // Of several that are as near, the first.
+        if n > best.map_or(0, |it: (usize, &LinkFile)| it.0) {
+            best = Some((n, it));
+        }
+    }
+    best.map(|it| it.1.text.clone())
 }
 
 /// The store for somebody who only looks: nothing is copied but for a dry run.
@@ -122,4 +147,55 @@ fn pretend(world: &World, action: &Action) -> (Result<Option<Object>, ApiError>,
         object.meta_mut().resource_version = version;
     }
     (result, copy.take_warnings())
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::{Options, Preset, Simulation};
+    use view::LinkFile;
+
+    #[test]
+    fn a_file_is_found_by_its_name_its_path_and_its_address_in_the_book() {
+        let config_map = |name: &str| {
+            format!("apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: {name}}}\n")
+        };
+        let names = ["A/x.yml", "A/same.yml", "B/same.yml", "gallery.yaml", "deep/C/x.yml"];
+        let file = |name: &&str| LinkFile {
+            name: (*name).to_owned(),
+            text: config_map(&name.to_lowercase().replace('/', ".")),
+        };
+        let files = names.iter().map(file).collect();
+        let options = Options { preset: Some(Preset::Empty), files, ..Options::default() };
+        let simulation = Simulation::load("", options).unwrap();
+        let raw = "https://raw.githubusercontent.com/k8spatterns/examples/main/behavioral";
+        for (name, found) in [
+            ("x.yml", "a.x.yml"),
+            ("C/x.yml", "deep.c.x.yml"),
+            ("./A/x.yml", "a.x.yml"),
+            ("same.yml", "a.same.yml"),
+            ("https://k8spatterns.com/B/same.yml", "b.same.yml"),
+            ("https://k8spatterns.io/B/same.yml", "b.same.yml"),
+            (&format!("{raw}/B/same.yml"), "b.same.yml"),
+            ("gallery.yaml", "gallery.yaml"),
+        ] {
+            let result = simulation.look(&format!("kubectl create -f {name}"));
+            assert_eq!(result.output, format!("configmap/{found} created\n"), "{name}");
+        }
+        for (name, refusal) in [
+            ("y.yml", "error: the path \"y.yml\" does not exist\n"),
+            (
+                "https://k8spatterns.com/A/y.yml",
+                "error: unable to read URL \"https://k8spatterns.com/A/y.yml\", server reported 404 \
+                 Not Found, status code=404\n",
+            ),
+            (
+                "https://example.com/A/x.yml",
+                "error: unable to read URL \"https://example.com/A/x.yml\": nothing is fetched here; \
+                 paste the file and use `-f -`, or open it in the editor\n",
+            ),
+        ] {
+            let result = simulation.look(&format!("kubectl create -f {name}"));
+            assert_eq!((result.output.as_str(), result.exit_code), (refusal, 1), "{name}");
+        }
+    }
 }

@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use api::{Kind, Object, ObjectRef};
-use view::{CommandResult, Diagnostic, TimedAction};
+use view::{CommandResult, Diagnostic, LinkFile, TimedAction};
 
 use self::going::Going;
 use crate::checkpoints::Checkpoints;
@@ -266,6 +266,17 @@ impl Simulation {
         let text: Arc<str> = text.into();
         self.options.documentation = Some(Arc::clone(&text));
         self.run.documentation = Some(text);
+    }
+
+    /// Gives `kubectl -f` further files; of two with the same name the first counts. Steps that were
+    /// carried out already are not carried out again.
+    pub fn add_files(&mut self, files: Vec<LinkFile>) {
+        for file in files {
+            if self.run.files.iter().all(|it| it.name != file.name) {
+                self.options.files.push(file.clone());
+                self.run.files.push(file);
+            }
+        }
     }
 
     fn rebuild(&mut self) -> Result<(), Vec<Diagnostic>> {

@@ -187,6 +187,17 @@ impl Simulation {
         self.inner.set_documentation(text);
     }
 
+    /// Gives `kubectl -f` further files: JSON of `{ name, text }[]`.
+    ///
+    /// # Errors
+    /// If it is not that.
+    #[wasm_bindgen(js_name = addFiles)]
+    pub fn add_files(&mut self, files: &str) -> Result<(), JsError> {
+        let files = serde_json::from_str(files);
+        self.inner.add_files(files.map_err(|it| JsError::new(&format!("files: {it}")))?);
+        Ok(())
+    }
+
     /// What the user did during the run, for a link.
     #[wasm_bindgen(unchecked_return_type = "Json<TimedAction[]>")]
     #[must_use]

@@ -37,10 +37,27 @@ async function loadDocumentation() {
   if (documentation) simulation.setDocumentation(documentation);
 }
 
+let files = null;
+
+/** Fetches the files of the gallery and of the book, once, for who uses `-f`. */
+async function loadFiles(text) {
+  if (files || !/\s(-\w*f|--filename)/.test(text)) return;
+  const response = await fetch(new URL('../files.json', here)).catch(() => null);
+  if (response?.ok) ({ files } = await response.json());
+  if (files) simulation?.addFiles(JSON.stringify(files));
+}
+
+/** What a line needs that is not with the engine. */
+async function prepare(line) {
+  if (/^\s*((kubectl|k)\s+)?explain\b/.test(line)) await loadDocumentation();
+  await loadFiles(line);
+}
+
 /** Only a text without errors replaces the run: what is shown stays when a text is unusable. */
 async function open({ text, options, at }, report) {
   await fetchZones(text);
-  const json = JSON.stringify(options);
+  await loadFiles(text + options.actions.map(({ command }) => ` ${command}`).join());
+  const json = JSON.stringify({ ...options, files: files ?? [] });
   const diagnostics = Simulation.diagnostics(text, json);
   if (JSON.parse(diagnostics).some(({ severity }) => severity === 'error')) return { diagnostics };
   const next = new Simulation(text, json);
@@ -99,11 +116,11 @@ const operations = {
   previous: () => void simulation.stepBackInteresting(),
   advance: ({ to, maxEvents }) => void simulation.runUntil(to, maxEvents),
   async command({ line, input }) {
-    if (/^\s*((kubectl|k)\s+)?explain\b/.test(line)) await loadDocumentation();
+    await prepare(line);
     return acted(simulation.command(line, input));
   },
   async complete({ line, cursor }) {
-    if (/^\s*((kubectl|k)\s+)?explain\b/.test(line)) await loadDocumentation();
+    await prepare(line);
     return { completion: simulation.complete(line, cursor) };
   },
   apply: ({ text }) => acted(simulation.apply(text)),

@@ -32,7 +32,7 @@ pub(super) struct Read {
 }
 
 /// Reads all files of the command line.
-pub(super) fn input(session: &Session<'_>) -> Result<Input, Failure> {
+pub(super) fn input(session: &mut Session<'_>) -> Result<Input, Failure> {
     let mut items = vec![];
     let mut failures = vec![];
     for name in session.args.list("filename") {
@@ -42,10 +42,17 @@ pub(super) fn input(session: &Session<'_>) -> Result<Input, Failure> {
             )));
         }
         let Some(text) = session.client.file(&name) else {
-            return Err(Failure::Text(format!("the path {name:?} does not exist")));
+            return Err(missing(&name));
         };
         let source = if name == "-" { "STDIN".to_owned() } else { name };
-        let more = read(&text, &source);
+        let mut more = read(&text, &source);
+        let n_all = more.items.len();
+        // The gallery's files say with one such document what happens when.
+        more.items.retain(|it| !matches!(it.document.body, Body::Scenario(_)));
+        if more.items.len() < n_all {
+            let what = "a Scenario is no object of the cluster and is passed over";
+            session.output.err(format!("Warning: {source}: {what}\n"));
+        }
         let stops = !more.failures.is_empty()
             || more
                 .items
@@ -58,6 +65,20 @@ pub(super) fn input(session: &Session<'_>) -> Result<Input, Failure> {
         }
     }
     Ok(Input { items, failures })
+}
+
+/// Why there is no text of a name. An address of the book is one that its server does not have.
+fn missing(name: &str) -> Failure {
+    if !name.starts_with("http://") && !name.starts_with("https://") {
+        return Failure::Text(format!("the path {name:?} does not exist"));
+    }
+    let of_book = ["k8spatterns.com/", "k8spatterns.io/", "k8spatterns/examples/"];
+    let why = if of_book.iter().any(|it| name.contains(it)) {
+        ", server reported 404 Not Found, status code=404"
+    } else {
+        ": nothing is fetched here; paste the file and use `-f -`, or open it in the editor"
+    };
+    Failure::Text(format!("unable to read URL {name:?}{why}"))
 }
 
 /// Reads the documents of a text, up to one that is not valid.
