@@ -98,6 +98,7 @@ Commands of the console:
   kubectl ...                  the word kubectl may be left out
   watch COMMAND                prints a command again after each change
   clear                        empties the console
+  kubectl create -f FILE       FILE of the gallery, of the book, or https://k8spatterns.com/...
   fail node NAME               cuts a node off; recover node NAME brings it back
   stop controller NAME         stops a controller; start controller NAME starts it
 

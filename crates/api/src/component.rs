@@ -31,6 +31,7 @@ pub enum ComponentId {
     PersistentVolume,
     EndpointSlice,
     ResourceQuota,
+    Ttl,
 }
 
 impl ComponentId {
@@ -54,6 +55,7 @@ impl ComponentId {
         Self::PersistentVolume,
         Self::EndpointSlice,
         Self::ResourceQuota,
+        Self::Ttl,
     ];
 
     /// The name by which a scenario's `stop controller NAME` and the history call it.
@@ -78,6 +80,7 @@ impl ComponentId {
             Self::PersistentVolume => "persistentvolume-binder",
             Self::EndpointSlice => "endpointslice",
             Self::ResourceQuota => "resourcequota",
+            Self::Ttl => "ttl",
         }
     }
 }

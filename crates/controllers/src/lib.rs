@@ -22,6 +22,7 @@ pub mod statefulset;
 pub mod tainteviction;
 #[cfg(test)]
 mod testing;
+pub mod ttl;
 pub mod ttlafterfinished;
 
 use api::Component;
@@ -46,5 +47,6 @@ pub fn all() -> Vec<Box<dyn Component>> {
         Box::new(disruption::DisruptionController::default()),
         Box::new(persistentvolume::PersistentVolumeController::default()),
         Box::new(resourcequota::ResourceQuotaController),
+        Box::new(ttl::TtlController::default()),
     ]
 }

@@ -181,6 +181,11 @@ impl Args {
         Ok(())
     }
 
+    /// Puts another value for those of a flag.
+    pub(crate) fn replace(&mut self, flag: &'static str, value: &str) {
+        self.values.insert(flag, vec![value.to_owned()]);
+    }
+
     /// The value of a flag; of several, the last.
     pub(crate) fn get(&self, flag: &str) -> Option<&str> {
         self.values.get(flag).and_then(|it| it.last()).map(String::as_str)

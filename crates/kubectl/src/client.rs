@@ -42,8 +42,14 @@ pub trait Client {
         None
     }
 
-    /// The log of a container, or nothing where the container has not started.
-    fn logs(&self, namespace: &str, pod: &str, container: &str, previous: bool) -> Option<String> {
+    /// The lines of a container's log with their times, or nothing where it has not started.
+    fn logs(
+        &self,
+        namespace: &str,
+        pod: &str,
+        container: &str,
+        previous: bool,
+    ) -> Option<Vec<(Timestamp, String)>> {
         let _ = (namespace, pod, container, previous);
         None
     }

@@ -241,7 +241,11 @@ struct Field {
 
 impl Field {
     fn accepts(&self, object: &Object) -> bool {
-        (field_value(object, &self.path) == self.value) != self.negated
+        let is_equal = match plain_field(object, &self.path) {
+            Some(value) => value == self.value,
+            None => field_value(object, &self.path) == self.value,
+        };
+        is_equal != self.negated
     }
 }
 
@@ -296,6 +300,21 @@ fn is_selectable(kind: Kind, path: &str) -> bool {
         _ => &[],
     };
     path == "metadata.name" || path == "metadata.namespace" || more.contains(&path)
+}
+
+/// The fields by which most are asked, without turning the object into JSON.
+fn plain_field<'a>(object: &'a Object, path: &str) -> Option<&'a str> {
+    match (path, object) {
+        ("metadata.name", _) => Some(object.name()),
+        ("metadata.namespace", _) => Some(object.namespace()),
+        ("spec.nodeName", Object::Pod(pod)) => {
+            Some(pod.spec.as_ref().and_then(|it| it.node_name.as_deref()).unwrap_or_default())
+        }
+        ("status.phase", Object::Pod(pod)) => {
+            Some(pod.status.as_ref().and_then(|it| it.phase.as_deref()).unwrap_or_default())
+        }
+        _ => None,
+    }
 }
 
 fn field_value(object: &Object, path: &str) -> String {

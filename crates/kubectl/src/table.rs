@@ -36,14 +36,22 @@ impl<'a> Table<'a> {
         }
         let columns = printers::columns(self.kind);
         let with_namespace = options.with_namespace && self.kind.namespaced();
-        let mut lines = vec![];
+        let mut text = String::with_capacity(self.objects.len() * 64);
+        let mut put = |row: &[String]| {
+            for (n, cell) in row.iter().enumerate() {
+                if n > 0 {
+                    text.push('\t');
+                }
+                text.push_str(cell);
+            }
+            text.push('\n');
+        };
         if !options.no_headers {
-            lines.push(header(&columns, options, with_namespace));
+            put(&header(&columns, options, with_namespace));
         }
         for object in self.objects {
-            lines.push(self.row(object, &columns, options, with_namespace, now));
+            put(&self.row(object, &columns, options, with_namespace, now));
         }
-        let text: String = lines.iter().map(|it| format!("{}\n", it.join("\t"))).collect();
         tabwriter::align(&text, 6, 3)
     }
 
@@ -63,7 +71,7 @@ impl<'a> Table<'a> {
             if column.wide && !options.wide {
                 continue;
             }
-            let cell = one_line(&cell);
+            let cell = one_line(cell);
             row.push(match column.is_name && options.with_kind {
                 true => commands::display_name(self.kind, &cell),
                 false => cell,
@@ -96,9 +104,10 @@ fn header(columns: &[Column], options: &Options, with_namespace: bool) -> Vec<St
 }
 
 /// A cell up to its first line end; tabs would break the table.
-fn one_line(cell: &str) -> String {
-    match cell.find(['\u{c}', '\n', '\r']) {
-        Some(at) => format!("{}...", &cell[..at]),
-        None => cell.to_owned(),
+fn one_line(mut cell: String) -> String {
+    if let Some(at) = cell.bytes().position(|it| matches!(it, b'\x0c' | b'\n' | b'\r')) {
+        cell.truncate(at);
+        cell.push_str("...");
     }
+    cell
 }

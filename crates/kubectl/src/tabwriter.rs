@@ -4,10 +4,23 @@
 /// lines make a column; `min_width` includes the padding.
 pub(crate) fn align(text: &str, min_width: usize, padding: usize) -> String {
     let lines: Vec<Vec<&str>> = text.split('\n').map(|it| it.split('\t').collect()).collect();
-    let mut writer = Writer { lines, out: String::new(), widths: vec![], min_width, padding };
+    let mut writer = Writer {
+        lines,
+        out: String::with_capacity(text.len() * 2),
+        widths: vec![],
+        min_width,
+        padding,
+    };
     let n_lines = writer.lines.len();
     writer.format(0, n_lines);
     writer.out
+}
+
+const BLANKS: &str = "                                                                ";
+
+/// Characters; most cells have one byte for each.
+fn count(cell: &str) -> usize {
+    if cell.is_ascii() { cell.len() } else { cell.chars().count() }
 }
 
 struct Writer<'a> {
@@ -39,7 +52,7 @@ impl Writer<'_> {
             let mut width = self.min_width;
             while line < end {
                 let Some(cell) = self.cell(line, column) else { break };
-                width = width.max(cell.chars().count() + self.padding);
+                width = width.max(count(cell) + self.padding);
                 line += 1;
             }
             self.widths.push(width);
@@ -57,8 +70,12 @@ impl Writer<'_> {
             for (column, cell) in cells.iter().enumerate() {
                 self.out.push_str(cell);
                 if let Some(width) = self.widths.get(column) {
-                    let missing = width.saturating_sub(cell.chars().count());
-                    self.out.extend(std::iter::repeat_n(' ', missing));
+                    let mut missing = width.saturating_sub(count(cell));
+                    while missing > 0 {
+                        let n = missing.min(BLANKS.len());
+                        self.out.push_str(&BLANKS[..n]);
+                        missing -= n;
+                    }
                 }
             }
             if n < last {

@@ -87,9 +87,18 @@ fn timeout(args: &[&str], depth: usize) -> Option<Reading> {
 
 /// One step of a script: the words of a command and what stands before it.
 #[derive(Debug)]
-struct Step {
+pub(crate) struct Step {
     joint: Joint,
-    words: Vec<String>,
+    pub(crate) words: Vec<String>,
+    /// What it prints goes to a file.
+    pub(crate) to_file: bool,
+}
+
+impl Step {
+    /// The same with other words.
+    pub(crate) fn with(&self, words: Vec<String>) -> Self {
+        Self { joint: self.joint, words, to_file: self.to_file }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -163,7 +172,7 @@ fn looped(steps: &[Step], at: &mut usize, depth: usize) -> Option<Reading> {
     let mut body: Vec<Step> = Vec::new();
     let inner = first.words.get(1..)?;
     if !inner.is_empty() {
-        body.push(Step { joint: Joint::Then, words: inner.to_vec() });
+        body.push(first.with(inner.to_vec()));
     }
     let mut nesting = 0;
     loop {
@@ -175,7 +184,7 @@ fn looped(steps: &[Step], at: &mut usize, depth: usize) -> Option<Reading> {
             Some("done") => nesting -= 1,
             _ => {}
         }
-        body.push(Step { joint: step.joint, words: step.words.clone() });
+        body.push(step.with(step.words.clone()));
     }
     // A loop that something inside may leave is beyond this reader.
     if body.iter().any(|it| it.words.iter().any(|word| matches!(word.as_str(), "break" | "exit"))) {
@@ -194,9 +203,9 @@ fn looped(steps: &[Step], at: &mut usize, depth: usize) -> Option<Reading> {
 /// Splits a script into steps. `None` where it has what this reader does not know: pipes,
 /// background jobs, conditionals, functions. Expansions survive as text; they do no harm in the
 /// arguments of programs that take no time, and make a `sleep` unreadable.
-fn split(text: &str) -> Option<Vec<Step>> {
+pub(crate) fn split(text: &str) -> Option<Vec<Step>> {
     let mut splitter =
-        Splitter { steps: Vec::new(), joint: Joint::Then, words: Vec::new(), word: None };
+        Splitter { joint: Joint::Then, steps: vec![], words: vec![], word: None, to_file: false };
     let mut chars = text.chars().peekable();
     while let Some(c) = chars.next() {
         match c {
@@ -238,6 +247,7 @@ struct Splitter {
     joint: Joint,
     words: Vec<String>,
     word: Option<String>,
+    to_file: bool,
 }
 
 impl Splitter {
@@ -253,11 +263,12 @@ impl Splitter {
         self.end_word();
         if !self.words.is_empty() {
             let words = std::mem::take(&mut self.words);
-            self.steps.push(Step { joint: self.joint, words });
+            self.steps.push(Step { joint: self.joint, words, to_file: self.to_file });
             self.joint = next;
         } else if next != Joint::Then {
             self.joint = next;
         }
+        self.to_file = false;
     }
 
     fn quoted(&mut self, quote: char, chars: &mut Chars<'_>) -> Option<()> {
@@ -276,14 +287,25 @@ impl Splitter {
         }
     }
 
-    /// Drops `> file`, `>> file`, `2>&1`: where output goes does not matter.
+    /// Drops `> file`, `>> file`, `2>&1`; of what goes to a file only that is kept.
     fn redirect(&mut self, chars: &mut Chars<'_>) {
+        let mut is_stdout = true;
         if self.word.as_deref().is_some_and(|it| it.bytes().all(|b| b.is_ascii_digit())) {
-            self.word = None;
+            is_stdout = self.word.take().as_deref() == Some("1");
         }
         self.end_word();
-        while chars.next_if(|it| matches!(it, '>' | '&' | ' ')).is_some() {}
-        while chars.next_if(|it| !it.is_whitespace() && !matches!(it, ';' | '&' | '|')).is_some() {}
+        let mut to_stream = false;
+        while let Some(c) = chars.next_if(|it| matches!(it, '>' | '&' | ' ')) {
+            to_stream |= c == '&';
+        }
+        let mut target = String::new();
+        while let Some(c) =
+            chars.next_if(|it| !it.is_whitespace() && !matches!(it, ';' | '&' | '|'))
+        {
+            target.push(c);
+        }
+        let is_log = to_stream || target.starts_with("/dev/std") || target.starts_with("/proc/1/");
+        self.to_file |= is_stdout && !is_log;
     }
 }
 

@@ -35,6 +35,7 @@
 //! | `static-pods` | a JSON list of pod manifests that the node runs by itself |
 
 pub mod command;
+mod container_log;
 pub mod duration;
 mod events;
 mod eviction;
@@ -50,6 +51,7 @@ mod status;
 mod tests;
 pub mod workload;
 
+pub use container_log::container_log;
 pub use kubelet::Kubelet;
 pub use kubelet_node_status::LEASE_NAMESPACE;
 pub use workload::{Source, Workload, workload_of};

@@ -53,6 +53,28 @@ impl Client for StoreClient<'_> {
     fn file(&self, name: &str) -> Option<String> {
         file(self.run, self.input, name)
     }
+
+    fn logs(
+        &self,
+        namespace: &str,
+        pod: &str,
+        container: &str,
+        previous: bool,
+    ) -> Option<Vec<(Timestamp, String)>> {
+        log(self.world, namespace, pod, container, previous)
+    }
+}
+
+/// What a container has printed.
+fn log(
+    world: &World,
+    namespace: &str,
+    pod: &str,
+    container: &str,
+    previous: bool,
+) -> Option<Vec<(Timestamp, String)>> {
+    let pod = world.store.listers().get(namespace, pod)?;
+    kubelet::container_log(pod, container, previous, world.now)
 }
 
 /// Where the book's files are published: `https://HOST/CHAPTER/FILE`.
@@ -134,6 +156,16 @@ impl Client for Reader<'_> {
     fn file(&self, name: &str) -> Option<String> {
         file(self.run, self.input, name)
     }
+
+    fn logs(
+        &self,
+        namespace: &str,
+        pod: &str,
+        container: &str,
+        previous: bool,
+    ) -> Option<Vec<(Timestamp, String)>> {
+        log(self.world, namespace, pod, container, previous)
+    }
 }
 
 /// What the server would answer, and its warnings.
@@ -156,9 +188,8 @@ mod tests {
 
     #[test]
     fn a_file_is_found_by_its_name_its_path_and_its_address_in_the_book() {
-        let config_map = |name: &str| {
-            format!("apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: {name}}}\n")
-        };
+        let config_map =
+            |name: &str| format!("apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: {name}}}\n");
         let names = ["A/x.yml", "A/same.yml", "B/same.yml", "gallery.yaml", "deep/C/x.yml"];
         let file = |name: &&str| LinkFile {
             name: (*name).to_owned(),

@@ -20,6 +20,9 @@ pub(crate) fn run(args: &[String]) -> Result<()> {
     let mut node = command("node", &["tests/e2e/bench.mjs"]);
     node.env("ORRERY_CHROMIUM", browsers.chromium).env("ORRERY_DIST", root().join("dist"));
     shell::run("benchmarks in Chromium", node)?;
+    let mut node = command("node", &["tests/e2e/kubectl.bench.mjs"]);
+    node.env("ORRERY_CHROMIUM", tools::browsers()?.chromium);
+    shell::run("commands of the console in Chromium", node)?;
     let module = scheduling_module()?;
     let mut node = command("node", &["tests/e2e/scheduling.bench.mjs"]);
     node.args(args.iter().filter(|it| it.parse::<usize>().is_ok()));

@@ -9,6 +9,9 @@ use crate::ui::Said;
 /// More lines than this are not kept.
 const MAX_SAID: usize = 500;
 
+/// Who pastes more commands than this at once has pasted something else.
+const MAX_AT_ONCE: usize = 2_000;
+
 /// What the console has to do.
 #[derive(Debug, Default)]
 pub(super) struct Console {
@@ -26,6 +29,14 @@ impl App {
         let commands = console::commands(text);
         if commands.is_empty() {
             return;
+        }
+        if commands.len() > MAX_AT_ONCE {
+            let n = commands.len();
+            self.push_said("(pasted)", None);
+            return self.answer(
+                format!("error: {n} commands at once are too many, {MAX_AT_ONCE} are the most\n"),
+                true,
+            );
         }
         let mut entered = self.entered.to_vec();
         entered.extend(commands.iter().map(|it| it.line.clone()));

@@ -2,8 +2,10 @@
 //!
 //! Upstream: `staging/src/k8s.io/kubectl/pkg/cmd/create/*.go`, v1.36.
 
+mod config;
 mod expose;
 mod run;
+mod service;
 
 pub(super) use expose::{EXPOSE_FLAGS, expose};
 pub(super) use run::{RUN_FLAGS, run};
@@ -61,7 +63,7 @@ const SUBS: &[Sub] = &[
     Sub { name: "job", aliases: &[], flags: JOB, make: job },
     Sub { name: "cronjob", aliases: &["cj"], flags: CRON_JOB, make: cron_job },
     Sub { name: "namespace", aliases: &["ns"], flags: &[], make: namespace },
-    Sub { name: "configmap", aliases: &["cm"], flags: CONFIG, make: config_map },
+    Sub { name: "configmap", aliases: &["cm"], flags: CONFIG, make: config::config_map },
     Sub { name: "serviceaccount", aliases: &["sa"], flags: &[], make: service_account },
     Sub { name: "priorityclass", aliases: &["pc"], flags: PRIORITY_CLASS, make: priority_class },
     Sub { name: "poddisruptionbudget", aliases: &["pdb"], flags: BUDGET, make: budget },
@@ -85,21 +87,32 @@ pub(super) fn subcommands() -> impl Iterator<Item = &'static str> {
     SUBS.iter().map(|it| it.name).chain(["service", "secret"])
 }
 
-const SERVICE_TYPES: [(&str, &str); 4] = [
-    ("clusterip", "ClusterIP"),
-    ("nodeport", "NodePort"),
-    ("loadbalancer", "LoadBalancer"),
-    ("externalname", "ExternalName"),
+/// What kubectl can create and this cluster does not keep.
+const OUT_OF_REACH: [(&str, &str); 6] = [
+    ("clusterrole", "it keeps no roles, everything is allowed"),
+    ("clusterrolebinding", "it keeps no bindings of roles, everything is allowed"),
+    ("ingress", "it keeps no ingresses"),
+    ("role", "it keeps no roles, everything is allowed"),
+    ("rolebinding", "it keeps no bindings of roles, everything is allowed"),
+    ("token", "nobody has to sign in, and no tokens are issued"),
 ];
+
+fn aliased(name: &str, word: &str) -> bool {
+    matches!((name, word), ("ingress", "ing"))
+}
 
 /// Carries out `create SUBCOMMAND`, if the words name one.
 pub(super) fn create(session: &mut Session<'_>, words: &[String]) -> Option<Result<Next, Failure>> {
     let name = words.first()?.as_str();
     if matches!(name, "service" | "svc") {
-        return Some(service_words(session, &words[1..]));
+        return Some(service::service_words(session, &words[1..]));
     }
     if name == "secret" {
-        return Some(secret_words(session, &words[1..]));
+        return Some(config::secret_words(session, &words[1..]));
+    }
+    if let Some((name, why)) = OUT_OF_REACH.iter().find(|it| it.0 == name || aliased(it.0, name)) {
+        let why = format!("\"kubectl create {name}\" is not possible in the simulation: {why}");
+        return Some(Err(Failure::Text(why)));
     }
     let sub = SUBS.iter().find(|it| it.name == name || it.aliases.contains(&name))?;
     session.command = format!("kubectl create {}", sub.name);
@@ -108,13 +121,31 @@ pub(super) fn create(session: &mut Session<'_>, words: &[String]) -> Option<Resu
 
 fn sub_command(session: &mut Session<'_>, sub: &Sub, words: &[String]) -> Result<Next, Failure> {
     session.parse(words, &[COMMON, sub.flags])?;
-    if matches!(sub.name, "deployment" | "cronjob") && !session.args.has("image") {
-        return Err(Failure::text("required flag(s) \"image\" not set"));
+    let required: &[&str] = match sub.name {
+        "deployment" => &["image"],
+        "cronjob" => &["image", "schedule"],
+        _ => &[],
+    };
+    let missing = required.iter().filter(|it| !session.args.has(it));
+    let missing: Vec<String> = missing.map(|it| format!("{it:?}")).collect();
+    if !missing.is_empty() {
+        let text = format!("required flag(s) {} not set", missing.join(", "));
+        return Err(Failure::Text(text));
     }
     let name = only_name(&session.args)?;
     let object = (sub.make)(session, &name)?;
-    let wraps = matches!(sub.name, "deployment" | "job" | "cronjob" | "serviceaccount");
-    finish(session, object, wraps.then_some(sub.name))
+    let what = match sub.name {
+        "namespace" => None,
+        "poddisruptionbudget" => Some("poddisruptionbudgets:"),
+        "deployment" => Some("deployment:"),
+        "job" => Some("job:"),
+        "cronjob" => Some("cronjob:"),
+        "configmap" => Some("configmap:"),
+        "serviceaccount" => Some("serviceaccount:"),
+        "priorityclass" => Some("priorityclass:"),
+        _ => Some("quota:"),
+    };
+    finish(session, object, what)
 }
 
 /// The one name that a command is given; what follows `--` is the command of a container.
@@ -138,7 +169,7 @@ fn finish(
     }
     let sent = create::send(session, object).map_err(|failure| match (failure, what) {
         (Failure::Api(_, error), Some(what)) => {
-            Failure::Text(format!("failed to create {what}: {}", prefixed(&error)))
+            Failure::Text(format!("failed to create {what} {}", prefixed(&error)))
         }
         (failure, _) => failure,
     })?;
@@ -166,10 +197,25 @@ fn container_command(args: &Args) -> Vec<String> {
     args.n_before_dash.map_or_else(Vec::new, |it| args.positional[it..].to_vec())
 }
 
-/// The name of an image without registry, tag and digest.
+/// The name of an image without registry, tag and digest. Where it is no name for a container, it
+/// is made one, and upstream adds a random ending; here the image decides it.
 fn image_name(image: &str) -> String {
     let name = image.rsplit('/').next().unwrap_or(image);
-    name.split([':', '@']).next().unwrap_or(name).to_owned()
+    let name = name.split([':', '@']).next().unwrap_or(name);
+    if !name.contains(['_', '.']) {
+        return name.to_owned();
+    }
+    const LETTERS: &[u8; 27] = b"bcdfghjklmnpqrstvwxz2456789";
+    let mut hash = image.bytes().fold(14_695_981_039_u64, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(1_099_511_628_211)
+    });
+    let mut name = format!("{}-", name.replace(['_', '.'], "-"));
+    for _ in 0..5 {
+        let at = usize::try_from(hash % 27).unwrap_or_default();
+        name.push(LETTERS.get(at).map_or('b', |it| char::from(*it)));
+        hash /= 27;
+    }
+    name
 }
 
 fn int_flag(session: &Session<'_>, flag: &str) -> Result<Option<i64>, Failure> {
@@ -179,11 +225,12 @@ fn int_flag(session: &Session<'_>, flag: &str) -> Result<Option<i64>, Failure> {
 fn deployment(session: &Session<'_>, name: &str) -> Result<Object, Failure> {
     let port = int_flag(session, "port")?.filter(|it| *it >= 0);
     let command = container_command(&session.args);
-    let containers: Vec<Value> = session
-        .args
-        .all("image")
+    let images = session.args.list("image");
+    if images.len() > 1 && !command.is_empty() {
+        return Err(Failure::text("cannot specify multiple --image options and command"));
+    }
+    let containers: Vec<Value> = images
         .iter()
-        .flat_map(|it| it.split(','))
         .map(|image| {
             let mut container = json!({"name": image_name(image), "image": image});
             if let Some(port) = port {
@@ -218,6 +265,9 @@ fn job(session: &Session<'_>, name: &str) -> Result<Object, Failure> {
             let spec = json!({"template": {"spec": pod}});
             object(Kind::Job, json!({"metadata": {"name": name}, "spec": spec}))
         }
+        (None, Some(_)) if !container_command(&session.args).is_empty() => {
+            Err(Failure::text("cannot specify --from and command"))
+        }
         (None, Some(from)) => job_from(session, name, from),
         _ => Err(Failure::text("either --image or --from must be specified")),
     }
@@ -249,9 +299,7 @@ fn job_from(session: &Session<'_>, name: &str, from: &str) -> Result<Object, Fai
 }
 
 fn cron_job(session: &Session<'_>, name: &str) -> Result<Object, Failure> {
-    let Some(schedule) = session.args.get("schedule") else {
-        return Err(Failure::text("required flag(s) \"schedule\" not set"));
-    };
+    let schedule = session.args.get("schedule").unwrap_or_default();
     let image = session.args.get("image").unwrap_or_default();
     let mut container = json!({"name": name, "image": image});
     let command = container_command(&session.args);
@@ -271,65 +319,6 @@ fn namespace(_: &Session<'_>, name: &str) -> Result<Object, Failure> {
 
 fn service_account(_: &Session<'_>, name: &str) -> Result<Object, Failure> {
     object(Kind::ServiceAccount, json!({"metadata": {"name": name}}))
-}
-
-/// What `--from-literal`, `--from-file` and `--from-env-file` give.
-fn data(session: &Session<'_>) -> Result<Map<String, Value>, Failure> {
-    let mut data = Map::new();
-    for literal in session.args.all("from-literal") {
-        let pair = literal.split_once('=').filter(|it| !it.0.is_empty());
-        let Some((key, value)) = pair else {
-            return Err(Failure::Text(format!(
-                "invalid literal source {literal}, expected key=value"
-            )));
-        };
-        data.insert(key.to_owned(), value.trim_matches(['\'', '"']).into());
-    }
-    let text = |file: &str| {
-        session.client.file(file).ok_or_else(|| {
-            Failure::Text(format!("error reading {file}: no such file or directory"))
-        })
-    };
-    for source in session.args.all("from-file") {
-        let base = source.rsplit('/').next().unwrap_or(source);
-        let (key, file) = source.split_once('=').unwrap_or((base, source));
-        data.insert(key.to_owned(), text(file)?.into());
-    }
-    for file in session.args.all("from-env-file") {
-        for line in text(file)?.lines().map(str::trim_start) {
-            if let Some((key, value)) = line.split_once('=').filter(|_| !line.starts_with('#')) {
-                data.insert(key.to_owned(), value.into());
-            }
-        }
-    }
-    Ok(data)
-}
-
-fn config_map(session: &Session<'_>, name: &str) -> Result<Object, Failure> {
-    let data = data(session)?;
-    let data = if data.is_empty() { Value::Null } else { Value::Object(data) };
-    object(Kind::ConfigMap, json!({"metadata": {"name": name}, "data": data}))
-}
-
-fn secret_words(session: &mut Session<'_>, words: &[String]) -> Result<Next, Failure> {
-    session.command = "kubectl create secret generic".to_owned();
-    let Some(("generic", words)) = words.split_first().map(|it| (it.0.as_str(), it.1)) else {
-        return Err(Failure::text("only \"kubectl create secret generic\" is supported here"));
-    };
-    session.parse(words, &[COMMON, CONFIG])?;
-    let name = only_name(&session.args)?;
-    let data = data(session)?;
-    let kind = session.args.get("type").unwrap_or("Opaque");
-    let meta = json!({"name": name});
-    let value = json!({"metadata": meta, "stringData": data, "type": kind});
-    let mut secret = object(Kind::Secret, value)?;
-    if let Object::Secret(it) = &mut secret {
-        let it = std::sync::Arc::make_mut(it);
-        let texts = it.string_data.take().unwrap_or_default();
-        let bytes = |text: String| k8s_openapi::ByteString(text.into_bytes());
-        it.data = Some(texts.into_iter().map(|(key, text)| (key, bytes(text))).collect());
-    }
-    finish(session, secret, Some("secret"))
 }
 
 fn priority_class(session: &Session<'_>, name: &str) -> Result<Object, Failure> {
@@ -357,6 +346,16 @@ fn budget(session: &Session<'_>, name: &str) -> Result<Object, Failure> {
         return Err(Failure::text("a selector must be specified"));
     }
     let mut spec = json!({"selector": {"matchLabels": pairs(selector)?}});
+    let is_amount = |it: &str| {
+        let digits = it.strip_suffix('%').unwrap_or(it);
+        !digits.is_empty() && digits.bytes().all(|it| it.is_ascii_digit())
+    };
+    let wrong = |given: Option<&str>| given.is_some_and(|it| !it.is_empty() && !is_amount(it));
+    for (flag, given) in [("min-available", min), ("max-unavailable", max)] {
+        if min.is_some() != max.is_some() && wrong(given) {
+            return Err(Failure::Text(format!("invalid format specified for {flag}")));
+        }
+    }
     match (min, max) {
         (None, None) => {
             return Err(Failure::text("one of min-available or max-unavailable must be specified"));
@@ -407,66 +406,4 @@ fn quota(session: &Session<'_>, name: &str) -> Result<Object, Failure> {
         spec["scopes"] = json!(scopes);
     }
     object(Kind::ResourceQuota, json!({"metadata": {"name": name}, "spec": spec}))
-}
-
-const SERVICE_HELP: &str = "Create a service using a specified subcommand.
-
-Aliases:
-service, svc
-
-Available Commands:
-  clusterip      Create a ClusterIP service
-  externalname   Create an ExternalName service
-  loadbalancer   Create a LoadBalancer service
-  nodeport       Create a NodePort service
-
-Usage:
-  kubectl create service [flags] [options]
-
-Use \"kubectl create service <command> --help\" for more information about a given command.
-Use \"kubectl options\" for a list of global command-line options (applies to all commands).
-";
-
-fn service_words(session: &mut Session<'_>, words: &[String]) -> Result<Next, Failure> {
-    let word = words.first().map(String::as_str).unwrap_or_default();
-    let Some((name, kind)) = SERVICE_TYPES.iter().find(|it| it.0 == word) else {
-        return Err(Failure::Raw(SERVICE_HELP.to_owned()));
-    };
-    session.command = format!("kubectl create service {name}");
-    session.parse(&words[1..], &[COMMON, SERVICE])?;
-    let name = only_name(&session.args)?;
-    let node_port = int_flag(session, "node-port")?;
-    let mut ports = vec![];
-    for text in session.args.list("tcp") {
-        let (port, target) = text.split_once(':').unwrap_or((&text, &text));
-        let Ok(number) = port.parse::<u16>() else {
-            return Err(Failure::Text(format!(
-                "strconv.ParseUint: parsing {port:?}: invalid syntax"
-            )));
-        };
-        let mut it = json!({
-            "name": text.replace(':', "-"), "port": number, "targetPort": int_or_text(target),
-            "protocol": "TCP",
-        });
-        if let Some(node_port) = node_port {
-            it["nodePort"] = node_port.into();
-        }
-        ports.push(it);
-    }
-    let cluster_ip = session.args.get("clusterip");
-    if ports.is_empty() && *kind != "ExternalName" && cluster_ip != Some("None") {
-        return Err(Failure::text("at least one tcp port specifier must be provided"));
-    }
-    let app = json!({"app": name});
-    let mut spec = json!({"type": kind, "selector": app, "ports": ports});
-    if let Some(ip) = cluster_ip {
-        spec["clusterIP"] = ip.into();
-    }
-    if let Some(external) = session.args.get("external-name") {
-        spec["externalName"] = external.into();
-    }
-    let made =
-        object(Kind::Service, json!({"metadata": {"name": name, "labels": app}, "spec": spec}))?;
-    let what = format!("{kind} service");
-    finish(session, made, Some(&what))
 }

@@ -2,6 +2,8 @@
 //!
 //! Upstream: `staging/src/k8s.io/kubectl/pkg/cmd/get/get.go`, v1.36.
 
+use std::collections::BTreeMap;
+
 use api::{Kind, Object};
 
 use super::{Next, Session, Waiting};
@@ -107,15 +109,16 @@ fn wait(asked: Asked, seen: Vec<Object>) -> Next {
 /// Ends with the first change: the console would never come back otherwise.
 pub(super) fn go_on(session: &mut Session<'_>, state: Watching) -> Result<Next, Failure> {
     let (now, _) = session.find(&state.asked, true)?;
-    let same = |a: &Object, b: &Object| a.kind() == b.kind() && a.uid() == b.uid();
-    let version = |it: &Object| it.meta().resource_version.clone();
-    let is_new = |it: &&Object| {
-        let old = state.seen.iter().find(|old| same(old, it));
-        old.is_none_or(|old| version(old) != version(it))
+    // By kind and uid, so that thousands of objects are not compared each with all.
+    let versions = |all: &[Object]| -> BTreeMap<(Kind, String), Option<String>> {
+        let key = |it: &Object| (it.kind(), it.uid().to_owned());
+        all.iter().map(|it| (key(it), it.meta().resource_version.clone())).collect()
     };
+    let (before, after) = (versions(&state.seen), versions(&now));
+    let key = |it: &Object| (it.kind(), it.uid().to_owned());
+    let is_new = |it: &&Object| before.get(&key(it)) != Some(&it.meta().resource_version);
     let mut changed: Vec<Object> = now.iter().filter(is_new).cloned().collect();
-    let gone = state.seen.iter().filter(|old| !now.iter().any(|it| same(old, it)));
-    changed.extend(gone.cloned());
+    changed.extend(state.seen.iter().filter(|it| !after.contains_key(&key(it))).cloned());
     if changed.is_empty() {
         return Ok(wait(state.asked, state.seen));
     }

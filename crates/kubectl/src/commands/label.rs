@@ -133,8 +133,12 @@ pub(super) fn annotate(session: &mut Session<'_>) -> Result<Next, Failure> {
 }
 
 fn check(session: &Session<'_>, resources: &[String], message: &str) -> Result<(), Failure> {
-    if session.args.is_on("all") && session.args.has("selector") {
-        return Err(Failure::text("cannot set --all and --selector at the same time"));
+    if session.args.is_on("list") && session.args.has("output") {
+        return Err(Failure::text("--list and --output may not be specified together"));
+    }
+    let selector = ["selector", "field-selector"].into_iter().find(|it| session.args.has(it));
+    if let Some(selector) = selector.filter(|_| session.args.is_on("all")) {
+        return Err(Failure::Text(format!("cannot set --all and --{selector} at the same time")));
     }
     if resources.is_empty() && !session.args.has("filename") {
         return Err(Failure::text(message));
@@ -154,6 +158,9 @@ fn each(
     };
     let (objects, mut failures) = session.find(&asked, false)?;
     let one = matches!(&asked, resources::Asked::Names(names) if names.len() == 1);
+    if session.args.has("resource-version") && objects.len() > 1 {
+        return Err(Failure::text("--resource-version may only be used with a single resource"));
+    }
     for object in &objects {
         if let Err(failure) = act(session, object, one) {
             failures.push(failure);
@@ -172,7 +179,11 @@ fn send(
     let mut pairs: serde_json::Map<String, Value> =
         changes.set.iter().map(|(key, value)| (key.clone(), json!(value))).collect();
     pairs.extend(changes.remove.iter().map(|it| (it.clone(), Value::Null)));
-    let patch = Patch::Merge(json!({"metadata": {field: pairs}}));
+    let mut patch = json!({"metadata": {field: pairs}});
+    if let Some(version) = session.args.get("resource-version") {
+        patch["metadata"]["resourceVersion"] = version.into();
+    }
+    let patch = Patch::Merge(patch);
     let action = Action::Patch { key: object.object_ref(), subresource: "", patch };
     Ok(session.write(&action)?.unwrap_or_else(|| object.clone()))
 }
@@ -243,8 +254,15 @@ fn parse_pairs(pairs: &[String]) -> Result<Changes, String> {
             None => changes.remove.push(pair.strip_suffix('-').unwrap_or(pair).to_owned()),
         }
     }
-    match changes.remove.iter().any(|it| changes.set.contains_key(it)) {
-        true => Err("can not both modify and remove an annotation in the same command".to_owned()),
-        false => Ok(changes),
+    let both: Vec<&str> = changes
+        .remove
+        .iter()
+        .filter(|it| changes.set.contains_key(*it))
+        .map(String::as_str)
+        .collect();
+    if both.is_empty() {
+        return Ok(changes);
     }
+    let what = "can not both modify and remove the following annotation(s) in the same command";
+    Err(format!("{what}: {}", both.join(", ")))
 }

@@ -1,10 +1,10 @@
 //! Commands that only tell something, and the words for those that need a real cluster.
 //!
-//! Upstream: `staging/src/k8s.io/kubectl/pkg/cmd/{events,logs,top}`, v1.36.
+//! Upstream: `staging/src/k8s.io/kubectl/pkg/cmd/{events,top}`, v1.36.
 
+use api::Kind;
 use api::Order;
-use api::{Kind, Object};
-use k8s_openapi::api::core::v1::{Event, Pod};
+use k8s_openapi::api::core::v1::Event;
 
 use super::{Next, Session, help};
 use crate::args::{Flag, switch, value};
@@ -21,23 +21,6 @@ pub(super) const EVENTS_FLAGS: &[Flag] = &[
     value("chunk-size"),
     switch("no-headers"),
     switch("watch").or('w'),
-];
-
-pub(super) const LOGS_FLAGS: &[Flag] = &[
-    value("container").or('c'),
-    switch("previous").or('p'),
-    switch("follow").or('f'),
-    value("tail"),
-    value("since"),
-    value("since-time"),
-    switch("timestamps"),
-    switch("prefix"),
-    switch("all-containers"),
-    switch("ignore-errors"),
-    value("selector").or('l'),
-    value("max-log-requests"),
-    value("limit-bytes"),
-    value("pod-running-timeout"),
 ];
 
 /// Flags of commands that are not carried out; they only must not be called unknown.
@@ -144,127 +127,6 @@ fn event_line(event: &Event, with_namespace: bool, now: api::Timestamp) -> Strin
     )
 }
 
-pub(super) fn logs(session: &mut Session<'_>) -> Result<Next, Failure> {
-    let words = session.args.positional.clone();
-    if words.is_empty() && !session.args.has("selector") {
-        return Err(Failure::Usage(
-            "expected 'logs [-f] [-p] (POD | TYPE/NAME) [-c CONTAINER]'.\nPOD or TYPE/NAME is a \
-             required argument for the logs command"
-                .to_owned(),
-        ));
-    }
-    let pods = pods_for_logs(session, &words)?;
-    let wanted = session.args.get("container").or(words.get(1).map(String::as_str));
-    let wanted = wanted.map(str::to_owned);
-    for pod in pods {
-        container_logs(session, &pod, wanted.as_deref())?;
-    }
-    Ok(Next::Done)
-}
-
-fn pods_for_logs(session: &Session<'_>, words: &[String]) -> Result<Vec<Pod>, Failure> {
-    let objects = session.client.objects();
-    if session.args.has("selector") {
-        let found = resources::list(objects, Kind::Pod, &session.query(true))?;
-        return Ok(found.iter().filter_map(|it| it.as_kind::<Pod>().cloned()).collect());
-    }
-    let word = words.first().cloned().unwrap_or_default();
-    let word = if word.contains('/') { word } else { format!("pod/{word}") };
-    let asked = resources::resolve(&[word], &session.query(false))?;
-    let (found, failures) = session.find(&asked, false)?;
-    if let Some(Failure::Api(_, error)) = failures.first() {
-        return Err(Failure::Text(format!(
-            "error from server (NotFound): {} in namespace {:?}",
-            error.message, session.namespace
-        )));
-    }
-    let Some(object) = found.first() else { return Ok(vec![]) };
-    if let Object::Pod(pod) = object {
-        return Ok(vec![pod.as_ref().clone()]);
-    }
-    let listers = api::Listers(objects);
-    // A deployment's pods belong to its replica sets, a cron job's to its jobs.
-    let mut owners = vec![object.uid().to_owned()];
-    let between = objects.owned_by(object.uid()).filter(|it| it.kind != Kind::Pod);
-    owners.extend(between.filter_map(|it| Some(objects.get(it)?.uid().to_owned())));
-    let first = owners.iter().find_map(|it| listers.owned_by::<Pod>(it).next());
-    first
-        .cloned()
-        .map(|it| vec![it])
-        .ok_or_else(|| Failure::Text("timed out waiting for the condition".to_owned()))
-}
-
-fn container_logs(
-    session: &mut Session<'_>,
-    pod: &Pod,
-    wanted: Option<&str>,
-) -> Result<(), Failure> {
-    let name = pod.metadata.name.clone().unwrap_or_default();
-    let spec = pod.spec.clone().unwrap_or_default();
-    let all: Vec<String> = spec
-        .init_containers
-        .iter()
-        .flatten()
-        .chain(&spec.containers)
-        .map(|it| it.name.clone())
-        .collect();
-    let first = spec.containers.first().map(|it| it.name.clone()).unwrap_or_default();
-    let containers = match wanted {
-        Some(wanted) if !all.iter().any(|it| it == wanted) => {
-            return Err(Failure::Text(format!("container {wanted} is not valid for pod {name}")));
-        }
-        Some(wanted) => vec![wanted.to_owned()],
-        None if session.args.is_on("all-containers") => all,
-        None => {
-            if spec.containers.len() > 1 {
-                let names: Vec<&str> = spec.containers.iter().map(|it| it.name.as_str()).collect();
-                session
-                    .output
-                    .err(format!("Defaulted container {first:?} out of: {}\n", names.join(", ")));
-            }
-            vec![first]
-        }
-    };
-    let previous = session.args.is_on("previous");
-    for container in containers {
-        match session.client.logs(&session.namespace, &name, &container, previous) {
-            Some(text) => session.output.out(tail(&text, session.args.get("tail"))),
-            None if previous => {
-                return Err(bad_request(format!(
-                    "previous terminated container {container:?} in pod {name:?} not found"
-                )));
-            }
-            None if pod.spec.as_ref().is_none_or(|it| it.node_name.is_none()) => {
-                return Err(bad_request(format!("pod {name} does not have a host assigned")));
-            }
-            None => {
-                let reason = waiting_reason(pod, &container);
-                return Err(bad_request(format!(
-                    "container {container:?} in pod {name:?} is waiting to start: {reason}"
-                )));
-            }
-        }
-    }
-    Ok(())
-}
-
-fn bad_request(text: String) -> Failure {
-    api::ApiError::new(api::ApiReason::BadRequest, text).into()
-}
-
-fn waiting_reason(pod: &Pod, container: &str) -> String {
-    let statuses = pod.status.iter().flat_map(|it| it.container_statuses.iter().flatten());
-    let status = statuses.into_iter().find(|it| it.name == container);
-    let waiting = status.and_then(|it| it.state.as_ref()).and_then(|it| it.waiting.as_ref());
-    waiting.and_then(|it| it.reason.clone()).unwrap_or_else(|| "ContainerCreating".to_owned())
-}
-
-fn tail(text: &str, lines: Option<&str>) -> String {
-    let Some(n) = lines.and_then(|it| it.parse::<usize>().ok()) else { return text.to_owned() };
-    let all: Vec<&str> = text.split_inclusive('\n').collect();
-    all[all.len().saturating_sub(n)..].concat()
-}
-
 pub(super) fn top(session: &mut Session<'_>) -> Result<Next, Failure> {
     match session.args.positional.first().map(String::as_str) {
         Some("node" | "nodes" | "no" | "pod" | "pods" | "po") => {
@@ -275,9 +137,26 @@ pub(super) fn top(session: &mut Session<'_>) -> Result<Next, Failure> {
     }
 }
 
+/// The bounds of `autoscale`.
+fn check_bounds(session: &Session<'_>) -> Result<(), Failure> {
+    let int = |flag| session.args.int(flag).map_err(Failure::Flags);
+    let (max, min) = (int("max")?.unwrap_or_default(), int("min")?.unwrap_or(-1));
+    if max < 1 {
+        return Err(Failure::Text(format!(
+            "--max=MAXPODS is required and must be at least 1, max: {max}"
+        )));
+    }
+    if max < min {
+        return Err(Failure::Text(format!(
+            "--max=MAXPODS must be larger or equal to --min=MINPODS, max: {max}, min: {min}"
+        )));
+    }
+    Ok(())
+}
+
 /// Commands that reach into containers or edit with an editor.
 pub(super) fn out_of_reach(session: &mut Session<'_>) -> Result<Next, Failure> {
-    let words = session.args.positional.clone();
+    let mut words = session.args.positional.clone();
     let command = session.command.trim_start_matches("kubectl ").to_owned();
     let n = words.len();
     match command.as_str() {
@@ -292,10 +171,34 @@ pub(super) fn out_of_reach(session: &mut Session<'_>) -> Result<Next, Failure> {
         "attach" if n == 0 => {
             return Err(Failure::text("at least 1 argument is required for attach"));
         }
+        "exec" if session.args.n_before_dash.is_none() && n > 1 => {
+            return Err(Failure::Usage(
+                "exec [POD] [COMMAND] is not supported anymore. Use exec [POD] -- [COMMAND] instead"
+                    .to_owned(),
+            ));
+        }
+        "exec" if n == 1 => {
+            return Err(Failure::text("you must specify at least one command for the container"));
+        }
         "cp" if n < 2 => return Err(Failure::text("source and destination are required")),
+        "cp" => {
+            let there: Vec<&String> = words.iter().filter(|it| it.contains(':')).collect();
+            let [pod] = there[..] else {
+                let where_ = if there.is_empty() { "remote" } else { "local" };
+                return Err(Failure::Text(format!(
+                    "one of src or dest must be a {where_} file specification"
+                )));
+            };
+            let pod = pod.split(':').next().unwrap_or_default();
+            let (namespace, pod) = pod.split_once('/').unwrap_or((&session.namespace, pod));
+            let (namespace, pod) = (namespace.to_owned(), format!("pod/{pod}"));
+            words = vec![pod];
+            session.namespace = namespace;
+        }
         "autoscale" if !session.args.has("max") => {
             return Err(Failure::text("required flag(s) \"max\" not set"));
         }
+        "autoscale" => check_bounds(session)?,
         _ => {}
     }
     let named = match command.as_str() {

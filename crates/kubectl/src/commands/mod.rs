@@ -14,6 +14,7 @@ mod generate;
 mod get;
 pub(crate) mod help;
 mod label;
+mod logs;
 mod misc;
 mod patch;
 mod raw;
@@ -98,7 +99,7 @@ const COMMANDS: &[Command] = &[
     command("drain", &[drain::CORDON_FLAGS, drain::FLAGS], drain::drain),
     command("taint", &[taint::FLAGS], taint::run),
     command("describe", &[describe::FLAGS], describe::run),
-    command("logs", &[misc::LOGS_FLAGS], misc::logs),
+    command("logs", &[logs::FLAGS], logs::run),
     command("auth", &[discovery::AUTH_FLAGS], discovery::auth),
     command("cluster-info", &[], discovery::cluster_info),
     command("config", &[discovery::CONFIG_FLAGS], discovery::config),
@@ -232,7 +233,25 @@ impl Session<'_> {
         if let Some(namespace) = self.args.get("namespace") {
             self.namespace = namespace.to_owned();
         }
+        self.old_dry_run();
         Ok(())
+    }
+
+    /// `--dry-run` without a value and with a truth value is of old, and is told so.
+    fn old_dry_run(&mut self) {
+        let Some(given) = self.args.get("dry-run").map(str::to_owned) else { return };
+        let (name, note, new) = match args::parse_bool(&given) {
+            Some(true) => (format!("--dry-run={given}"), " (boolean value)", "client"),
+            Some(false) => (format!("--dry-run={given}"), " (boolean value)", "none"),
+            None if given == "unchanged" => ("--dry-run".to_owned(), "", "client"),
+            None => return,
+        };
+        let at = self.client.now().strftime("%m%d %H:%M:%S%.6f");
+        self.output.err(format!(
+            "W{at}       1 helpers.go:719] {name} is deprecated{note} and can be replaced with \
+             --dry-run={new}.\n"
+        ));
+        self.args.replace("dry-run", new);
     }
 
     fn finish(mut self, result: Result<Next, Failure>) -> Outcome {

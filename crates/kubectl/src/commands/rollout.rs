@@ -64,6 +64,10 @@ pub(super) fn run(session: &mut Session<'_>) -> Result<Next, Failure> {
         Failure::all(failures)?;
         return status(session, &objects);
     }
+    let says_nothing = matches!(verb.as_str(), "restart" | "pause" | "resume");
+    if says_nothing && objects.is_empty() && failures.is_empty() {
+        session.output.err(format!("No resources found in {} namespace.\n", session.namespace));
+    }
     for object in &objects {
         let result = match verb.as_str() {
             "history" => history(session, object),

@@ -45,6 +45,9 @@ pub(super) fn run(session: &mut Session<'_>) -> Result<Next, Failure> {
     if objects.is_empty() && failures.is_empty() {
         return Err(Failure::text("no objects passed to scale"));
     }
+    if session.args.has("resource-version") && objects.len() > 1 {
+        return Err(Failure::text("cannot use --resource-version with multiple resources"));
+    }
     for object in &objects {
         if let Err(failure) = scale_one(session, object, replicas, expected) {
             failures.push(failure);
@@ -69,6 +72,11 @@ fn scale_one(
         && expected != current
     {
         return Err(Failure::Text(format!("Expected replicas to be {expected}, was {current}")));
+    }
+    let version = object.meta().resource_version.as_deref().unwrap_or_default();
+    if let Some(wanted) = session.args.get("resource-version").filter(|it| *it != version) {
+        let text = format!("Expected resource version to be {wanted}, was {version}");
+        return Err(Failure::Text(text));
     }
     if session.dry_run()? != Some(DryRun::None) {
         let patch = Patch::Merge(json!({"spec": {"replicas": replicas}}));

@@ -38,12 +38,16 @@ pub(super) fn run(session: &mut Session<'_>) -> Result<Next, Failure> {
     let Some((verb, words)) = words.split_first() else {
         return Err(Failure::Raw(help::parent("set")));
     };
-    match verb.as_str() {
-        "image" | "env" | "resources" | "selector" => {
+    let verb = if verb == "sa" { "serviceaccount" } else { verb };
+    match verb {
+        "image" | "env" | "resources" | "selector" | "serviceaccount" => {
             session.command = format!("kubectl set {verb}");
         }
-        "serviceaccount" | "sa" | "subject" => {
-            return Err(Failure::Text(format!("\"kubectl set {verb}\" is not supported here")));
+        "subject" => {
+            return Err(Failure::text(
+                "\"kubectl set subject\" is not possible in the simulation: it keeps no roles and no \
+                 bindings, everything is allowed",
+            ));
         }
         other => return Err(Failure::Usage(format!("unknown command {other:?}"))),
     }
@@ -51,12 +55,22 @@ pub(super) fn run(session: &mut Session<'_>) -> Result<Next, Failure> {
         verb != "resources"
             && (it.contains('=') && !it.starts_with('=') || verb == "env" && it.ends_with('-'))
     };
-    let at = words.iter().position(is_pair).unwrap_or(words.len());
+    let at = match verb {
+        // The last word, whatever it is.
+        "selector" | "serviceaccount" => words.len().saturating_sub(1),
+        _ => words.iter().position(is_pair).unwrap_or(words.len()),
+    };
     let (resources, pairs) = words.split_at(at);
     let list = session.args.is_on("list");
-    match verb.as_str() {
+    match verb {
         "image" if pairs.is_empty() => {
             return Err(Failure::text("at least one image update is required"));
+        }
+        "selector" if pairs.is_empty() => {
+            return Err(Failure::text("one selector is required"));
+        }
+        "serviceaccount" if pairs.is_empty() => {
+            return Err(Failure::text("serviceaccount is required"));
         }
         "env" if pairs.is_empty() && !list && session.args.all("env").is_empty() => {
             return Err(Failure::text("at least one environment variable must be provided"));
@@ -77,7 +91,8 @@ pub(super) fn run(session: &mut Session<'_>) -> Result<Next, Failure> {
     Failure::all(failures)?;
     let mut failures = vec![];
     for object in &objects {
-        let result = match verb.as_str() {
+        let result = match verb {
+            "serviceaccount" => service_account(session, object, pairs),
             "image" => image(session, object, pairs),
             "env" if list => list_env(session, object),
             "env" => env(session, object, pairs),
@@ -242,16 +257,55 @@ fn limits(session: &mut Session<'_>, object: &Object) -> Result<(), Failure> {
     send(session, object, &changed, "resources update to pod template", done)
 }
 
+fn service_account(
+    session: &mut Session<'_>,
+    object: &Object,
+    names: &[String],
+) -> Result<(), Failure> {
+    let path = pod_spec(object.kind())?;
+    let name = names.first().map(String::as_str).unwrap_or_default();
+    let patch = path
+        .rsplit('/')
+        .filter(|it| !it.is_empty())
+        .fold(json!({"serviceAccountName": name}), |inner, field| json!({field: inner}));
+    let mut result = object.clone();
+    if session.dry_run()? != Some(DryRun::None) {
+        let patch = Patch::Strategic(patch);
+        let action = Action::Patch { key: object.object_ref(), subresource: "", patch };
+        let written = session.write(&action).map_err(|failure| match failure {
+            Failure::Api(_, error) => {
+                Failure::Text(format!("failed to patch ServiceAccountName {}", error.message))
+            }
+            other => other,
+        })?;
+        result = written.unwrap_or(result);
+    }
+    session.print(&result, "serviceaccount updated")
+}
+
+/// `a=b,c=d` as a map; the mistakes in the words of the API's own parser.
+fn equalities(text: &str) -> Result<serde_json::Map<String, Value>, Failure> {
+    let bad = |why: String| {
+        Failure::Text(format!("couldn't parse the selector string \"{text}\": {why}"))
+    };
+    api::selector::Selector::parse(text).map_err(|it| bad(it.to_string()))?;
+    let mut map = serde_json::Map::new();
+    for pair in text.split(',').filter(|it| !it.is_empty()) {
+        let pair = pair.split_once("==").or_else(|| pair.split_once('='));
+        let Some((key, value)) = pair.filter(|it| !it.0.contains(['!', ' '])) else {
+            let text = format!("match expression [{text}] not supported on this object");
+            return Err(Failure::Text(text));
+        };
+        map.insert(key.trim().to_owned(), value.trim().into());
+    }
+    Ok(map)
+}
+
 fn selector(session: &mut Session<'_>, object: &Object, pairs: &[String]) -> Result<(), Failure> {
     if object.kind() != Kind::Service {
         return Err(Failure::text("setting a selector is only supported for Services"));
     }
-    let mut map = serde_json::Map::new();
-    for pair in pairs.iter().flat_map(|it| it.split(',')) {
-        if let Some((key, value)) = pair.split_once('=') {
-            map.insert(key.to_owned(), value.into());
-        }
-    }
+    let map = equalities(pairs.first().map(String::as_str).unwrap_or_default())?;
     let mut result = object.clone();
     if session.dry_run()? != Some(DryRun::None) {
         let patch = Patch::Json(json!([{"op": "add", "path": "/spec/selector", "value": map}]));

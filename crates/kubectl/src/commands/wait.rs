@@ -38,14 +38,44 @@ enum Condition {
 /// Objects that have not met their condition yet, in order.
 #[derive(Clone, Debug)]
 pub(crate) struct Awaiting {
-    condition: Condition,
+    /// Each object must meet them one after the other.
+    conditions: Vec<Condition>,
+    /// How many of them the first object has met.
+    n_met: usize,
     keys: Vec<(ObjectRef, String)>,
     deadline: Timestamp,
+    /// With a timeout of zero it looks once.
+    looks_once: bool,
     failures: Vec<Failure>,
+    for_whom: Waiter,
+}
+
+/// Whose waiting it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Waiter {
+    Wait,
+    /// `delete` says nothing of what is gone.
+    Delete,
+    /// And kubectl would wait on and on.
+    PatientDelete,
+}
+
+/// What `delete` does at its end.
+pub(super) fn deletion(
+    keys: Vec<(ObjectRef, String)>,
+    deadline: Timestamp,
+    patient: bool,
+) -> Awaiting {
+    let for_whom = if patient { Waiter::PatientDelete } else { Waiter::Delete };
+    let conditions = vec![Condition::Delete];
+    Awaiting { conditions, n_met: 0, keys, deadline, looks_once: false, failures: vec![], for_whom }
 }
 
 pub(super) fn run(session: &mut Session<'_>) -> Result<Next, Failure> {
-    let condition = parse(session.args.get("for"))?;
+    let conditions = conditions(session.args.all("for"))?;
+    let waits_for = |it: fn(&Condition) -> bool| conditions.iter().any(it);
+    let for_creation = waits_for(|it| matches!(it, Condition::Create));
+    let for_deletion = waits_for(|it| matches!(it, Condition::Delete));
     let timeout = session.args.duration("timeout").map_err(Failure::Flags)?;
     let timeout = timeout.unwrap_or(Duration::from_secs(30));
     let timeout = if timeout.as_nanos() < 0 { Duration::from_secs(7 * 24 * 3600) } else { timeout };
@@ -55,24 +85,26 @@ pub(super) fn run(session: &mut Session<'_>) -> Result<Next, Failure> {
         false => resources::resolve(&words, &session.query(false))?,
     };
     let deadline = time::after_ms(session.client.now(), timeout.as_millis());
-    let keys = keys(session, &asked, &condition)?;
-    let waits_for_creation = matches!(condition, Condition::Create);
-    if keys.is_empty() && !matches!(condition, Condition::Delete) && !waits_for_creation {
+    let keys = keys(session, &asked, for_creation, for_deletion)?;
+    if keys.is_empty() && !for_creation && !for_deletion {
         return Err(Failure::text("no matching resources found"));
     }
-    go_on(session, Awaiting { condition, keys, deadline, failures: vec![] })
+    let looks_once = timeout.as_nanos() == 0;
+    let for_whom = Waiter::Wait;
+    let state =
+        Awaiting { conditions, n_met: 0, keys, deadline, looks_once, failures: vec![], for_whom };
+    go_on(session, state)
 }
 
 /// The objects that the command means, with their uids.
 fn keys(
     session: &Session<'_>,
     asked: &Asked,
-    condition: &Condition,
+    for_creation: bool,
+    for_deletion: bool,
 ) -> Result<Vec<(ObjectRef, String)>, Failure> {
     let (objects, failures) = session.find(asked, false)?;
-    if matches!(condition, Condition::Create)
-        && let Asked::Names(names) = asked
-    {
+    if for_creation && let Asked::Names(names) = asked {
         let key = |(kind, name): &(api::Kind, String)| {
             let namespace = if kind.namespaced() { session.namespace.as_str() } else { "" };
             (ObjectRef::new(*kind, namespace, name), String::new())
@@ -80,7 +112,7 @@ fn keys(
         return Ok(names.iter().map(key).collect());
     }
     // What is gone already has been waited for long enough.
-    if !matches!(condition, Condition::Delete) {
+    if !for_deletion {
         Failure::all(failures)?;
     }
     Ok(objects.iter().map(|it| (it.object_ref(), it.uid().to_owned())).collect())
@@ -89,31 +121,62 @@ fn keys(
 pub(super) fn go_on(session: &mut Session<'_>, mut state: Awaiting) -> Result<Next, Failure> {
     let now = session.client.now();
     while let Some((key, uid)) = state.keys.first().cloned() {
+        let Some(condition) = state.conditions.get(state.n_met) else {
+            state.keys.remove(0);
+            state.n_met = 0;
+            continue;
+        };
         let object = session.client.objects().get(&key).cloned();
-        if is_met(&state.condition, object.as_ref(), &uid)? {
-            let name = display_name(key.kind, &key.name);
-            if session.args.get("output") == Some("name") {
-                session.output.out(format!("{name}\n"));
-            } else {
-                session.output.out(format!("{name} condition met\n"));
-            }
-        } else if object.is_none() && !matches!(state.condition, Condition::Create) {
+        if is_met(condition, object.as_ref(), &uid)? {
+            print_met(session, &key, state.for_whom);
+            state.n_met += 1;
+            continue;
+        }
+        let for_creation = matches!(condition, Condition::Create);
+        let about = format!("{}/{}", key.kind.plural(), key.name);
+        if object.is_none() && !for_creation {
             state.failures.push(api::ApiError::not_found(&key).into());
+        } else if state.looks_once && !for_creation {
+            state.failures.push(Failure::Text(format!("condition not met for {about}")));
         } else if now < state.deadline {
             let deadline = Some(state.deadline);
             return Ok(Next::Wait { deadline, waiting: Waiting::Wait(state) });
+        } else if state.for_whom == Waiter::PatientDelete {
+            state.failures.push(Failure::Raw(still_there(&state.keys, object.as_ref())));
+            break;
         } else {
-            let about = match state.condition {
-                Condition::Create => String::new(),
-                _ => format!(" on {}/{}", key.kind.plural(), key.name),
-            };
+            let about = if for_creation { String::new() } else { format!(" on {about}") };
             let text = format!("timed out waiting for the condition{about}");
             state.failures.push(Failure::Text(text));
         }
         state.keys.remove(0);
+        state.n_met = 0;
     }
     Failure::all(state.failures)?;
     Ok(Next::Done)
+}
+
+fn print_met(session: &mut Session<'_>, key: &ObjectRef, for_whom: Waiter) {
+    if for_whom != Waiter::Wait {
+        return;
+    }
+    let name = display_name(key.kind, &key.name);
+    session.output.out(match session.args.get("output") {
+        Some("name") => format!("{name}\n"),
+        _ => format!("{name} condition met\n"),
+    });
+}
+
+/// What of the deleted is not gone although its time is over.
+fn still_there(keys: &[(ObjectRef, String)], first: Option<&Object>) -> String {
+    let names: Vec<String> = keys.iter().map(|it| display_name(it.0.kind, &it.0.name)).collect();
+    let finalizers = first.and_then(|it| it.meta().finalizers.clone()).unwrap_or_default();
+    let why = match &finalizers[..] {
+        [] => "nothing removes it".to_owned(),
+        all => format!("finalizers: {}", all.join(", ")),
+    };
+    let names = names.join(", ");
+    format!("(kubectl would go on waiting for {names}: {why}; --wait=false does not wait)\n")
 }
 
 fn is_met(condition: &Condition, object: Option<&Object>, uid: &str) -> Result<bool, Failure> {
@@ -162,10 +225,15 @@ fn path_is(object: &Object, template: &Template, wanted: Option<&str>) -> Result
     }
 }
 
-fn parse(text: Option<&str>) -> Result<Condition, Failure> {
-    let Some(text) = text else {
+/// What all `--for` say.
+fn conditions(texts: &[String]) -> Result<Vec<Condition>, Failure> {
+    if texts.is_empty() {
         return Err(Failure::text("unrecognized condition: []"));
-    };
+    }
+    texts.iter().map(|it| parse(it)).collect()
+}
+
+fn parse(text: &str) -> Result<Condition, Failure> {
     match text.to_lowercase().as_str() {
         "delete" => return Ok(Condition::Delete),
         "create" => return Ok(Condition::Create),
