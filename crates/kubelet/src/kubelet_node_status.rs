@@ -122,7 +122,7 @@ pub(crate) fn sync_node(node: &Node, state: &mut NodeState, view: &View<'_>) -> 
     if std::mem::take(&mut state.failed) {
         state.resumed_at = view.now;
     }
-    let first = node.status.as_ref().and_then(|it| it.node_info.as_ref()).is_none();
+    let first = !is_described(node.status.as_ref());
     if first {
         plan.record(event(node, "Starting", "Starting kubelet."));
     }
@@ -275,7 +275,7 @@ fn defaults(status: &mut NodeStatus, node: &Node, index: usize) {
             address("Hostname", node.name().to_owned()),
         ]);
     }
-    if status.node_info.is_none() {
+    if !is_described(Some(status)) {
         let id = format!("{:032x}", crate::duration::hash(0, &["machine", node.name()]));
         status.node_info = Some(NodeSystemInfo {
             architecture: label(node, "kubernetes.io/arch").unwrap_or("amd64").to_owned(),
@@ -291,6 +291,12 @@ fn defaults(status: &mut NodeStatus, node: &Node, index: usize) {
         });
         status.daemon_endpoints.get_or_insert_with(NodeDaemonEndpoints::default);
     }
+}
+
+/// Whether somebody has told what the machine is. The server fills in an empty description.
+fn is_described(status: Option<&NodeStatus>) -> bool {
+    let info = status.and_then(|it| it.node_info.as_ref());
+    info.is_some_and(|it| !it.kubelet_version.is_empty())
 }
 
 fn label<'a>(node: &'a Node, key: &str) -> Option<&'a str> {

@@ -157,6 +157,11 @@ impl Resource {
 }
 
 /// All resources of the server, by group and name.
+/// The resource of a kind in one of the group versions that a real server has.
+pub(crate) fn of_kind(kind: &str, api_version: &str) -> Option<Resource> {
+    resources().find(|it| it.kind == kind && it.api_version == api_version)
+}
+
 pub(crate) fn resources() -> impl Iterator<Item = Resource> {
     RESOURCES.split_ascii_whitespace().map(|line| {
         let mut parts = line.split('|');

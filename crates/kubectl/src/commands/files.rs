@@ -5,7 +5,7 @@
 use api::Object;
 use api::yaml::{self, Body, Document, Refusal};
 
-use super::Session;
+use super::{Session, discovery};
 use crate::failure::Failure;
 use crate::resources::Asked;
 
@@ -150,6 +150,12 @@ impl Item {
                 ))
             }
             Refusal::Decode(text) => Failure::Text(format!("unable to decode {source}: {text}")),
+            Refusal::NoMatch { kind, api_version }
+                if let Some(known) = discovery::of_kind(kind, api_version) =>
+            {
+                let known = known.qualified();
+                Failure::Text(format!("the simulation keeps no {known}, unlike a real server"))
+            }
             Refusal::NoMatch { kind, api_version } => Failure::Text(format!(
                 "resource mapping not found for name: {:?} namespace: {:?} from {source}: no matches \
                  for kind {kind:?} in version {api_version:?}\nensure CRDs are installed first",

@@ -42,6 +42,11 @@ pub(super) const FLAGS: &[Flag] = &[
 
 pub(super) fn run(session: &mut Session<'_>) -> Result<Next, Failure> {
     let args = session.args.positional.clone();
+    if session.args.has("raw") {
+        return Err(Failure::text(
+            "\"kubectl get --raw\" is not possible in the simulation: no server listens anywhere",
+        ));
+    }
     if args.is_empty() && !session.args.has("filename") {
         return Err(Failure::Raw(format!(
             "You must specify the type of resource to get. Use \"kubectl api-resources\" for a \
@@ -74,13 +79,14 @@ pub(super) fn run(session: &mut Session<'_>) -> Result<Next, Failure> {
     }
     match format {
         Format::Table { wide } => {
-            let sort_by = session.args.get("sort-by").map(str::to_owned);
+            let sort_by = session.args.get("sort-by").filter(|it| !it.is_empty());
+            let sort_by = sort_by.map(str::to_owned);
             if !(watching && objects.is_empty() && failures.is_empty()) {
                 tables(session, &asked, objects, sort_by.as_deref(), wide, failures)?;
             }
         }
         other => {
-            if let Some(path) = session.args.get("sort-by") {
+            if let Some(path) = session.args.get("sort-by").filter(|it| !it.is_empty()) {
                 sorter::sort(&mut objects, path)?;
             }
             let single = matches!(&asked, Asked::Names(names) if names.len() == 1);

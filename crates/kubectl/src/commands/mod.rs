@@ -137,6 +137,18 @@ pub(crate) fn subcommands_of(name: &str) -> Vec<&'static str> {
     }
 }
 
+/// Commands of kubectl that have nothing to work on here, and why.
+const OUT_OF_REACH: &[(&str, &str)] = &[
+    ("alpha", "nothing of it is simulated"),
+    ("certificate", "nobody asks for certificates"),
+    ("completion", "Tab completes in the console without it"),
+    ("debug", "containers do not really run"),
+    ("kuberc", "there are no preferences"),
+    ("kustomize", "there are no directories"),
+    ("plugin", "nothing else can be run"),
+    ("proxy", "no server listens anywhere"),
+];
+
 /// No command is longer.
 const MAX_COMMAND: usize = 64;
 
@@ -210,6 +222,11 @@ impl Session<'_> {
             return Ok(help::help(self, words.get(1..).unwrap_or_default()));
         }
         let Some(command) = COMMANDS.iter().find(|it| it.name == name) else {
+            if let Some((_, why)) = OUT_OF_REACH.iter().find(|it| it.0 == name) {
+                return Err(Failure::Text(format!(
+                    "\"kubectl {name}\" is not possible in the simulation: {why}"
+                )));
+            }
             return Err(unknown_command(name));
         };
         self.command = format!("kubectl {name}");

@@ -203,6 +203,15 @@ fn selected(session: &Session<'_>, container: &Value) -> bool {
 
 fn env(session: &mut Session<'_>, object: &Object, pairs: &[String]) -> Result<(), Failure> {
     let mut changed = vec![];
+    let is_own = |it: &(&'static str, Value)| it.0 == "containers" && selected(session, &it.1);
+    if !containers(object)?.iter().any(is_own) {
+        let wanted = session.args.get("containers").unwrap_or("*");
+        let name = format!("{}/{}", object.kind().plural(), object.name());
+        session
+            .output
+            .err(format!("warning: {name} does not have any containers matching {wanted:?}\n"));
+        return Ok(());
+    }
     for (field, container) in containers(object)? {
         if field == "initContainers" || !selected(session, &container) {
             continue;
@@ -247,8 +256,13 @@ fn limits(session: &mut Session<'_>, object: &Object) -> Result<(), Failure> {
             amounts[flag] = generate::amounts(text)?;
         }
     }
+    let all = containers(object)?;
+    if !all.iter().any(|it| it.0 == "containers" && selected(session, &it.1)) {
+        let wanted = session.args.get("containers").unwrap_or("*");
+        return Err(Failure::Text(format!("unable to find container named {wanted}")));
+    }
     let mut changed = vec![];
-    for (field, container) in containers(object)? {
+    for (field, container) in all {
         if selected(session, &container) && field == "containers" {
             changed.push((field, json!({"name": container["name"], "resources": amounts})));
         }
