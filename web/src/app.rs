@@ -12,7 +12,8 @@ mod view;
 use std::rc::Rc;
 
 use ::view::{
-    Attempt, Diagnosis, Diagnostic, Fixes, Lane, Mark, ObjectName, Room, RunState, TimedAction,
+    Attempt, Diagnosis, Diagnostic, Fixes, Lane, Mark, ObjectName, Reach, Room, RunState,
+    TimedAction,
 };
 use serde::Deserialize;
 use wasm_bindgen::prelude::*;
@@ -71,6 +72,8 @@ pub struct Subject {
     pub diagnosis: Option<Rc<Diagnosis>>,
     /// All its attempts.
     pub attempts: Vec<Attempt>,
+    /// Whom it reaches, if that is shown.
+    pub reach: Option<Rc<Reach>>,
     /// What would let it run, if it waits.
     pub fixes: Option<Rc<Fixes>>,
     /// How many more of it fit, if somebody asked.
@@ -226,6 +229,7 @@ impl Component for App {
             Msg::Tab(tab) => self.ui.tab = tab,
             Msg::Attempt(place) => self.show_attempt(place),
             Msg::Room => self.ask_room(),
+            Msg::Reach(shown) => self.show_reach(shown),
             Msg::Fix(steps) => self.fix(steps),
             Msg::Scores(scores) => self.ui.scores = scores,
             Msg::Stage(stage) => self.ui.stage = stage,
@@ -284,8 +288,9 @@ impl App {
             return;
         };
         let ObjectName { kind, namespace, name } = object;
-        let place = self.ui.attempt;
-        self.flight.inspect_id = self.ask(Op::Inspect { kind, namespace, name, place }, false);
+        let (place, reach) = (self.ui.attempt, self.ui.reach);
+        let ask = Op::Inspect { kind, namespace, name, place, reach };
+        self.flight.inspect_id = self.ask(ask, false);
     }
 
     fn set_theme(&mut self, theme: Theme) {

@@ -23,6 +23,7 @@ mod object_yaml;
 mod pane_switch;
 mod pending_tray;
 mod pod_tile;
+mod reach;
 mod scores;
 mod share_menu;
 mod slider;

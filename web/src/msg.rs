@@ -55,6 +55,8 @@ pub enum Msg {
     Attempt(Option<u32>),
     /// How many more of the selected pod fit.
     Room,
+    /// Whether the inspector shows whom a pod reaches.
+    Reach(bool),
     /// Carries out a fix.
     Fix(Vec<TimedAction>),
     /// Scores or filters.

@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 use view::{
-    Attempt, CommandResult, Completion, Delta, Diagnosis, Diagnostic, Fixes, Lane, Mark, Room,
-    RunState, TimedAction,
+    Attempt, CommandResult, Completion, Delta, Diagnosis, Diagnostic, Fixes, Lane, Mark, Reach,
+    Room, RunState, TimedAction,
 };
 
 /// One request. Replies carry its `id`.
@@ -76,8 +76,8 @@ pub enum Op {
     /// The problems of a text, nothing else.
     Diagnostics { text: String, options: OpenOptions },
     /// YAML of an object; for a pod also its scheduling attempts, one of them in full: the last,
-    /// or the one at a place.
-    Inspect { kind: String, namespace: String, name: String, place: Option<u32> },
+    /// or the one at a place, and whom it reaches.
+    Inspect { kind: String, namespace: String, name: String, place: Option<u32>, reach: bool },
     /// What would let a pod run.
     Fixes { namespace: String, name: String },
     /// The cluster as YAML for `cluster` or `kwok`.
@@ -120,6 +120,8 @@ pub struct Reply {
     pub diagnosis: Option<Diagnosis>,
     /// All attempts of the pod, in a line each.
     pub attempts: Option<Vec<Attempt>>,
+    /// Whom the pod reaches.
+    pub reach: Option<Reach>,
     /// What would let the pod run.
     pub fixes: Option<Fixes>,
     /// The cluster as YAML.

@@ -163,6 +163,8 @@ pub struct Ui {
     pub tab: Tab,
     /// The place of the attempt that is shown, where it is not the last.
     pub attempt: Option<u32>,
+    /// Whom the selected pod reaches is shown, also for the pod that is selected next.
+    pub reach: bool,
     /// Scores instead of filters in the matrix.
     pub scores: bool,
     /// The clause of the sentence that is lit up: its reason.

@@ -186,6 +186,46 @@ async fn a_selected_pending_pod_shows_its_matrix_and_each_node_answers() {
 }
 
 #[wasm_bindgen_test]
+async fn whom_a_pod_reaches_is_asked_for_once_and_told_address_by_address() {
+    let page = Page::open(json!({"fragment": "example/batch"})).await;
+    page.answer(picture(0)).await;
+    page.click("[data-testid=pod-tile][data-pod='default/placed']").await;
+    assert_eq!(page.asked()["body"]["reach"], false);
+    page.answer(json!({"yaml": "kind: Pod\n", "diagnosis": null})).await;
+    page.click("[data-testid=ask-reach]").await;
+    assert_eq!(page.asked()["body"]["reach"], true, "{}", page.asked());
+    let target =
+        |name: &str, node: &str| json!({"pod": name, "node": node, "address": "10.0.0.1:80"});
+    let ways = json!([
+        {"kind": "service", "address": "log.default.svc:80", "service": "log",
+            "targets": [target("log-a", "n1"), target("log-b", "n2")]},
+        {"kind": "service", "address": "near.default.svc:80", "service": "near", "onlyLocal": true,
+            "local": true, "targets": [target("log-a", "n1")]},
+        {"kind": "headless", "address": "names.default.svc", "service": "names",
+            "whyNobody": "the name has no address: no pod is ready"},
+        {"kind": "hostPort", "address": "172.18.0.2:80", "local": true,
+            "targets": [target("log-a", "n1")]},
+        {"kind": "hostNetwork", "address": "172.18.0.3:9100", "targets": [target("metrics", "n2")]},
+    ]);
+    let client = json!({"kind": "Pod", "namespace": "default", "name": "placed"});
+    let reach = json!({"client": client, "node": "n1", "ways": ways});
+    page.answer(json!({"yaml": "kind: Pod\n", "diagnosis": null, "reach": reach})).await;
+    let text = page.find("[data-testid=reach]").await.text_content().unwrap();
+    for wanted in [
+        "From this pod on n1",
+        "log.default.svc:80any nodeThe Service leads to one of 2, chosen at random: log-a, log-b on n2.",
+        "near.default.svc:80own nodeinternalTrafficPolicy Local leads to log-a.",
+        "names.default.svcnobody answersThe name has no address: no pod is ready.",
+        "172.18.0.2:80own nodeA host port leads to log-a.",
+        "172.18.0.3:9100another nodeIn the network of its node listens metrics on n2.",
+    ] {
+        assert!(text.contains(wanted), "{wanted} is not in {text}");
+    }
+    page.click("[data-testid=reach] .row button").await;
+    assert_eq!(page.asked()["body"]["reach"], false);
+}
+
+#[wasm_bindgen_test]
 async fn a_text_with_errors_keeps_the_last_good_picture() {
     let page = Page::open(json!({"fragment": "example/batch"})).await;
     page.answer(picture(0)).await;

@@ -124,8 +124,12 @@ pub struct ScenarioSettings {
 pub struct Step {
     /// When, from the start.
     pub at: Duration,
-    /// `kubectl ...`, `fail node n1`, `recover node n1`, `stop controller cronjob`,
-    /// `start controller cronjob`.
+    /// `kubectl ...`; of nodes `fail node n1`, `recover node n1`, `not-ready node n1`,
+    /// `ready node n1`, `capacity node n1 cpu=8 memory=16Gi`, `memory-usage node n1 6Gi`,
+    /// `disk-pressure node n1 on` (or `off`; also `memory-pressure` and `pid-pressure`) and
+    /// `static-pods node n1` with manifests in `apply`; of pods `memory-usage pod shop/web-0 600Mi`,
+    /// which kills containers above their limit; `stop controller cronjob`,
+    /// `start controller cronjob`, and both for `scheduler`.
     #[serde(rename = "do", skip_serializing_if = "Option::is_none")]
     pub action: Option<String>,
     /// A kubectl command line, with or without the word `kubectl`.

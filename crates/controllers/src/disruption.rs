@@ -1,15 +1,15 @@
 //! Keeps the status of disruption budgets: how many of their pods may be evicted now.
 //!
 //! Upstream: `pkg/controller/disruption/disruption.go`, v1.36.
-//! Differs from upstream: only changes of a pod that can change a budget's numbers cause a sync, so
-//! that repeated events have lower counts.
+//! Differs from upstream: where a sync has nothing to say, only changes of a pod that can change a
+//! budget's numbers cause one.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use api::time::{after_secs, meta_time};
+use api::time::{after_ms, after_secs, meta_time};
 use api::{
-    Change, Component, ComponentId, Kind, Object, ObjectRef, Plan, Resource, Timestamp, View,
-    WorkQueue, controller_of, pods, selector,
+    Action, Change, Component, ComponentId, EventSpec, Kind, Object, ObjectRef, Plan, Resource,
+    Timestamp, View, WorkQueue, controller_of, pods, selector,
 };
 use k8s_openapi::api::apps::v1::{Deployment, ReplicaSet, StatefulSet};
 use k8s_openapi::api::core::v1::{Pod, PodCondition};
@@ -26,14 +26,18 @@ use crate::controller_utils::{count, enqueue, normal, scaled_value, update_statu
 const COMPONENT: &str = "controllermanager";
 /// Upstream: `DeletionTimeout` and `stalePodDisruptionTimeout`.
 const TIMEOUT_SECONDS: i64 = 120;
+/// Upstream: the first delay of `DefaultTypedControllerRateLimiter`.
+const RECHECK_MS: i64 = 5;
 /// Upstream: `v1.PodReasonTerminationByKubelet`.
 const BY_KUBELET: &str = "TerminationByKubelet";
 
 /// The disruption controller.
 #[derive(Clone, Debug, Default)]
 pub struct DisruptionController {
-    /// Pods that were seen to match several budgets, with the budget that was chosen.
-    ambiguous: BTreeMap<ObjectRef, BTreeSet<ObjectRef>>,
+    /// What is to be said of pods that match several budgets, by the budget that was chosen.
+    ambiguous: BTreeMap<ObjectRef, Vec<EventSpec>>,
+    /// Budgets whose last sync recorded an event: each change of a pod makes it say so again.
+    noisy: BTreeSet<ObjectRef>,
 }
 
 impl Component for DisruptionController {
@@ -55,11 +59,10 @@ impl Component for DisruptionController {
                 if let Some(at) = stale_at(new).filter(|_| old.and_then(stale_at).is_none()) {
                     queue.add_at(new.object_ref(), at);
                 }
-                if old.is_none_or(|old| matters(old, new)) {
-                    self.queue_budget(new, view, queue);
-                }
+                let counts = old.is_none_or(|old| matters(old, new));
+                self.queue_budget(new, counts, view, queue);
             }
-            (Some(Object::Pod(old)), None) => self.queue_budget(old, view, queue),
+            (Some(Object::Pod(old)), None) => self.queue_budget(old, true, view, queue),
             _ => {}
         }
     }
@@ -72,20 +75,15 @@ impl Component for DisruptionController {
             }
             return plan;
         }
-        for pod in self.ambiguous.remove(key).into_iter().flatten() {
-            if let Some(pod) = view.listers.by_ref::<Pod>(&pod) {
-                let text = format!(
-                    "Pod \"{}\"/\"{}\" matches multiple PodDisruptionBudgets.  Chose \"{}\" arbitrarily.",
-                    pod.namespace(),
-                    pod.name(),
-                    key.name
-                );
-                plan.record(warning(COMPONENT, pod, "MultiplePodDisruptionBudgets", text));
-            }
-        }
+        self.noisy.remove(key);
         if let Some(budget) = view.listers.by_ref::<PodDisruptionBudget>(key) {
             sync(budget, view, &mut plan);
+            if plan.actions.iter().any(|it| matches!(it, Action::Record(_))) {
+                self.noisy.insert(key.clone());
+            }
         }
+        let ambiguous = self.ambiguous.remove(key).unwrap_or_default();
+        plan.actions.splice(0..0, ambiguous.into_iter().map(Action::Record));
         plan
     }
 
@@ -108,17 +106,27 @@ fn selects(budget: &PodDisruptionBudget, pod: &Pod) -> bool {
 }
 
 impl DisruptionController {
-    /// Upstream: `getPdbForPod`, which takes the first of several.
-    fn queue_budget(&mut self, pod: &Pod, view: &View<'_>, queue: &mut WorkQueue) {
+    /// Queues the budget of a pod if the change of the pod counts, or if there is something to be
+    /// said. Upstream: `getPdbForPod`, which takes the first of several.
+    fn queue_budget(&mut self, pod: &Pod, counts: bool, view: &View<'_>, queue: &mut WorkQueue) {
         let mut budgets = view
             .listers
             .list_in::<PodDisruptionBudget>(pod.namespace())
             .filter(|it| selects(it, pod));
         let Some(first) = budgets.next().map(Resource::object_ref) else { return };
-        if budgets.next().is_some() {
-            self.ambiguous.entry(first.clone()).or_default().insert(pod.object_ref());
+        let several = budgets.next().is_some();
+        if several {
+            let (namespace, name) = (pod.namespace(), pod.name());
+            let text = format!(
+                "Pod \"{namespace}\"/\"{name}\" matches multiple PodDisruptionBudgets.  Chose \"{}\" arbitrarily.",
+                first.name
+            );
+            let event = warning(COMPONENT, pod, "MultiplePodDisruptionBudgets", text);
+            self.ambiguous.entry(first.clone()).or_default().push(event);
         }
-        enqueue(queue, view, first);
+        if counts || several || self.noisy.contains(&first) {
+            enqueue(queue, view, first);
+        }
     }
 }
 
@@ -206,7 +214,8 @@ fn disrupted_pods(
             );
             plan.record(warning(COMPONENT, *pod, "NotDeleted", text));
         } else {
-            plan.requeue(due);
+            // The budget is queued with a first back-off when the time is over.
+            plan.requeue(after_ms(due, RECHECK_MS));
             rest.insert(pod.name().to_owned(), since.clone());
         }
     }
@@ -277,36 +286,43 @@ fn scale_of(
     namespace: &str,
     view: &View<'_>,
 ) -> Result<Option<(String, i32)>, String> {
-    let same = |uid: &str, wanted: &OwnerReference| uid == wanted.uid;
+    let same = |uid: &str, owner: &OwnerReference| uid == owner.uid;
+    let wanted = |replicas: Option<i32>| replicas.unwrap_or(1);
     match (owner.api_version.as_str(), owner.kind.as_str()) {
         ("apps/v1", "ReplicaSet") => {
             let set = view.listers.get::<ReplicaSet>(namespace, &owner.name);
             let Some(set) = set.filter(|it| same(it.uid(), owner)) else { return Ok(None) };
             let parent = controller_of(&set.metadata).filter(|it| it.kind == "Deployment");
-            let Some(parent) = parent else {
-                let replicas = set.spec.as_ref().and_then(|it| it.replicas).unwrap_or(1);
-                return Ok(Some((set.uid().to_owned(), replicas)));
-            };
-            let deployment = view.listers.get::<Deployment>(namespace, &parent.name);
-            let deployment = deployment.filter(|it| same(it.uid(), parent));
+            let deployment = parent.and_then(|parent| {
+                let it = view.listers.get::<Deployment>(namespace, &parent.name);
+                it.filter(|it| same(it.uid(), parent))
+            });
+            // A set whose Deployment is gone is still found by its own scale.
+            Ok(Some(deployment.map_or_else(
+                || (set.uid().to_owned(), wanted(set.spec.as_ref().and_then(|it| it.replicas))),
+                |it| (it.uid().to_owned(), wanted(it.spec.as_ref().and_then(|it| it.replicas))),
+            )))
+        }
+        ("apps/v1", "Deployment") => {
+            let deployment = view.listers.get::<Deployment>(namespace, &owner.name);
+            let deployment = deployment.filter(|it| same(it.uid(), owner));
             Ok(deployment.map(|it| {
-                let replicas = it.spec.as_ref().and_then(|it| it.replicas).unwrap_or(1);
-                (it.uid().to_owned(), replicas)
+                (it.uid().to_owned(), wanted(it.spec.as_ref().and_then(|it| it.replicas)))
             }))
         }
         ("apps/v1", "StatefulSet") => {
             let set = view.listers.get::<StatefulSet>(namespace, &owner.name);
             Ok(set.filter(|it| same(it.uid(), owner)).map(|it| {
-                let replicas = it.spec.as_ref().and_then(|it| it.replicas).unwrap_or(1);
-                (it.uid().to_owned(), replicas)
+                (it.uid().to_owned(), wanted(it.spec.as_ref().and_then(|it| it.replicas)))
             }))
         }
+        ("v1", "ReplicationController") => Ok(None),
         (version, kind) => match Kind::from_api_version(version, kind) {
             Some(kind) => Err(format!(
                 "{} does not implement the scale subresource",
                 kind.qualified_resource()
             )),
-            None => Ok(None),
+            None => Err(format!("no matches for kind \"{kind}\" in version \"{version}\"")),
         },
     }
 }
@@ -403,70 +419,4 @@ fn go_selector(selector: Option<&LabelSelector>) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use api::{Listers, Objects, Settings, Zones};
-    use serde_json::json;
-
-    /// `min` or `max` is the budget's field; the pods are controlled by a ReplicaSet of `replicas`.
-    fn check(
-        spec: serde_json::Value,
-        replicas: i32,
-        ready: &[bool],
-        expected: (i32, i32, i32, i32),
-    ) {
-        let mut store = Objects::default();
-        let set: ReplicaSet = serde_json::from_value(json!({
-            "metadata": {"name": "rs", "namespace": "d", "uid": "rs"},
-            "spec": {"replicas": replicas, "selector": {}},
-        }))
-        .unwrap();
-        store.put(set.into_object());
-        for (n, ready) in ready.iter().enumerate() {
-            let status = if *ready { "True" } else { "False" };
-            let pod: Pod = serde_json::from_value(json!({
-                "metadata": {"name": format!("p{n}"), "namespace": "d", "labels": {"a": "b"},
-                    "ownerReferences": [{"apiVersion": "apps/v1", "kind": "ReplicaSet",
-                        "name": "rs", "uid": "rs", "controller": true}]},
-                "status": {"conditions": [{"type": "Ready", "status": status}]},
-            }))
-            .unwrap();
-            store.put(pod.into_object());
-        }
-        let mut budget: PodDisruptionBudget = serde_json::from_value(json!({
-            "metadata": {"name": "x", "namespace": "d"}, "spec": spec,
-        }))
-        .unwrap();
-        let wanted = json!({"matchLabels": {"a": "b"}});
-        budget.spec.as_mut().unwrap().selector = Some(serde_json::from_value(wanted).unwrap());
-        let (settings, zones) = (Settings::default(), Zones::default());
-        let view = View {
-            listers: Listers(&store),
-            now: Timestamp::UNIX_EPOCH,
-            seed: 0,
-            settings: &settings,
-            zones: &zones,
-        };
-        let mut plan = Plan::default();
-        sync(&budget, &view, &mut plan);
-        let written = plan.actions.iter().find_map(|it| match it {
-            api::Action::UpdateStatus(Object::PodDisruptionBudget(it)) => it.status.clone(),
-            _ => None,
-        });
-        let it = written.unwrap();
-        let told =
-            (it.expected_pods, it.desired_healthy, it.current_healthy, it.disruptions_allowed);
-        let (a, b, c, d) = expected;
-        assert_eq!(told, (Some(a), Some(b), Some(c), Some(d)), "{spec}");
-    }
-
-    #[test]
-    fn budgets_count_their_pods() {
-        check(json!({"minAvailable": 2}), 3, &[true, true, true], (3, 2, 3, 1));
-        check(json!({"minAvailable": 3}), 3, &[true, true, false], (3, 3, 2, 0));
-        check(json!({"minAvailable": "50%"}), 3, &[true, true, true], (3, 2, 3, 1));
-        check(json!({"maxUnavailable": 1}), 4, &[true, true, true, false], (4, 3, 3, 0));
-        check(json!({"maxUnavailable": "30%"}), 4, &[true, true, true, true], (4, 2, 4, 2));
-        check(json!({"minAvailable": 0}), 0, &[], (0, 0, 0, 0));
-    }
-}
+mod tests;

@@ -249,7 +249,10 @@ impl NodeLifecycleController {
         for node in view.listers.list::<Node>() {
             let name = node.name();
             let zone = zone_of(node);
-            self.zones.entry(zone).or_insert_with(|| EvictionQueue::new(view.now));
+            let queue = self.zones.entry(zone).or_insert_with(|| EvictionQueue::new(view.now));
+            if queue.state == ZoneState::Unseen {
+                *queue = EvictionQueue::new(view.now);
+            }
             if !self.known.contains_key(name) {
                 self.known.insert(name.to_owned(), node.uid().to_owned());
                 let text = format!("Node {name} event: Registered Node {name} in Controller");
@@ -325,8 +328,13 @@ impl NodeLifecycleController {
             |zone: &str| counts.get(zone).map(|(ready, lost)| ZoneState::of(*ready, *lost));
         let full = ZoneState::FullDisruption;
         let all_are = counts.keys().all(|it| new_state(it) == Some(full));
-        let mut counted = self.zones.iter().filter(|(name, _)| counts.contains_key(*name));
-        let all_were = counted.all(|(_, it)| it.state == full);
+        for (_, zone) in self.zones.iter_mut().filter(|(name, _)| !counts.contains_key(*name)) {
+            zone.state = ZoneState::Unseen;
+            // The next pass gives it a new bucket.
+            pass.unsettled |= zone.next().is_some();
+        }
+        let mut counted = self.zones.values().filter(|it| it.state != ZoneState::Unseen);
+        let all_were = counted.all(|it| it.state == full);
         if all_are && all_were {
             return;
         }
@@ -334,7 +342,7 @@ impl NodeLifecycleController {
             for node in view.listers.list::<Node>() {
                 self.mark_reachable(node, view, pass);
             }
-            for zone in self.zones.values_mut() {
+            for zone in self.zones.values_mut().filter(|it| it.state != ZoneState::Unseen) {
                 zone.swap_limiter(None, view.now);
                 zone.state = full;
             }
@@ -373,3 +381,6 @@ impl NodeLifecycleController {
 fn elapsed(from: Timestamp, to: Timestamp) -> i64 {
     ms_between(from, to).max(0)
 }
+
+#[cfg(test)]
+mod tests;

@@ -146,9 +146,7 @@ fn terminated(view: &View<'_>, plan: &mut Plan) {
 impl PodGcController {
     /// Upstream: `gcOrphaned`.
     fn orphaned(&mut self, view: &View<'_>, plan: &mut Plan) {
-        self.quarantine.retain(|name, _| view.listers.node(name).is_none());
         let until = after_ms(view.now, QUARANTINE_MS);
-        let mut seen = BTreeMap::new();
         for pod in view.listers.list::<Pod>() {
             let Some(name) = pods::node_name(pod) else { continue };
             if view.listers.node(name).is_some() {
@@ -158,11 +156,10 @@ impl PodGcController {
             let held = pods::is_terminating(pod) && pods::is_terminal(pod);
             if due <= view.now && !held {
                 mark_failed_and_delete(pod, Some("PodGC: node no longer exists"), view, plan);
-            } else if due > view.now {
-                seen.insert(name.to_owned(), due);
             }
         }
-        self.quarantine = seen;
+        // Upstream's queue keeps a name for its time, also when the node comes back meanwhile.
+        self.quarantine.retain(|_, due| *due > view.now);
     }
 }
 

@@ -2,12 +2,12 @@
 //!
 //! Memory in use is data. A container uses what the annotation `sim.orrery.dev/memory-usage` of
 //! its pod says, or what it requests; the same annotation of the Node is what is used outside of
-//! pods. Where nobody says anything, no node is ever short of memory.
+//! pods. Where nobody says anything, no node is ever short of memory. A container that is said to
+//! use more than its own limit is killed by the kernel, without the node being short.
 //!
 //! Upstream: `pkg/kubelet/eviction/eviction_manager.go` and `helpers.go`, v1.36.
 //! Differs from upstream: only the signal `memory.available` with its default threshold; no usage
-//! is measured, and no container is killed for exceeding its limit; pods that rank alike are taken
-//! in the order of their names.
+//! is measured; pods that rank alike are taken in the order of their names.
 
 use std::cmp::Reverse;
 use std::collections::BTreeSet;
@@ -74,6 +74,14 @@ pub(crate) fn tells_usage<T: Resource>(object: &T) -> bool {
 fn usage_of(pod: &Pod, container: &Container) -> i64 {
     let told = annotation_for(pod, KEY, container).and_then(parse);
     told.unwrap_or_else(|| request_of(container))
+}
+
+/// Whether a container is said to use more memory than its limit allows.
+pub(crate) fn exceeds_limit(pod: &Pod, container: &Container) -> bool {
+    let limits = container.resources.as_ref().and_then(|it| it.limits.as_ref());
+    let Some(limit) = limits.and_then(|it| it.get("memory")) else { return false };
+    let told = annotation_for(pod, KEY, container).and_then(parse);
+    told.is_some_and(|it| it > quantity::value(limit))
 }
 
 fn request_of(container: &Container) -> i64 {

@@ -18,8 +18,10 @@
 //! | `stop-delay` | from being told to stop to having stopped, within the grace period | the scenario's `stop_delay_ms` |
 //! | `ready-after` | from running to ready | at once |
 //! | `ready` | `false`: never ready | ready |
-//! | `memory-usage` | the memory that it uses while it runs, such as `500Mi` | what it requests |
+//! | `memory-usage` | the memory that it uses while it runs, such as `500Mi`; above its limit it is killed (OOMKilled) | what it requests |
 //! | `startup`, `readiness`, `liveness` | what the probe answers: `pass`, `fail`, `pass-after=20s`, `fail-after=30s`, joined by commas; counted from the container's start | `pass` |
+//!
+//! A preStop hook takes as long as its `sleep` or its command says, where that can be read.
 //!
 //! KWOK's `pod-complete.stage.kwok.x-k8s.io/delay` and `.../jitter-delay` count where `duration`
 //! is absent.

@@ -3,14 +3,15 @@
 //! Upstream: `pkg/kubelet/pod_workers.go`, `pkg/kubelet/kuberuntime/kuberuntime_manager.go`
 //! (`computePodActions`, `doBackOff`), v1.36.
 //! Differs from upstream: nothing runs, so that the times of everything follow from
-//! [`crate::workload`]; images are always there; the `BackOff` event comes once for each back-off
+//! [`crate::workload`], preStop hooks included; images are always there; the `BackOff` event comes once for each back-off
 //! and not with each sync.
 
 use api::k8s_openapi::api::core::v1::{Container, Pod, PodSpec};
 use api::resources::is_sidecar;
-use api::time::{after_ms, after_secs};
+use api::time::{after_ms, after_secs, ms_between};
 use api::{Settings, Timestamp};
 
+use crate::command;
 use crate::events::Recorder;
 use crate::eviction;
 use crate::prober::{Probes, Verdict};
@@ -22,6 +23,11 @@ const RELIST_MS: i64 = 1_000;
 const BACKOFF_MS: i64 = 10_000;
 /// Upstream: `MaxCrashLoopBackOff`.
 const MAX_BACKOFF_MS: i64 = 300_000;
+/// What is left of the grace period after a hook or a turn, at least. Upstream:
+/// `minimumGracePeriodInSeconds`.
+const MINIMUM_GRACE_MS: i64 = 2_000;
+/// A container that needs more memory than it may have ends this long after its start.
+const OOM_MS: i64 = 100;
 /// The exit code of a process that SIGTERM ended.
 const SIGTERM: i32 = 143;
 /// The exit code of a process that SIGKILL ended.
@@ -44,6 +50,8 @@ pub(crate) struct Exit {
     pub(crate) at: Timestamp,
     pub(crate) code: i32,
     pub(crate) attempt: u32,
+    /// It was killed for its use of memory.
+    pub(crate) oom: bool,
 }
 
 /// What a container does now.
@@ -100,10 +108,10 @@ impl ContainerRun {
         let work =
             workload_of(context.pod, container, self.attempt, context.seed, context.settings);
         let own = work.duration_ms.map(|ms| (after_ms(since, ms), work.exit_code));
-        match (own, stop) {
-            (Some(own), Some(stop)) => Some(if own.0 < stop.0 { own } else { stop }),
-            (own, stop) => own.or(stop),
-        }
+        let oom = eviction::exceeds_limit(context.pod, container)
+            .then(|| (after_ms(since, OOM_MS), SIGKILL));
+        // At equal times the kubelet's stop comes before the memory's end, that before its own.
+        [stop, oom, own].into_iter().flatten().min_by_key(|it| it.0)
     }
 
     pub(crate) fn is_started(&self) -> bool {
@@ -171,7 +179,7 @@ impl ContainerRun {
     /// Ends the run, and plans the next one where there is to be one.
     pub(crate) fn exit(&mut self, at: Timestamp, code: i32, restart: bool) {
         let since = self.running_since();
-        self.run = Run::Exited(Exit { since, at, code, attempt: self.attempt });
+        self.run = Run::Exited(Exit { since, at, code, attempt: self.attempt, oom: false });
         self.restart_at = None;
         self.crash_at = None;
         if !restart {
@@ -199,12 +207,49 @@ impl ContainerRun {
         self.run = Run::Exited(Exit { attempt: restarts, ..last });
     }
 
-    /// Tells a running container to stop.
-    fn stop(&mut self, at: Timestamp, due: Timestamp, code: i32) {
-        if let Run::Running { stop, .. } = &mut self.run
-            && stop.is_none()
-        {
-            *stop = Some((due.max(at), code));
+    /// Tells a running container to stop: after its hook and when its turn has come it gets
+    /// SIGTERM, and when the grace period is over SIGKILL. Returns when it will have ended.
+    /// Upstream: `killContainer`.
+    fn stop_within(
+        &mut self,
+        container: &Container,
+        context: &Context<'_>,
+        at: Timestamp,
+        grace_ms: i64,
+        turn_ms: i64,
+    ) -> Timestamp {
+        let waited = pre_stop_ms(container).max(turn_ms).min(grace_ms);
+        let left = match waited {
+            0 => grace_ms,
+            // Whole seconds count.
+            _ => (grace_ms - waited / 1_000 * 1_000).max(MINIMUM_GRACE_MS),
+        };
+        let delay = stop_delay_ms(context);
+        let code = if delay <= left { SIGTERM } else { SIGKILL };
+        let due = after_ms(at, waited + delay.min(left));
+        let Run::Running { stop, .. } = &mut self.run else { return at };
+        if stop.is_none_or(|(earlier, _)| due < earlier) {
+            *stop = Some((due, code));
+        }
+        self.ends_at(container, context).map_or(due, |it| it.0.max(at))
+    }
+
+    /// Ends the run if its time has come.
+    fn end_if_due(
+        &mut self,
+        container: &Container,
+        context: &Context<'_>,
+        at: Timestamp,
+        may_restart: bool,
+    ) {
+        let Some((_, code)) = self.ends_at(container, context).filter(|(end, _)| *end <= at) else {
+            return;
+        };
+        let restart = may_restart && should_restart(context.pod, container, code);
+        let oom = code == SIGKILL && eviction::exceeds_limit(context.pod, container);
+        self.exit(at, code, restart);
+        if let Run::Exited(exit) = &mut self.run {
+            exit.oom = oom;
         }
     }
 }
@@ -333,15 +378,6 @@ impl PodWorker {
         if self.stop.is_some() {
             return;
         }
-        let (due, code) = match grace_ms {
-            // It is dead already, as far as the API is concerned.
-            None => (now, SIGKILL),
-            Some(grace) => {
-                let delay = stop_delay_ms(context);
-                let code = if delay <= grace { SIGTERM } else { SIGKILL };
-                (after_ms(now, delay.min(grace)), code)
-            }
-        };
         for (run, container) in self.all(context.spec) {
             if run.running_since().is_some() {
                 out.killing(container, &format!("Stopping container {}", container.name));
@@ -350,7 +386,41 @@ impl PodWorker {
         for (run, _) in self.all_mut(context.spec) {
             (run.restart_at, run.crash_at) = (None, None);
         }
+        let (mut due, code) = match grace_ms {
+            // It is dead already, as far as the API is concerned.
+            None => (now, SIGKILL),
+            Some(grace) => {
+                let delay = stop_delay_ms(context);
+                let code = if delay <= grace { SIGTERM } else { SIGKILL };
+                (after_ms(now, delay.min(grace)), code)
+            }
+        };
+        if let Some(grace) = grace_ms {
+            due = due.max(self.stop_in_order(now, grace, context));
+        }
         self.stop = Some(Stop { due, code, why, done: false });
+    }
+
+    /// Tells each running container to stop: sidecars wait for the main containers, and each for
+    /// those after it. Returns when the last has stopped. Upstream: `newTerminationOrdering`.
+    fn stop_in_order(&mut self, now: Timestamp, grace_ms: i64, context: &Context<'_>) -> Timestamp {
+        let inits = context.spec.init_containers.as_deref().unwrap_or_default();
+        let mut last = now;
+        let mains = self.main.iter_mut().zip(&context.spec.containers);
+        for (run, container) in mains {
+            last = last.max(run.stop_within(container, context, now, grace_ms, 0));
+        }
+        let mut turn = last;
+        for (run, container) in self.init.iter_mut().zip(inits).rev() {
+            let sidecar = is_sidecar(container);
+            let wait_ms = if sidecar { ms_between(now, turn) } else { 0 };
+            let end = run.stop_within(container, context, now, grace_ms, wait_ms);
+            if sidecar {
+                turn = turn.max(end);
+            }
+            last = last.max(end);
+        }
+        last
     }
 
     /// A shorter grace period than before takes effect.
@@ -359,6 +429,13 @@ impl PodWorker {
             let due = after_ms(now, grace_ms);
             if due < stop.due {
                 (stop.due, stop.code) = (due, SIGKILL);
+            }
+            for run in self.init.iter_mut().chain(&mut self.main) {
+                if let Run::Running { stop: Some(stop), .. } = &mut run.run
+                    && due < stop.0
+                {
+                    *stop = (due, SIGKILL);
+                }
             }
         }
     }
@@ -403,6 +480,9 @@ impl PodWorker {
 
     fn step(&mut self, context: &Context<'_>, at: Timestamp, out: &mut Recorder<'_>) {
         if self.stop.as_ref().is_some_and(|it| it.due <= at) {
+            for (run, container) in self.all_mut(context.spec) {
+                run.end_if_due(container, context, at, false);
+            }
             self.finish_stop(at, context.spec);
             return;
         }
@@ -413,7 +493,7 @@ impl PodWorker {
                 "Pod was active on the node longer than the specified deadline",
             );
             out.pod(false, why.0, why.1);
-            let grace = context.spec.termination_grace_period_seconds.unwrap_or(30) * 1_000;
+            let grace = grace_seconds(context.spec) * 1_000;
             let why = Some((why.0, why.1.to_owned()));
             self.begin_stop(at, Some(grace), why, context, out);
         }
@@ -481,7 +561,8 @@ impl PodWorker {
             if let Run::Running { stop, .. } = &run.run {
                 if stop.is_none() {
                     out.killing(container, &format!("Stopping container {}", container.name));
-                    run.stop(at, after_ms(at, stop_delay_ms(context)), SIGTERM);
+                    let grace_ms = grace_seconds(context.spec) * 1_000;
+                    run.stop_within(container, context, at, grace_ms, 0);
                 }
                 return;
             }
@@ -500,18 +581,16 @@ fn step_container(
 ) {
     if let Some(since) = run.running_since() {
         let verdict = run.probes.step(context.pod, container, since, at, out);
-        if let Some(Verdict::Kill(probe)) = verdict {
+        if let Some(Verdict::Kill(probe, grace)) = verdict {
             let again = may_restart && restarts_after_probe(context.pod, container);
             let again = if again { ", will be restarted" } else { "" };
             let name = &container.name;
             out.killing(container, &format!("Container {name} failed {probe} probe{again}"));
-            run.stop(at, after_ms(at, stop_delay_ms(context)), SIGTERM);
+            let grace = grace.unwrap_or_else(|| grace_seconds(context.spec));
+            run.stop_within(container, context, at, grace * 1_000, 0);
         }
     }
-    if let Some((_, code)) = run.ends_at(container, context).filter(|(end, _)| *end <= at) {
-        let restart = may_restart && should_restart(context.pod, container, code);
-        run.exit(at, code, restart);
-    }
+    run.end_if_due(container, context, at, may_restart);
     if !may_restart {
         (run.restart_at, run.crash_at) = (None, None);
     }
@@ -549,6 +628,23 @@ fn should_restart(pod: &Pod, container: &Container, code: i32) -> bool {
 fn is_plain_init(pod: &Pod, container: &Container) -> bool {
     let inits = pod.spec.as_ref().and_then(|it| it.init_containers.as_deref()).unwrap_or_default();
     !is_sidecar(container) && inits.iter().any(|it| it.name == container.name)
+}
+
+fn grace_seconds(spec: &PodSpec) -> i64 {
+    spec.termination_grace_period_seconds.unwrap_or(30)
+}
+
+/// How long the preStop hook of a container takes, where that can be read.
+fn pre_stop_ms(container: &Container) -> i64 {
+    let hook = container.lifecycle.as_ref().and_then(|it| it.pre_stop.as_ref());
+    let Some(hook) = hook else { return 0 };
+    if let Some(sleep) = &hook.sleep {
+        return sleep.seconds.saturating_mul(1_000);
+    }
+    let words: Vec<&str> =
+        hook.exec.iter().flat_map(|it| it.command.iter().flatten()).map(String::as_str).collect();
+    // A hook that never ends takes all the time that there is.
+    command::read(&words).map_or(0, |it| it.duration_ms.unwrap_or(i64::MAX))
 }
 
 /// From being told to stop to having stopped.

@@ -26,8 +26,9 @@ const EVENT_REFILL_MS: i64 = 300_000;
 /// What has to follow from a probe.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Verdict {
-    /// The container has to be killed, because this kind of probe failed.
-    Kill(&'static str),
+    /// The container has to be killed, because this kind of probe failed; with the grace period of
+    /// the probe, seconds, where it has its own.
+    Kill(&'static str, Option<i64>),
 }
 
 /// What a probe answers over the time since the container's start, milliseconds.
@@ -250,7 +251,8 @@ impl Probes {
                 (Which::Liveness, true) => {}
                 (Which::Startup | Which::Liveness, false) => {
                     self.killed = true;
-                    verdict = Some(Verdict::Kill(which.key()));
+                    let grace = probe.termination_grace_period_seconds;
+                    verdict = Some(Verdict::Kill(which.key(), grace));
                 }
             }
         }

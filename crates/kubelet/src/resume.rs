@@ -14,6 +14,7 @@ use api::time::after_ms;
 
 use crate::pod_workers::{ContainerRun, Exit, PodWorker, Run};
 use crate::prober::Probes;
+use crate::status::OOM_KILLED;
 use crate::workload::restart_policy;
 
 impl PodWorker {
@@ -95,7 +96,8 @@ fn exit(terminated: &ContainerStateTerminated, attempt: u32, started: Timestamp)
     let since = terminated.started_at.as_ref().map(|it| it.0);
     let at = terminated.finished_at.as_ref().map(|it| it.0);
     let at = at.or(since).unwrap_or_else(|| after_ms(started, 0));
-    Exit { since, at, code: terminated.exit_code, attempt }
+    let oom = terminated.reason.as_deref() == Some(OOM_KILLED);
+    Exit { since, at, code: terminated.exit_code, attempt, oom }
 }
 
 #[cfg(test)]

@@ -19,6 +19,9 @@ use crate::events::format_pod;
 use crate::eviction;
 use crate::pod_workers::{ContainerRun, Context, Exit, PodWorker, Run};
 
+/// The reason of a container that was killed for its use of memory.
+pub(crate) const OOM_KILLED: &str = "OOMKilled";
+
 /// The status that the pod should have now.
 pub(crate) fn generate(
     worker: &PodWorker,
@@ -144,7 +147,11 @@ fn container_status(
 }
 
 fn terminated(exit: &Exit, id: String) -> ContainerState {
-    let reason = if exit.code == 0 { "Completed" } else { "Error" };
+    let reason = match exit.code {
+        _ if exit.oom => OOM_KILLED,
+        0 => "Completed",
+        _ => "Error",
+    };
     let terminated = ContainerStateTerminated {
         exit_code: exit.code,
         reason: Some(reason.to_owned()),

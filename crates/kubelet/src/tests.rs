@@ -314,6 +314,137 @@ fn a_failing_liveness_probe_restarts_the_container() {
 }
 
 #[test]
+fn a_container_above_its_memory_limit_is_killed() {
+    for (usage, policy, expected) in [
+        ("200Mi", "Never", "1 p Running ready c=running"),
+        ("201Mi", "Never", "1.100 p Failed - c=OOMKilled(137)"),
+        ("201Mi", "OnFailure", "5.300 p Running - c=CrashLoopBackOffx1"),
+        ("201Mi", "Always", "5.300 p Running - c=CrashLoopBackOffx1"),
+    ] {
+        let mut bench = Bench::new(&["n1"]);
+        let mut it = spec(policy);
+        it["containers"][0]["resources"] = serde_json::json!({"limits": {"memory": "200Mi"}});
+        bench.put(pod("p", it, &[("memory-usage", usage)]));
+        bench.run_to(4);
+        let last = bench.lines.last().unwrap();
+        assert_eq!(last.replace("3.200", "5.300"), expected, "{usage} {policy}");
+    }
+}
+
+#[test]
+fn memory_that_grows_is_noticed_at_once_and_remembered_as_the_last_state() {
+    let mut bench = Bench::new(&["n1"]);
+    let mut it = spec("Always");
+    it["containers"][0]["resources"] = serde_json::json!({"limits": {"memory": "200Mi"}});
+    bench.put(pod("p", it, &[]));
+    bench.run_to(10);
+    let tell = |bench: &mut Bench, usage: &str| {
+        bench.edit::<Pod>("default", "p", |it| {
+            let annotations = it.metadata.annotations.as_mut().unwrap();
+            annotations.insert("sim.orrery.dev/memory-usage".into(), usage.into());
+        });
+    };
+    tell(&mut bench, "1Gi");
+    bench.run_to(10);
+    tell(&mut bench, "100Mi");
+    bench.run_to(20);
+    bench.check(
+        "0 p Pending - c=ContainerCreating
+         1 p Running ready c=running
+         10 p Running - c=OOMKilled(137)
+         11 p Running ready c=runningx1",
+    );
+    let key = ObjectRef::new(Kind::Pod, "default", "p");
+    let pod = Listers(&bench.objects).by_ref::<Pod>(&key).unwrap();
+    let status = &pod.status.as_ref().unwrap().container_statuses.as_ref().unwrap()[0];
+    let last = status.last_state.as_ref().unwrap().terminated.as_ref().unwrap();
+    assert_eq!((last.reason.as_deref(), last.exit_code), (Some("OOMKilled"), 137));
+}
+
+#[test]
+fn a_probe_may_have_a_grace_period_of_its_own() {
+    for (grace, ended) in [(3, "24 p Running - c=Error(137)"), (60, "31 p Running - c=Error(143)")]
+    {
+        let mut bench = Bench::new(&["n1"]);
+        let mut it = spec("Always");
+        it["containers"][0]["livenessProbe"] = serde_json::json!({
+            "periodSeconds": 5, "failureThreshold": 2, "tcpSocket": {"port": 80},
+            "terminationGracePeriodSeconds": grace,
+        });
+        bench.put(pod("p", it, &[("liveness", "fail-after=12s"), ("stop-delay", "10s")]));
+        bench.run_to(40);
+        assert!(bench.lines.iter().any(|it| it == ended), "{grace}: {:#?}", bench.lines);
+    }
+}
+
+#[test]
+fn a_hook_runs_before_the_stop_and_within_the_grace_period() {
+    for (hook, grace, expected) in [
+        (serde_json::json!({"sleep": {"seconds": 5}}), 30, "16 p Failed - c=Error(143)"),
+        (
+            serde_json::json!({"exec": {"command": ["sleep", "7"]}}),
+            30,
+            "18 p Failed - c=Error(143)",
+        ),
+        (serde_json::json!({"httpGet": {"port": 80}}), 30, "11 p Failed - c=Error(143)"),
+        // The hook takes all there is; then the container still has two seconds.
+        (serde_json::json!({"sleep": {"seconds": 60}}), 4, "15 p Failed - c=Error(143)"),
+        (
+            serde_json::json!({"exec": {"command": ["sleep", "infinity"]}}),
+            4,
+            "15 p Failed - c=Error(143)",
+        ),
+    ] {
+        let mut bench = Bench::new(&["n1"]);
+        let mut it = spec("Always");
+        it["containers"][0]["lifecycle"] = serde_json::json!({"preStop": hook});
+        bench.put(pod("p", it, &[]));
+        bench.run_to(10);
+        delete(&mut bench, "p", grace);
+        bench.run_to(100);
+        assert!(bench.lines.iter().any(|it| it == expected), "{hook} {grace}: {:#?}", bench.lines);
+    }
+}
+
+#[test]
+fn sidecars_of_a_deleted_pod_stop_after_the_others_the_last_one_first() {
+    let mut bench = Bench::new(&["n1"]);
+    let mut it = spec("Always");
+    it["initContainers"] = serde_json::json!([
+        {"name": "a", "restartPolicy": "Always"}, {"name": "b", "restartPolicy": "Always"},
+    ]);
+    bench.put(pod("p", it.clone(), &[("stop-delay", "3s")]));
+    bench.run_to(10);
+    bench.lines.clear();
+    delete(&mut bench, "p", 30);
+    bench.run_to(60);
+    bench.check(
+        "10 Killing: Stopping container a
+         10 Killing: Stopping container b
+         10 Killing: Stopping container c
+         13 p Running - a=running b=running c=Error(143)
+         16 p Running - a=running b=Error(143) c=Error(143)
+         19 p Failed - a=Error(143) b=Error(143) c=Error(143)
+         19 Pod default/p deleted",
+    );
+    // All share one grace period: who has had no time yet gets two seconds.
+    bench.put(pod("q", it, &[("stop-delay", "10s")]));
+    bench.run_to(70);
+    bench.lines.clear();
+    delete(&mut bench, "q", 12);
+    bench.run_to(100);
+    bench.check(
+        "70 Killing: Stopping container a
+         70 Killing: Stopping container b
+         70 Killing: Stopping container c
+         80 q Running - a=running b=running c=Error(143)
+         82 q Running - a=running b=Error(137) c=Error(143)
+         84 q Failed - a=Error(137) b=Error(137) c=Error(143)
+         84 Pod default/q deleted",
+    );
+}
+
+#[test]
 fn readiness_follows_the_probe_and_the_annotation() {
     let mut bench = Bench::new(&["n1"]);
     let mut it = spec("Always");

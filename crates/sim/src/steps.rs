@@ -13,6 +13,12 @@ use crate::world::{Logs, Run, World};
 pub(crate) const FAILED: &str = "sim.orrery.dev/failed";
 /// The kubelet reports `Ready=False` while this is set, and goes on working.
 pub(crate) const NOT_READY: &str = "sim.orrery.dev/not-ready";
+/// What a node can be short of, as the words of steps have it, and the annotation that says so.
+const PRESSURES: [(&str, &str); 3] = [
+    ("memory-pressure", "sim.orrery.dev/memory-pressure"),
+    ("disk-pressure", "sim.orrery.dev/disk-pressure"),
+    ("pid-pressure", "sim.orrery.dev/pid-pressure"),
+];
 /// The manifests that a node runs by itself.
 const STATIC_PODS: &str = "sim.orrery.dev/static-pods";
 /// The memory that a node uses outside of pods.
@@ -44,8 +50,10 @@ enum Command<'a> {
     },
     /// The manifests come with the step.
     StaticPods(&'a str),
+    /// Of a node outside of pods, or of the containers of a pod: `kind`, `name`.
     MemoryUsage {
-        node: &'a str,
+        kind: Kind,
+        name: &'a str,
         amount: &'a str,
     },
     Capacity {
@@ -69,13 +77,24 @@ fn parse(line: &str) -> Command<'_> {
         ["recover", "node", node] => switch(node, FAILED, false),
         ["not-ready" | "notready", "node", node] => switch(node, NOT_READY, true),
         ["ready", "node", node] => switch(node, NOT_READY, false),
+        [word, "node", node, state @ ("on" | "off")] => {
+            match PRESSURES.iter().find(|it| it.0 == *word) {
+                Some((_, annotation)) => switch(node, annotation, *state == "on"),
+                None => Command::Kubectl(line),
+            }
+        }
         ["static-pods", "node", node] => Command::StaticPods(node),
-        ["memory-usage", "node", node, amount] if is_amount(amount) => {
-            Command::MemoryUsage { node, amount }
+        ["memory-usage", "node", name, amount] if is_amount(amount) => {
+            Command::MemoryUsage { kind: Kind::Node, name, amount }
         }
-        ["memory-usage", ..] => {
-            Command::Wrong("write: memory-usage node NAME AMOUNT, such as 6Gi or 0".to_owned())
+        ["memory-usage", "pod", name, amount] if is_amount(amount) => {
+            Command::MemoryUsage { kind: Kind::Pod, name, amount }
         }
+        ["memory-usage", ..] => Command::Wrong(
+            "write: memory-usage node NAME AMOUNT or memory-usage pod [NAMESPACE/]NAME AMOUNT, \
+             such as 6Gi or 0"
+                .to_owned(),
+        ),
         ["capacity", "node", node, amounts @ ..] => capacity(node, amounts),
         ["stop", "controller", name] => component(name, Command::Stop),
         ["start", "controller", name] => component(name, Command::Start),
@@ -203,10 +222,17 @@ pub(crate) fn carry_out(step: &Step, world: &mut World, run: &Run, logs: &mut Lo
             }
             Err(why) => failure(&format!("error: {why}")),
         },
-        Command::MemoryUsage { node, amount } => {
-            let done = format!("node/{node} uses {amount} of memory outside of pods");
+        Command::MemoryUsage { kind, name, amount } => {
             let value = annotation(MEMORY_USAGE, Some(json!(amount)));
-            patch_node(node, "", value, &done, by, world, run, logs)
+            let (key, done) = if kind == Kind::Node {
+                let done = format!("node/{name} uses {amount} of memory outside of pods");
+                (ObjectRef::new(Kind::Node, "", name), done)
+            } else {
+                let (namespace, name) = name.split_once('/').unwrap_or(("default", name));
+                let done = format!("each container of pod/{name} uses {amount} of memory");
+                (ObjectRef::new(Kind::Pod, namespace, name), done)
+            };
+            patch(key, "", value, &done, by, world, run, logs)
         }
         Command::Capacity { node, amounts } => {
             let amounts: serde_json::Map<_, _> =
@@ -318,6 +344,8 @@ fn switch(
     let word = match (key, on) {
         (FAILED, true) => "failed",
         (FAILED, false) => "recovered",
+        _ if key.ends_with("-pressure") && on => "is under pressure",
+        _ if key.ends_with("-pressure") => "is no longer under pressure",
         (_, true) => "not ready",
         (_, false) => "ready",
     };
@@ -337,6 +365,20 @@ fn patch_node(
     logs: &mut Logs,
 ) -> CommandResult {
     let key = ObjectRef::new(Kind::Node, "", node);
+    patch(key, subresource, value, done, by, world, run, logs)
+}
+
+#[expect(clippy::too_many_arguments, reason = "they are the change and its surroundings")]
+fn patch(
+    key: ObjectRef,
+    subresource: &'static str,
+    value: serde_json::Value,
+    done: &str,
+    by: Actor,
+    world: &mut World,
+    run: &Run,
+    logs: &mut Logs,
+) -> CommandResult {
     let action = Action::Patch { key, subresource, patch: Patch::Merge(value) };
     match world.write(action, by, run, logs) {
         Ok(_) => success(done),
@@ -366,6 +408,11 @@ mod tests {
             ("stop controller job", false),
             ("memory-usage node n1 6Gi", false),
             ("memory-usage node n1 much", true),
+            ("memory-usage pod web-0 600Mi", false),
+            ("memory-usage pod shop/web-0 600Mi", false),
+            ("memory-usage job web 600Mi", true),
+            ("disk-pressure node n1 on", false),
+            ("pid-pressure node n1 off", false),
             ("capacity node n1 cpu=8 memory=16Gi", false),
             ("capacity node n1 cpu", true),
             ("static-pods node n1", false),

@@ -290,6 +290,13 @@ impl Simulation {
         self.inner.room(namespace, name).as_ref().map(json)
     }
 
+    /// The ways from a pod to the pods of its namespace, now: Services, ports of nodes.
+    #[wasm_bindgen(unchecked_return_type = "Json<Reach> | undefined")]
+    #[must_use]
+    pub fn reach(&self, namespace: &str, name: &str) -> Option<String> {
+        self.inner.reach(namespace, name).as_ref().map(json)
+    }
+
     /// The newest lines of the history up to now, oldest first.
     #[must_use]
     pub fn history(&self, max_lines: Option<f64>) -> String {

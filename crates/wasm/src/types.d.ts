@@ -249,3 +249,25 @@ export interface Room {
   /** What the attempt at the next one found. */
   next?: Diagnosis;
 }
+
+/** Every way from a pod to the pods of its namespace: Services by name, then the ports of nodes. */
+export interface Reach {
+  client: ObjectName;
+  /** The client's node; empty while it waits for one. */
+  node: string;
+  ways: {
+    /** `service`: any of the targets, at random. `headless`: the name gives their addresses. */
+    kind: 'service' | 'headless' | 'hostPort' | 'hostNetwork';
+    /** What the client calls, such as `logger.default.svc:80` or `172.18.0.2:8080`. */
+    address: string;
+    /** Empty for ports of nodes. */
+    service: string;
+    /** Only pods on the client's own node answer. */
+    local: boolean;
+    /** `internalTrafficPolicy: Local`. */
+    onlyLocal: boolean;
+    targets: { pod: string; node: string; address: string }[];
+    /** Empty where somebody answers. */
+    whyNobody: string;
+  }[];
+}

@@ -97,6 +97,22 @@ fn a_waiting_pod_is_told_its_nearest_fixes_and_they_can_be_carried_out() {
 }
 
 #[wasm_bindgen_test]
+fn a_pod_is_told_whom_it_reaches() {
+    let daemon = POD.replace("{name: a}", "{name: b}").replace(
+        "image: busybox,",
+        "image: busybox, ports: [{containerPort: 80, hostPort: 8080}],",
+    );
+    let mut simulation = load(&format!("{POD}---\n{daemon}"));
+    simulation.run_until(10_000.0, None);
+    let reach = parse(&simulation.reach("default", "a").unwrap());
+    let ways = reach["ways"].as_array().unwrap();
+    let way = ways.iter().find(|it| it["kind"] == "hostPort").unwrap();
+    assert_eq!(way["targets"][0]["pod"], "b", "{reach}");
+    assert_eq!(reach["client"]["name"], "a");
+    assert!(simulation.reach("default", "nobody").is_none());
+}
+
+#[wasm_bindgen_test]
 fn a_bad_text_is_told_with_its_place() {
     let text = POD.replace("image:", "imge:");
     let diagnostics = parse(&Simulation::diagnostics(&text, None).ok().unwrap());

@@ -11,13 +11,7 @@ const SAME_INSTANT: f64 = 0.2;
 
 /// Events whose number depends on how many changes one look sees. The README names the first two; of
 /// the others a transcript has one or two, by what came first within the same 0.1 s.
-const REPEATING: &[&str] = &[
-    "JobAlreadyActive",
-    "SawCompletedJob",
-    "MultiplePodDisruptionBudgets",
-    "NoPods",
-    "UnmanagedPods",
-];
+const REPEATING: &[&str] = &["JobAlreadyActive", "SawCompletedJob"];
 
 /// Steps of one scaling are one: from where to where in the end, by object and direction.
 fn scaling(message: &str) -> Option<(String, i64, i64)> {

@@ -379,7 +379,42 @@ fn carry_out(simulation: &mut Simulation, step: &Step, watch: &Watch) -> Result<
     if refused != expected {
         return Err(format!("step at {at} s ({what}): {}", result.output.trim_end()));
     }
+    let refusal = step.error.as_ref().and_then(Value::as_str).unwrap_or_default();
+    let got = watch.tokens.normalise(&result.output);
+    let printed = step.output.as_ref().is_none_or(|it| said(it) == said(&got));
+    if !printed || !got.contains(refusal_text(refusal)) {
+        let wanted = step.output.as_deref().unwrap_or(refusal);
+        return Err(format!("step at {at} s ({what}) prints {got:?}, expected {wanted:?}"));
+    }
     Ok(())
+}
+
+/// The lines that a command prints, in an order of their own and with random names struck out: which
+/// of equal pods comes first does not matter.
+fn said(text: &str) -> Vec<String> {
+    let mut lines: Vec<String> = text.lines().map(struck).collect();
+    lines.sort();
+    lines
+}
+
+/// A text without the numbers of random names.
+fn struck(text: &str) -> String {
+    let mut result = String::new();
+    let mut rest = text;
+    while let Some(from) = rest.find("<r") {
+        let (before, name) = rest.split_at(from + 2);
+        result.push_str(before);
+        rest = name.trim_start_matches(|c: char| c.is_ascii_digit());
+    }
+    result + rest
+}
+
+/// What the server says, without the code in front.
+fn refusal_text(error: &str) -> &str {
+    error.split_once(' ').map_or(error, |(code, rest)| match code.parse::<u16>() {
+        Ok(_) => rest,
+        Err(_) => error,
+    })
 }
 
 /// The objects of a text as JSON documents, in the scenario's namespace.

@@ -40,6 +40,7 @@ pub(super) struct Step {
     pub(super) error: Option<Value>,
     pub(super) kubectl: Option<String>,
     pub(super) stdin: Option<String>,
+    pub(super) output: Option<String>,
     #[serde(rename = "exitCode")]
     pub(super) exit_code: Option<i32>,
     pub(super) node_fail: Option<String>,

@@ -55,6 +55,11 @@ impl App {
         self.inspect();
     }
 
+    pub(super) fn show_reach(&mut self, shown: bool) {
+        self.ui.reach = shown;
+        self.inspect();
+    }
+
     /// Carries out a fix; the console tells what was done, as if it had been typed.
     pub(super) fn fix(&mut self, steps: Vec<TimedAction>) {
         let lines: Vec<&str> = steps.iter().map(|it| it.command.as_str()).collect();

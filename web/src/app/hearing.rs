@@ -209,7 +209,10 @@ impl App {
         let attempts = reply.attempts.unwrap_or_default();
         // What would help stays until there is a new answer, so that nothing flickers.
         let fixes = self.subject.fixes.clone().filter(|_| same);
-        let subject = Subject { object, yaml, yaml_before, diagnosis, attempts, fixes, room: None };
+        let reach = reply.reach.map(Rc::new);
+        let room = None;
+        let subject =
+            Subject { object, yaml, yaml_before, diagnosis, attempts, reach, fixes, room };
         self.subject = Shared::new(subject);
         self.ask_fixes();
     }

@@ -7,6 +7,7 @@ use yew::prelude::*;
 
 use super::fixes::{fixes, room};
 use super::matrix::Matrix;
+use super::reach::reach;
 use super::scores::Scores;
 use super::{Send, object_link, on, segment};
 use crate::app::Subject;
@@ -42,6 +43,9 @@ pub fn ExplainPod(props: &Props) -> Html {
                 { fixes(found, &props.send) }
             }
             { room(props.subject.room.as_ref(), &props.send) }
+            if !pod.node.is_empty() {
+                { reach(props.subject.reach.as_ref(), &props.send) }
+            }
             { attempts(props) }
             <h3>{ "Pod" }</h3>
             <dl class="facts">

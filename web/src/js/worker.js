@@ -141,11 +141,12 @@ const operations = {
   fixes: ({ namespace, name }) => ({ fixes: simulation.fixes(namespace, name) ?? 'null' }),
   room: ({ namespace, name }) => ({ room: simulation.room(namespace, name) ?? 'null' }),
   diagnostics: ({ text, options }) => ({ diagnostics: Simulation.diagnostics(text, JSON.stringify(options)) }),
-  inspect: ({ kind, namespace, name, place }) => ({
+  inspect: ({ kind, namespace, name, place, reach }) => ({
     yaml: JSON.stringify(simulation.yaml(kind, namespace, name) ?? ''),
     ...(kind === 'Pod' ? {
       diagnosis: simulation.diagnosis(namespace, name, place ?? undefined) ?? 'null',
       attempts: simulation.attemptList(namespace, name),
+      ...(reach ? { reach: simulation.reach(namespace, name) ?? 'null' } : {}),
     } : {}),
   }),
 };

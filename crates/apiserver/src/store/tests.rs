@@ -164,6 +164,43 @@ fn many_similar_events_are_combined() {
 }
 
 #[test]
+fn similar_events_are_single_ones_again_after_ten_quiet_minutes() {
+    let mut store = store();
+    let pod = store.create(pod("a"), at(1)).unwrap();
+    let mut say = |number: i64, second: i64| {
+        let text = format!("number {number}");
+        let event = EventSpec::normal("job-controller", &pod, "Created", text);
+        store.apply_action(Action::Record(event), at(second)).unwrap();
+        let combined = |it: &&Event| it.message.as_ref().unwrap().starts_with("(combined from");
+        let newest = store.listers().list::<Event>().filter(combined).map(|it| it.count).max();
+        newest.flatten().unwrap_or(0)
+    };
+    let counts: Vec<i32> = (0..11).map(|it| say(it, 10)).collect();
+    assert_eq!(counts, [0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 2], "the tenth is the first to be combined");
+    assert_eq!(say(11, 610), 3, "ten minutes are not more than ten minutes");
+    assert_eq!(say(12, 1_211), 3, "after more it stands for itself");
+}
+
+#[test]
+fn who_speaks_too_often_of_an_object_is_not_heard_for_a_while() {
+    let mut store = store();
+    let pod = store.create(pod("a"), at(1)).unwrap();
+    let mut say = |component: &str, warning: bool, second: i64| {
+        let mut event = EventSpec::warning(component, &pod, "BackOff", "again");
+        event.warning = warning;
+        store.apply_action(Action::Record(event), at(second)).unwrap();
+        !store.take_changes().is_empty()
+    };
+    let heard = (0..30).filter(|_| say("kubelet", true, 10)).count();
+    assert_eq!(heard, 25, "a burst");
+    assert!(!say("kubelet", true, 309));
+    assert!(say("kubelet", true, 311), "one more in five minutes");
+    assert!(!say("kubelet", true, 312));
+    // Others, and what is not a warning, have a burst of their own.
+    assert!(say("default-scheduler", true, 312) && say("kubelet", false, 312));
+}
+
+#[test]
 fn a_budget_refuses_an_eviction_in_upstreams_words() {
     let mut store = store();
     store.create(pod("a"), at(1)).unwrap();

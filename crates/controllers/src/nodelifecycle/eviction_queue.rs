@@ -18,6 +18,8 @@ const UNHEALTHY_PERCENT: usize = 55;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum ZoneState {
     Initial,
+    /// No node of it counts; once one does, it begins anew.
+    Unseen,
     Normal,
     FullDisruption,
     PartialDisruption,

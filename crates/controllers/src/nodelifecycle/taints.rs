@@ -75,12 +75,13 @@ pub(super) fn no_schedule_pass(key: &ObjectRef, view: &View<'_>) -> Plan {
     let mut plan = Plan::default();
     let Some(node) = view.listers.by_ref::<Node>(key) else { return plan };
     let conditions = || node.status.iter().flat_map(|it| it.conditions.iter().flatten());
-    let mut wanted: Vec<&str> = BY_CONDITION
-        .iter()
-        .filter(|(type_, status, _)| {
-            conditions().any(|it| it.type_ == *type_ && it.status == *status)
+    // In the order in which the node reports them.
+    let mut wanted: Vec<&str> = conditions()
+        .filter_map(|it| {
+            let same = |(type_, status): (&str, &str)| it.type_ == type_ && it.status == status;
+            let found = BY_CONDITION.iter().find(|(type_, status, _)| same((type_, status)));
+            found.map(|it| it.2)
         })
-        .map(|(_, _, taint)| *taint)
         .collect();
     if node.spec.as_ref().and_then(|it| it.unschedulable) == Some(true) {
         wanted.push(UNSCHEDULABLE);
