@@ -199,6 +199,8 @@ pub enum ApiReason {
     MethodNotAllowed,
     TooManyRequests,
     InternalError,
+    /// Upstream: no reason at all in the `Status`.
+    Unknown,
 }
 
 impl ApiReason {
@@ -213,7 +215,7 @@ impl ApiReason {
             Self::AlreadyExists | Self::Conflict => 409,
             Self::Invalid => 422,
             Self::TooManyRequests => 429,
-            Self::InternalError => 500,
+            Self::InternalError | Self::Unknown => 500,
         }
     }
 }

@@ -93,7 +93,11 @@ fn prefixed(text: &str) -> String {
 
 /// `Error from server (NotFound): ...`. Upstream: `StandardErrorMessage`.
 fn server(before: &str, error: &ApiError) -> String {
-    format!("Error from server ({}): {before}{}", error.reason, error.message)
+    let reason = match error.reason {
+        ApiReason::Unknown => String::new(),
+        reason => format!(" ({reason})"),
+    };
+    format!("Error from server{reason}: {before}{}", error.message)
 }
 
 /// `The Pod "x" is invalid: ...`, one line for each cause.

@@ -363,7 +363,7 @@ fn differences(kind: &str, expected: &Life, actual: &Life) -> Vec<(f64, String)>
     let paths: BTreeSet<&String> = expected.fields.keys().chain(actual.fields.keys()).collect();
     // How often a ReplicaSet is scaled depends on how many changes one sync sees.
     let steps_count =
-        |path: &str| kind == "ReplicaSetX" && path.to_lowercase().ends_with("generation");
+        |path: &str| kind == "ReplicaSet" && path.to_lowercase().ends_with("generation");
     for path in paths.into_iter().filter(|it| !steps_count(it)) {
         let none = vec![];
         let wanted = expected.fields.get(path).unwrap_or(&none);

@@ -9,9 +9,9 @@ use super::transcript::{EventEntry, Transcript};
 /// What is no further apart may come in any order, seconds.
 const SAME_INSTANT: f64 = 0.2;
 
-/// Events whose number depends on how many changes one look sees. The README names the first two; of
-/// the others a transcript has one or two, by what came first within the same 0.1 s.
-const REPEATING: &[&str] = &["JobAlreadyActive", "SawCompletedJob"];
+/// Events whose number depends on how many changes one look sees. The README names the first two; the
+/// third is said by each look at a budget before its pods are there, within 0.1 s.
+const REPEATING: &[&str] = &["JobAlreadyActive", "SawCompletedJob", "NoPods"];
 
 /// Steps of one scaling are one: from where to where in the end, by object and direction.
 fn scaling(message: &str) -> Option<(String, i64, i64)> {

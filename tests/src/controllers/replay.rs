@@ -382,7 +382,7 @@ fn carry_out(simulation: &mut Simulation, step: &Step, watch: &Watch) -> Result<
     let refusal = step.error.as_ref().and_then(Value::as_str).unwrap_or_default();
     let got = watch.tokens.normalise(&result.output);
     let printed = step.output.as_ref().is_none_or(|it| said(it) == said(&got));
-    if !printed || !got.contains(refusal_text(refusal)) {
+    if !printed || !got.trim_end().ends_with(refusal_text(refusal)) {
         let wanted = step.output.as_deref().unwrap_or(refusal);
         return Err(format!("step at {at} s ({what}) prints {got:?}, expected {wanted:?}"));
     }
@@ -409,12 +409,9 @@ fn struck(text: &str) -> String {
     result + rest
 }
 
-/// What the server says, without the code in front.
+/// What the server says, without the code and the object in front, which kubectl words anew.
 fn refusal_text(error: &str) -> &str {
-    error.split_once(' ').map_or(error, |(code, rest)| match code.parse::<u16>() {
-        Ok(_) => rest,
-        Err(_) => error,
-    })
+    error.split_once(" is invalid: ").map_or(error, |(_, text)| text)
 }
 
 /// The objects of a text as JSON documents, in the scenario's namespace.

@@ -116,7 +116,7 @@ impl Store {
             let budgets = self.budgets_of(pod);
             if budgets.len() > 1 {
                 return Err(ApiError::about(
-                    ApiReason::InternalError,
+                    ApiReason::Unknown,
                     key,
                     "This pod has more than one PodDisruptionBudget, which the eviction \
                      subresource does not support.",
