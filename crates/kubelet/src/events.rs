@@ -1,7 +1,6 @@
 //! The kubelet's events, in upstream's words.
 //!
 //! Upstream: `pkg/kubelet/events/event.go` and where they are recorded, v1.36.
-//! Differs from upstream: images are always present on the machine.
 
 use api::k8s_openapi::api::core::v1::{Container, Pod};
 use api::{EventSpec, Kind, ObjectRef};
@@ -39,15 +38,23 @@ impl<'a> Recorder<'a> {
         self.record(String::new(), warning, reason, message.into());
     }
 
-    pub(crate) fn started(&mut self, container: &Container) {
+    /// `pulled` is what is said of the image, if it was not on the machine.
+    pub(crate) fn started(&mut self, container: &Container, pulled: Option<String>) {
         let path = self.field_path(container);
-        let image = container.image.as_deref().unwrap_or_default();
-        let pulled = format!(
-            "Container image \"{image}\" already present on machine and can be accessed by the pod"
-        );
+        let pulled = pulled.unwrap_or_else(|| {
+            let image = container.image.as_deref().unwrap_or_default();
+            format!(
+                "Container image \"{image}\" already present on machine and can be accessed by the pod"
+            )
+        });
         self.record(path.clone(), false, "Pulled", pulled);
         self.record(path.clone(), false, "Created", "Container created".to_owned());
         self.record(path, false, "Started", "Container started".to_owned());
+    }
+
+    /// Something about a container's image.
+    pub(crate) fn pulling(&mut self, of: &Container, warning: bool, reason: &str, text: String) {
+        self.record(self.field_path(of), warning, reason, text);
     }
 
     pub(crate) fn killing(&mut self, container: &Container, message: &str) {

@@ -14,6 +14,7 @@
 //! |---|---|---|
 //! | `duration` | how long a container runs; `infinity` for ever | see [`workload_of`] |
 //! | `exit-code` | its exit code, or a list by attempt such as `1,1,0`, the last one repeated | 0, or what the command says |
+//! | `image-pull` | how long the pull of its image takes, or `fail`: it fails until this changes | the image is on the machine |
 //! | `start-delay` | from binding to the first container | the scenario's `container_start_ms` |
 //! | `stop-delay` | from being told to stop to having stopped, within the grace period | the scenario's `stop_delay_ms` |
 //! | `ready-after` | from running to ready | at once |
@@ -41,6 +42,7 @@ mod container_log;
 pub mod duration;
 mod events;
 mod eviction;
+mod image_manager;
 mod kubelet;
 mod kubelet_node_status;
 mod pod_workers;

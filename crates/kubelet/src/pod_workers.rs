@@ -3,7 +3,7 @@
 //! Upstream: `pkg/kubelet/pod_workers.go`, `pkg/kubelet/kuberuntime/kuberuntime_manager.go`
 //! (`computePodActions`, `doBackOff`), v1.36.
 //! Differs from upstream: nothing runs, so that the times of everything follow from
-//! [`crate::workload`], preStop hooks included; images are always there; the `BackOff` event comes once for each back-off
+//! [`crate::workload`], preStop hooks included; the `BackOff` event comes once for each back-off
 //! and not with each sync.
 
 use api::k8s_openapi::api::core::v1::{Container, Pod, PodSpec};
@@ -14,6 +14,7 @@ use api::{Settings, Timestamp};
 use crate::command;
 use crate::events::Recorder;
 use crate::eviction;
+use crate::image_manager::Pull;
 use crate::prober::{Probes, Verdict};
 use crate::workload::{annotation_for, delay_ms, restart_policy, workload_of};
 
@@ -78,6 +79,8 @@ pub(crate) struct ContainerRun {
     /// Shown as waiting with CrashLoopBackOff.
     pub(crate) crash_loop: bool,
     backoff: Option<(i64, Timestamp)>,
+    /// The image that it waits for.
+    pub(crate) pull: Option<Box<Pull>>,
     pub(crate) probes: Probes,
 }
 
@@ -151,10 +154,33 @@ impl ContainerRun {
         let end = self.ends_at(container, context).map(|(at, _)| at);
         let probe =
             self.running_since().and_then(|since| self.probes.next(context.pod, container, since));
-        [ready, end, probe, self.restart_at, self.crash_at].into_iter().flatten().min()
+        let pull = self.pull.as_ref().map(|it| it.at);
+        [ready, end, probe, pull, self.restart_at, self.crash_at].into_iter().flatten().min()
     }
 
-    fn start(&mut self, container: &Container, at: Timestamp, out: &mut Recorder<'_>) {
+    /// Starts for the first time, as soon as the image is there.
+    fn begin(
+        &mut self,
+        container: &Container,
+        context: &Context<'_>,
+        at: Timestamp,
+        out: &mut Recorder<'_>,
+    ) {
+        if self.run == Run::Waiting && self.pull.is_none() {
+            self.pull = Pull::begin(context.pod, container, at, out);
+            if self.pull.is_none() {
+                self.start(container, at, None, out);
+            }
+        }
+    }
+
+    fn start(
+        &mut self,
+        container: &Container,
+        at: Timestamp,
+        pulled: Option<String>,
+        out: &mut Recorder<'_>,
+    ) {
         if let Run::Exited(exit) = std::mem::take(&mut self.run) {
             self.last = Some(exit);
             self.attempt += 1;
@@ -173,7 +199,7 @@ impl ContainerRun {
         self.crash_loop = false;
         self.probes = Probes::of(container);
         self.run = Run::Running { since: at, stop: None };
-        out.started(container);
+        out.started(container, pulled);
     }
 
     /// Ends the run, and plans the next one where there is to be one.
@@ -182,6 +208,7 @@ impl ContainerRun {
         self.run = Run::Exited(Exit { since, at, code, attempt: self.attempt, oom: false });
         self.restart_at = None;
         self.crash_at = None;
+        self.pull = None;
         if !restart {
             return;
         }
@@ -538,7 +565,7 @@ impl PodWorker {
         let inits = context.spec.init_containers.as_deref().unwrap_or_default();
         for (run, container) in self.init.iter_mut().zip(inits) {
             if run.run == Run::Waiting {
-                run.start(container, at, out);
+                run.begin(container, context, at, out);
                 step_container(run, container, context, at, true, out);
             }
             let done = if is_sidecar(container) { run.is_started() } else { run.succeeded() };
@@ -547,7 +574,7 @@ impl PodWorker {
             }
         }
         for (run, container) in self.main.iter_mut().zip(&context.spec.containers) {
-            run.start(container, at, out);
+            run.begin(container, context, at, out);
             step_container(run, container, context, at, true, out);
         }
     }
@@ -592,7 +619,13 @@ fn step_container(
     }
     run.end_if_due(container, context, at, may_restart);
     if !may_restart {
-        (run.restart_at, run.crash_at) = (None, None);
+        (run.restart_at, run.crash_at, run.pull) = (None, None, None);
+    }
+    if let Some(pull) = run.pull.as_mut().filter(|it| it.at <= at)
+        && let Some(pulled) = pull.step(context.pod, container, at, out)
+    {
+        run.pull = None;
+        run.start(container, at, Some(pulled), out);
     }
     if run.crash_at.is_some_and(|it| it <= at) {
         run.crash_at = None;
@@ -600,7 +633,7 @@ fn step_container(
         out.back_off(container);
     }
     if run.restart_at.is_some_and(|it| it <= at) {
-        run.start(container, at, out);
+        run.start(container, at, None, out);
     }
 }
 

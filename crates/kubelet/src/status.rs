@@ -112,7 +112,10 @@ fn container_status(
         ..ContainerState::default()
     };
     let (state, last) = match &run.run {
-        Run::Waiting => (waiting(creating, None), run.last.clone()),
+        Run::Waiting => match run.pull.as_ref().and_then(|it| it.why(container)) {
+            Some((reason, message)) => (waiting(reason, Some(message)), None),
+            None => (waiting(creating, None), None),
+        },
         Run::Running { since, .. } => {
             let started_at = Some(meta_time(*since));
             let running = Some(ContainerStateRunning { started_at });
