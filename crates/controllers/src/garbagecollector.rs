@@ -373,6 +373,33 @@ mod tests {
     }
 
     #[test]
+    fn objects_that_wait_for_one_another_are_let_loose() {
+        let going = |name: &str, owner: &str| {
+            let mut it = replica_set(name, owner);
+            it.meta_mut().finalizers = Some(vec![FOREGROUND.to_owned()]);
+            it.meta_mut().deletion_timestamp = Some(api::time::meta_time(Timestamp::UNIX_EPOCH));
+            it
+        };
+        let mut leaf = going("leaf", "x");
+        leaf.meta_mut().owner_references = meta("", &[("ReplicaSet", "rs", true)]).owner_references;
+        let all = [deployment("d", Some(FOREGROUND)), replica_set("rs", "d"), leaf];
+        check(&all, "rs", &["set rs ownerReferences [d]", "delete rs Foreground"]);
+    }
+
+    #[test]
+    fn an_object_is_deleted_as_its_own_finalizer_wants() {
+        for (finalizer, expected) in [
+            (ORPHAN, "delete p Orphan"),
+            (FOREGROUND, "delete p Foreground"),
+            ("example.com/own", "delete p Background"),
+        ] {
+            let mut it = pod(&[("ReplicaSet", "gone", true)]);
+            it.meta_mut().finalizers = Some(vec![finalizer.to_owned()]);
+            check(&[it], "p", &[expected]);
+        }
+    }
+
+    #[test]
     fn orphans_lose_their_owner_before_it_goes() {
         let root = deployment("d", Some(ORPHAN));
         let all = [root.clone(), replica_set("rs", "d")];

@@ -236,6 +236,52 @@ mod tests {
     }
 
     #[test]
+    fn a_pod_that_only_a_finalizer_holds_is_left_alone() {
+        let mut world = World::at_ms(10_000);
+        let mut controller = PodGcController::default();
+        for (name, phase, deleted) in
+            [("runs", "Running", false), ("ended", "Failed", false), ("held", "Failed", true)]
+        {
+            let at = deleted.then_some("1970-01-01T00:00:00Z");
+            world.put::<Pod>(json!({
+                "metadata": { "name": name, "deletionTimestamp": at },
+                "spec": { "nodeName": "gone", "containers": [] }, "status": { "phase": phase },
+            }));
+        }
+        controller.decide(&pass_key(), &world.view());
+        world.now_ms = 50_000;
+        let plan = controller.decide(&pass_key(), &world.view());
+        assert_eq!(deleted(&plan), ["ended", "runs"]);
+        // Only what had not ended is marked as failed.
+        let marked = |it: &&Action| matches!(it, Action::UpdateStatus(_));
+        assert_eq!(plan.actions.iter().filter(marked).count(), 1);
+    }
+
+    #[test]
+    fn of_too_many_ended_pods_evicted_ones_go_first_then_the_oldest() {
+        let mut world = World::at_ms(10_000);
+        let pod = |n: usize, reason: &str, second: usize| {
+            json!({
+                "metadata": { "name": format!("p{n:05}"),
+                    "creationTimestamp": format!("1970-01-01T00:00:{second:02}Z") },
+                "spec": { "nodeName": "there", "containers": [] },
+                "status": { "phase": "Succeeded", "reason": reason },
+            })
+        };
+        world.put::<Node>(json!({ "metadata": { "name": "there" } }));
+        for n in 0..TERMINATED_POD_THRESHOLD {
+            world.put::<Pod>(pod(n, "", 30));
+        }
+        let mut controller = PodGcController::default();
+        assert!(controller.decide(&pass_key(), &world.view()).is_empty());
+        world.put::<Pod>(pod(90_000, "Evicted", 50));
+        world.put::<Pod>(pod(90_001, "", 10));
+        world.put::<Pod>(pod(90_002, "", 50));
+        let plan = controller.decide(&pass_key(), &world.view());
+        assert_eq!(deleted(&plan), ["p90000", "p90001", "p00000"]);
+    }
+
+    #[test]
     fn terminating_pods_go_where_nobody_else_ends_them() {
         let mut world = World::at_ms(10_000);
         let node = |ready: &str, key: &str| {

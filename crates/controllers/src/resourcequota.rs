@@ -131,6 +131,36 @@ mod tests {
     }
 
     #[test]
+    fn a_scope_leaves_out_what_it_does_not_mean() {
+        let pod = |name: &str, deadline: Option<i64>, cpu: Option<&str>| {
+            let requests = cpu.map(|it| json!({ "requests": { "cpu": it } }));
+            let containers = json!([{ "name": "c", "image": "x", "resources": requests }]);
+            json!({
+                "metadata": { "name": name, "creationTimestamp": time(0) },
+                "spec": { "containers": containers, "activeDeadlineSeconds": deadline },
+                "status": { "phase": "Running" },
+            })
+        };
+        let pods = [
+            pod("a", None, Some("1")),
+            pod("b", Some(60), Some("1")),
+            pod("c", None, None),
+            pod("d", Some(60), None),
+            pod("e", None, None),
+        ];
+        for (scope, n) in [
+            ("NotTerminating", "3"),
+            ("Terminating", "2"),
+            ("BestEffort", "3"),
+            ("NotBestEffort", "2"),
+        ] {
+            let quota = json!({ "metadata": { "name": "q" },
+                "spec": { "hard": { "pods": "9" }, "scopes": [scope] } });
+            assert_eq!(used(quota, &pods), Some(json!({ "pods": n })), "{scope}");
+        }
+    }
+
+    #[test]
     fn what_pods_ask_for_is_used_until_they_have_ended() {
         let quota = |status: Value| {
             let hard = json!({ "pods": "5", "requests.cpu": "2" });

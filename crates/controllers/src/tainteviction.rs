@@ -209,6 +209,96 @@ fn evict(pod: &Pod, view: &View<'_>, plan: &mut Plan) {
 mod tests {
     use super::*;
 
+    use api::Objects;
+    use serde_json::{Value, json};
+
+    use crate::testing::{World, at_ms, lines};
+
+    fn node(taints: &[&str]) -> Value {
+        let taints: Vec<Value> =
+            taints.iter().map(|it| json!({ "key": it, "effect": "NoExecute" })).collect();
+        json!({ "metadata": { "name": "n" }, "spec": { "taints": taints } })
+    }
+
+    /// A node whose taints change over time and one pod that tolerates `a` for 30 s, `b` for 5 s and
+    /// `c` for ever: what is said, and when the pod is deleted, seconds.
+    fn story(changes: &[(i64, Option<&[&str]>)], to: i64) -> Vec<String> {
+        let mut world = World::at_ms(0);
+        let mut controller = TaintEvictionController::default();
+        let tolerations = json!([
+            { "key": "a", "operator": "Exists", "tolerationSeconds": 30 },
+            { "key": "b", "operator": "Exists", "tolerationSeconds": 5 },
+            { "key": "c", "operator": "Exists" },
+        ]);
+        let pod = json!({ "metadata": { "name": "p" },
+            "spec": { "nodeName": "n", "containers": [], "tolerations": tolerations } });
+        world.put::<Node>(node(&[]));
+        world.put::<Pod>(pod);
+        let key = ObjectRef::new(api::Kind::Pod, "default", "p");
+        let mut told = vec![];
+        for second in 0..=to {
+            world.now_ms = second * 1_000;
+            let before: Objects = world.objects.clone();
+            for (_, taints) in changes.iter().filter(|(at, _)| *at == second) {
+                let (old, new) = match taints {
+                    Some(taints) => {
+                        let old =
+                            world.objects.get(&ObjectRef::new(api::Kind::Node, "", "n")).cloned();
+                        world.put::<Node>(node(taints));
+                        let key = ObjectRef::new(api::Kind::Node, "", "n");
+                        (old, world.objects.get(&key).cloned())
+                    }
+                    None => {
+                        world.objects.remove(&key);
+                        (before.get(&key).cloned(), None)
+                    }
+                };
+                let change = Change { old, new };
+                controller.react(&change, &world.view(), &mut WorkQueue::default());
+            }
+            let plan = controller.decide(&key, &world.view());
+            told.extend(lines(&plan).into_iter().filter(|it| !it.contains("update")).map(|it| {
+                let it = it.replace("event TaintManagerEviction: ", "");
+                format!("{second} {it}")
+            }));
+            if plan.actions.iter().any(|it| matches!(it, Action::Delete { .. })) {
+                break;
+            }
+            let due = controller.work.get(&key).map(|it| it.fires);
+            assert_eq!(plan.requeue_at, due.filter(|it| *it > at_ms(second * 1_000)));
+        }
+        told
+    }
+
+    #[test]
+    fn a_pod_goes_when_its_toleration_is_over_and_stays_when_the_taint_goes() {
+        let marked = |at: i64| {
+            vec![format!("{at} Marking for deletion Pod default/p"), format!("{at} delete Pod p")]
+        };
+        let cancelled = |at: i64| format!("{at} Cancelling deletion of Pod default/p");
+        let (a, b, c, own): (&[&str], &[&str], &[&str], &[&str]) =
+            (&["a"], &["b"], &["c"], &["own"]);
+        for (changes, expected) in [
+            (vec![(0, Some(a))], marked(30)),
+            (vec![(2, Some(b))], marked(7)),
+            (vec![(0, Some(c))], vec![]),
+            (vec![(4, Some(own))], marked(4)),
+            (vec![(0, Some(a)), (10, Some(&[]))], vec![cancelled(10)]),
+            (vec![(0, Some(a)), (10, Some(c))], vec![cancelled(10)]),
+            // A pod that must go at once is told so after the cancelling.
+            (vec![(0, Some(a)), (10, Some(own))], [vec![cancelled(10)], marked(10)].concat()),
+            // What was promised holds, whatever else it would tolerate for how long.
+            (vec![(0, Some(a)), (10, Some(&["a", "c"]))], marked(30)),
+            (vec![(0, Some(a)), (10, Some(b))], marked(30)),
+            (vec![(0, Some(a)), (10, None)], vec![cancelled(10)]),
+            (vec![(0, Some(a)), (10, Some(&[])), (20, Some(a))], {
+                [vec![cancelled(10)], marked(50)].concat()
+            }),
+        ] {
+            assert_eq!(story(&changes, 60), expected, "{changes:?}");
+        }
+    }
+
     #[test]
     fn the_shortest_toleration_counts_and_a_missing_one_most_of_all() {
         let taint = |key: &str| Taint {

@@ -95,6 +95,11 @@ mod tests {
             }));
             let plan = world.decide::<Job>(&mut TtlAfterFinishedController, "a");
             assert_eq!(deleted(&plan).len(), usize::from(goes), "{ttl:?} at {now} s");
+            for action in &plan.actions {
+                let Action::Delete { options, .. } = action else { panic!("{action:?}") };
+                assert_eq!(options.propagation, Some(Propagation::Foreground));
+                assert_eq!(options.uid.as_deref(), Some("uid-a"));
+            }
             assert_eq!(plan.requeue_at, again.map(|it: i64| at_ms(it * 1_000)), "at {now} s");
         }
     }

@@ -125,6 +125,8 @@ fn a_rolling_update_keeps_within_surge_and_unavailability() {
         // What is unhealthy goes first, and costs no availability.
         (4, json!("25%"), json!("25%"), (4, 1), (1, 1), vec!["down d-old from 4 to 2"]),
         (4, json!("25%"), json!("25%"), (0, 0), (5, 5), vec!["down d-new from 5 to 4"]),
+        // New pods that are not available yet hold even the unhealthy ones.
+        (10, json!(2), json!(2), (8, 6), (4, 0), vec![]),
     ] {
         let mut world = World::default();
         let max = replicas + 1;
@@ -229,6 +231,45 @@ fn a_roll_out_that_does_not_get_on_is_reported_when_the_deadline_has_passed() {
         assert_eq!(progressing(&plan), expected, "at {now_ms}");
         assert_eq!(plan.requeue_at, requeue_ms.map(at_ms), "at {now_ms}");
     }
+}
+
+#[test]
+fn the_oldest_sets_shrink_first() {
+    let mut world = World::default();
+    world.put::<Deployment>(deployment(4, json!(1), json!(1)));
+    for (image, at, size) in [("a", 5, 2), ("z", 1, 2), ("new", 9, 1)] {
+        world.put::<ReplicaSet>(replica_set(image, at, size, size, (4, 5)));
+    }
+    assert_eq!(scalings(&decide(&world)), ["down d-z from 2 to 0"]);
+}
+
+#[test]
+fn a_roll_out_that_was_complete_does_not_time_out() {
+    let mut world = World::at_ms(500_000);
+    let mut d = deployment(2, json!(1), json!(0));
+    d["metadata"]["annotations"] = json!({ "deployment.kubernetes.io/revision": "1" });
+    let condition = |reason: &str| {
+        json!({ "type": "Progressing", "status": "True", "reason": reason,
+            "lastUpdateTime": time(0), "lastTransitionTime": time(0) })
+    };
+    // It is scaled long after its roll-out has ended.
+    d["status"] = json!({
+        "observedGeneration": 1, "replicas": 1, "updatedReplicas": 2, "availableReplicas": 1,
+        "conditions": [condition("NewReplicaSetAvailable")],
+    });
+    world.put::<Deployment>(d.clone());
+    world.put::<ReplicaSet>(replica_set("new", 0, 2, 1, (2, 3)));
+    assert_eq!(progressing(&decide(&world)), "True NewReplicaSetAvailable");
+    // One that gets on keeps the time since when it has been under way.
+    d["status"]["conditions"] = json!([condition("ReplicaSetUpdated")]);
+    d["status"]["updatedReplicas"] = json!(1);
+    world.put::<Deployment>(d);
+    let status = status_of::<Deployment>(&decide(&world)).and_then(|it| it.status).unwrap();
+    let it = util::condition(&status, util::PROGRESSING).unwrap();
+    let at = |it: &Option<k8s_openapi::apimachinery::pkg::apis::meta::v1::Time>| {
+        it.as_ref().map(|it| it.0.as_second())
+    };
+    assert_eq!((at(&it.last_update_time), at(&it.last_transition_time)), (Some(500), Some(0)));
 }
 
 #[test]

@@ -318,6 +318,69 @@ mod tests {
         slices
     }
 
+    /// What a slice tells of a pod: ready, serving, terminating; `None`: it is not listed.
+    #[test]
+    fn readiness_is_told_in_three_words() {
+        for (ready, phase, going, publish, expected) in [
+            (true, "Running", false, false, Some((true, true, false))),
+            (false, "Running", false, false, Some((false, false, false))),
+            (true, "Running", true, false, Some((false, true, true))),
+            (false, "Running", true, false, Some((false, false, true))),
+            (false, "Running", false, true, Some((true, false, false))),
+            (true, "Running", true, true, Some((true, true, true))),
+            (true, "Failed", false, true, None),
+            (false, "Succeeded", false, false, None),
+        ] {
+            let mut pod = pod(0, ready);
+            pod.status.as_mut().unwrap().phase = Some(phase.to_owned());
+            if going {
+                let now = api::time::meta_time(api::Timestamp::UNIX_EPOCH);
+                pod.metadata.deletion_timestamp = Some(now);
+            }
+            let mut service = service();
+            service.spec.as_mut().unwrap().publish_not_ready_addresses = Some(publish);
+            let told = util::is_listed(&pod).then(|| {
+                let it = util::endpoint(&pod, None, &service, "IPv4").conditions.unwrap();
+                (it.ready.unwrap(), it.serving.unwrap(), it.terminating.unwrap())
+            });
+            assert_eq!(told, expected, "{ready} {phase} {going} {publish}");
+        }
+    }
+
+    #[test]
+    fn a_named_port_is_found_by_name_and_protocol() {
+        use api::k8s_openapi::api::core::v1::{Container, ContainerPort};
+        use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
+        let port = |name: &str, number: i32, protocol: &str| ContainerPort {
+            name: Some(name.to_owned()),
+            container_port: number,
+            protocol: Some(protocol.to_owned()),
+            ..ContainerPort::default()
+        };
+        let mut pod = pod(0, true);
+        pod.spec.as_mut().unwrap().containers = vec![Container {
+            ports: Some(vec![port("dns", 53, "TCP"), port("dns", 5_353, "UDP")]),
+            ..Container::default()
+        }];
+        for (target, protocol, expected) in [
+            (None, "TCP", Some(80)),
+            (Some(IntOrString::Int(8_080)), "TCP", Some(8_080)),
+            (Some(IntOrString::String("dns".to_owned())), "TCP", Some(53)),
+            (Some(IntOrString::String("dns".to_owned())), "UDP", Some(5_353)),
+            (Some(IntOrString::String("web".to_owned())), "TCP", None),
+        ] {
+            let port = ServicePort {
+                port: 80,
+                protocol: Some(protocol.to_owned()),
+                target_port: target.clone(),
+                ..ServicePort::default()
+            };
+            let spec = ServiceSpec { ports: Some(vec![port]), ..ServiceSpec::default() };
+            let found = util::ports(&spec, &pod).first().and_then(|it| it.port);
+            assert_eq!(found, expected, "{target:?} {protocol}");
+        }
+    }
+
     #[test]
     fn a_service_without_pods_has_one_empty_slice() {
         let first = writes(&[], &[]);

@@ -108,6 +108,37 @@ mod tests {
     use super::*;
 
     #[test]
+    fn failures_count_since_the_last_success() {
+        let at = |second: i64| Timestamp::from_second(second).unwrap();
+        let ended = |second: i64| {
+            let terminated =
+                serde_json::json!({ "exitCode": 0, "finishedAt": at(second).to_string() });
+            let status = serde_json::json!({ "containerStatuses": [{
+                "name": "c", "image": "", "imageID": "", "ready": false, "restartCount": 0,
+                "state": { "terminated": terminated },
+            }] });
+            Arc::new(serde_json::from_value(serde_json::json!({ "status": status })).unwrap())
+        };
+        let all = |times: &[i64]| times.iter().map(|it| ended(*it)).collect::<Vec<Arc<Pod>>>();
+        // Rounds of successes and failures; the delay of so many failures, counted from the last.
+        for (rounds, now, expected) in [
+            (vec![(vec![], vec![10])], 10, 10_000),
+            (vec![(vec![], vec![10, 12])], 12, 20_000),
+            (vec![(vec![], vec![10]), (vec![], vec![20])], 25, 15_000),
+            (vec![(vec![], vec![10, 12]), (vec![14], vec![])], 14, 0),
+            (vec![(vec![], vec![10, 12]), (vec![14], vec![16])], 16, 10_000),
+            (vec![(vec![14], vec![10, 12])], 14, 0),
+            (vec![(vec![], vec![10]), (vec![], vec![])], 15, 5_000),
+        ] {
+            let mut record = BackoffRecord::default();
+            for (succeeded, failed) in &rounds {
+                record = record.after(&all(succeeded), &all(failed));
+            }
+            assert_eq!(record.remaining_ms(at(now)), expected, "{rounds:?} at {now}");
+        }
+    }
+
+    #[test]
     fn the_delay_doubles_up_to_ten_minutes() {
         let check = |failures: usize, expected_ms: i64| {
             let at = Timestamp::UNIX_EPOCH;

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::JobController;
 use super::pod_failure_policy::{Verdict, match_pod_failure_policy};
-use crate::testing::{PodSketch, World, lines, owner, template, time};
+use crate::testing::{PodSketch, World, deleted, lines, owner, template, time};
 
 /// A Job of four completions, two at a time, that began at the beginning.
 fn job(spec: &Value, status: &Value) -> Value {
@@ -68,6 +68,7 @@ fn a_job_that_fails_stops_its_pods() {
     check(json!({ "backoffLimit": 0 }), json!({ "failed": 1 }), 2, (0, 2));
     check(json!({ "backoffLimit": 1 }), json!({ "failed": 1 }), 2, (0, 0));
     check(json!({ "activeDeadlineSeconds": 5 }), json!({}), 2, (0, 2));
+    check(json!({ "activeDeadlineSeconds": 10 }), json!({}), 2, (0, 2));
     check(json!({ "activeDeadlineSeconds": 11 }), json!({}), 2, (0, 0));
 }
 
@@ -75,6 +76,41 @@ fn a_job_that_fails_stops_its_pods() {
 fn a_job_of_another_manager_is_left_alone() {
     check(json!({ "managedBy": "example.com/other" }), json!({}), 0, (0, 0));
     check(json!({ "managedBy": "kubernetes.io/job-controller" }), json!({}), 0, (2, 0));
+}
+
+#[test]
+fn a_pod_that_is_going_is_replaced_at_once_or_when_it_has_gone() {
+    for (policy, creates) in [("TerminatingOrFailed", 1), ("Failed", 0)] {
+        let mut world = World::at_ms(10_000);
+        world.put::<Job>(job(&json!({ "podReplacementPolicy": policy }), &json!({})));
+        world.put_pod(&owner("Job", "a"), "stays", PodSketch::default());
+        let going = PodSketch { deleted: true, ..PodSketch::default() };
+        world.put_pod(&owner("Job", "a"), "goes", going);
+        let lines = lines(&world.decide::<Job>(&mut JobController::default(), "a"));
+        let n = lines.iter().filter(|it| it.starts_with("create Pod")).count();
+        assert_eq!(n, creates, "{policy}: {lines:?}");
+    }
+}
+
+#[test]
+fn pods_of_an_index_too_many_go_and_one_of_each_index_stays() {
+    let mut world = World::at_ms(10_000);
+    let indexed = json!({ "completionMode": "Indexed", "parallelism": 4 });
+    world.put::<Job>(job(&indexed, &json!({})));
+    for (name, index) in [("a", "0"), ("b", "1"), ("late", "1"), ("last", "3"), ("beyond", "4")] {
+        world.put::<Pod>(json!({
+            "metadata": {
+                "name": name, "labels": { "app": "a" }, "ownerReferences": [owner("Job", "a")],
+                "creationTimestamp": time(i64::from(name == "late")),
+                "annotations": { "batch.kubernetes.io/job-completion-index": index },
+            },
+            "spec": { "nodeName": "n", "containers": [] },
+            "status": { "phase": "Running" },
+        }));
+    }
+    let mut gone = deleted(&world.decide::<Job>(&mut JobController::default(), "a"));
+    gone.sort();
+    assert_eq!(gone, ["beyond", "late"]);
 }
 
 #[test]

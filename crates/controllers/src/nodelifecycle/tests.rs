@@ -170,6 +170,32 @@ fn a_cluster_that_is_lost_as_a_whole_takes_its_taints_back() {
 }
 
 #[test]
+fn when_a_lost_cluster_comes_back_everybody_gets_another_grace_period() {
+    let mut world = World::at_ms(0);
+    for (name, ready) in [("a", "True"), ("b", "True"), ("c", "False")] {
+        put_node(&mut world, name, "", Some(ready), false);
+        put_lease(&mut world, name, None);
+    }
+    let mut controller = NodeLifecycleController::default();
+    run(&mut world, &mut controller, 100);
+    for name in ["a", "b"] {
+        put_lease(&mut world, name, Some(100));
+    }
+    run(&mut world, &mut controller, 155);
+    put_lease(&mut world, "c", Some(155));
+    run(&mut world, &mut controller, 180);
+    put_node(&mut world, "a", "", Some("True"), false);
+    put_lease(&mut world, "a", None);
+    let of_c =
+        |world: &World| ready_status(world.view().listers.node("c").unwrap()).map(str::to_owned);
+    // It would have been lost at 207 s.
+    run(&mut world, &mut controller, 230);
+    assert_eq!(of_c(&world).as_deref(), Some("False"));
+    run(&mut world, &mut controller, 235);
+    assert_eq!(of_c(&world).as_deref(), Some("Unknown"));
+}
+
+#[test]
 fn a_node_that_is_not_ready_is_tainted_so_and_the_taint_follows_its_condition() {
     let keys = |world: &World| {
         let node = world.view().listers.node("n").cloned().unwrap();
@@ -227,6 +253,11 @@ fn coming_and_going_is_told_and_pods_of_a_lost_node_are_not_ready() {
     let pod = status_of::<Pod>(&plan).unwrap();
     assert_eq!((pod.name(), pods::is_ready(&pod)), ("p", false));
     apply(&mut world, &plan);
+    // The next passes have nothing to add.
+    world.now_ms = 57_500;
+    controller.next_pass = Some(at_ms(57_500));
+    let again = lines(&controller.pass(&world.view()));
+    assert!(!again.iter().any(|it| it.starts_with("event")), "{again:?}");
     // A pod that is bound to it now is not ready either.
     world.put_pod(&Value::Null, "late", PodSketch { node: "a", ..PodSketch::default() });
     let plan = world.decide::<Pod>(&mut controller, "late");

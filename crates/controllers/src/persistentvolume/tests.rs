@@ -176,3 +176,18 @@ fn a_released_volume_follows_its_policy() {
         assert_eq!(told, expected, "{policy} {phase}");
     }
 }
+
+#[test]
+fn a_volume_that_is_promised_to_the_claim_comes_first_unless_another_of_that_name_was_meant() {
+    for (uid, expected) in [("", "c -> big"), ("uid-c", "c -> big"), ("older", "c -> fits")] {
+        let mut world = World::default();
+        let promised = json!({"name": "c", "namespace": "default", "uid": uid});
+        let big = json!({"capacity": {"storage": "9Gi"}, "claimRef": promised});
+        world.put::<PersistentVolume>(volume("big", big));
+        world.put::<PersistentVolume>(volume("fits", json!({})));
+        world.put::<PersistentVolumeClaim>(claim("c", json!({})));
+        let key = ObjectRef::new(Kind::PersistentVolumeClaim, "default", "c");
+        let told = decide(&world, &mut PersistentVolumeController::default(), &key);
+        assert!(told.iter().any(|it| it == expected), "{uid}: {told:?}");
+    }
+}

@@ -359,6 +359,23 @@ mod tests {
     }
 
     #[test]
+    fn pods_that_are_going_are_counted_until_they_have_ended() {
+        let mut world = World::default();
+        world.put::<ReplicaSet>(replica_set("rs", 1));
+        for (name, deleted, phase) in [
+            ("stays", false, "Running"),
+            ("goes", true, "Running"),
+            ("waits", true, "Pending"),
+            ("ended", true, "Failed"),
+        ] {
+            let pod = PodSketch { deleted, phase, ..PodSketch::default() };
+            world.put_pod(&owner("ReplicaSet", "rs"), name, pod);
+        }
+        let status = status_of::<ReplicaSet>(&decide(&world)).unwrap().status.unwrap();
+        assert_eq!((status.replicas, status.terminating_replicas), (1, Some(2)));
+    }
+
+    #[test]
     fn nothing_is_created_where_everything_is_being_deleted() {
         let mut world = World::default();
         let mut rs = replica_set("rs", 1);
@@ -386,6 +403,13 @@ mod tests {
             status.conditions.unwrap_or_default()
         };
         let condition = conditions(&plan).remove(0);
+        // A second refusal adds nothing.
+        let mut again = World::default();
+        again.put::<ReplicaSet>(replica_set("rs", 1));
+        again.apply(&plan);
+        let other = Err(ApiError::new(ApiReason::Forbidden, "still no room"));
+        let second = ReplicaSetController::default().applied(&key, &[other], &again.view());
+        assert!(second.is_empty(), "{second:?}");
         assert_eq!(condition.reason.as_deref(), Some("FailedCreate"));
         assert_eq!(condition.message.as_deref(), Some("no room"));
         world.apply(&plan);

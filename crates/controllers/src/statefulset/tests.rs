@@ -61,6 +61,8 @@ fn pods_start_and_stop_in_order() {
         ("OrderedReady", 1, "-++", vec![], vec![]),
         ("OrderedReady", 1, "+-+", vec![], vec!["s-2"]),
         ("OrderedReady", 1, "++-", vec![], vec!["s-2"]),
+        ("OrderedReady", 1, "+--", vec![], vec![]),
+        ("Parallel", 1, "+--", vec![], vec!["s-2", "s-1"]),
         ("Parallel", 3, "", vec!["s-0", "s-1", "s-2"], vec![]),
         ("Parallel", 3, "-", vec!["s-1", "s-2"], vec![]),
         ("Parallel", 1, "-++", vec![], vec!["s-2", "s-1"]),
