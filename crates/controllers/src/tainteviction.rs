@@ -254,7 +254,9 @@ mod tests {
                     }
                 };
                 let change = Change { old, new };
-                controller.react(&change, &world.view(), &mut WorkQueue::default());
+                let mut queue = WorkQueue::default();
+                controller.react(&change, &world.view(), &mut queue);
+                assert!(!queue.entries.is_empty(), "nobody looks at the pod at {second} s");
             }
             let plan = controller.decide(&key, &world.view());
             told.extend(lines(&plan).into_iter().filter(|it| !it.contains("update")).map(|it| {

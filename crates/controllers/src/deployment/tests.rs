@@ -252,14 +252,17 @@ fn a_roll_out_that_was_complete_does_not_time_out() {
         json!({ "type": "Progressing", "status": "True", "reason": reason,
             "lastUpdateTime": time(0), "lastTransitionTime": time(0) })
     };
-    // It is scaled long after its roll-out has ended.
+    // It is scaled long after its roll-out has ended, and an old set turns up.
     d["status"] = json!({
-        "observedGeneration": 1, "replicas": 1, "updatedReplicas": 2, "availableReplicas": 1,
+        "observedGeneration": 1, "replicas": 1, "updatedReplicas": 2,
+        "readyReplicas": 9, "availableReplicas": 9,
         "conditions": [condition("NewReplicaSetAvailable")],
     });
     world.put::<Deployment>(d.clone());
     world.put::<ReplicaSet>(replica_set("new", 0, 2, 1, (2, 3)));
+    world.put::<ReplicaSet>(replica_set("old", 0, 1, 1, (2, 3)));
     assert_eq!(progressing(&decide(&world)), "True NewReplicaSetAvailable");
+    world.objects.remove(&ObjectRef::new(Kind::ReplicaSet, "default", "d-old"));
     // One that gets on keeps the time since when it has been under way.
     d["status"]["conditions"] = json!([condition("ReplicaSetUpdated")]);
     d["status"]["updatedReplicas"] = json!(1);
