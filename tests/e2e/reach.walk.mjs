@@ -56,8 +56,9 @@ export const walks = {
     expect(/From this pod on worker-b/.test(text), text);
     expect(/near\.default\.svc:80 own node internalTrafficPolicy Local leads to logger-\w+\./.test(text), text);
     expect(/any\.default\.svc:80 any node The Service leads to one of \d, chosen at random/.test(text), text);
+    expect(/kubernetes\.default\.svc:443 not a pod/.test(text), text);
     expect(/typo\.default\.svc:80 nobody answers Refused: the Service has no endpoint that is ready\./.test(text), text);
-    expect(/:80 own node A host port leads to logger-\w+\./.test(text), text);
+    expect(/:80 own node The port of its own node \(status\.hostIP\) leads to logger-\w+\./.test(text), text);
     await reach.scrollIntoViewIfNeeded();
     if (process.env.ORRERY_SHOTS) {
       await page.screenshot({ path: `${process.env.ORRERY_SHOTS}/reach.png` });

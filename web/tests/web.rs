@@ -216,7 +216,7 @@ async fn whom_a_pod_reaches_is_asked_for_once_and_told_address_by_address() {
         "log.default.svc:80any nodeThe Service leads to one of 2, chosen at random: log-a, log-b on n2.",
         "near.default.svc:80own nodeinternalTrafficPolicy Local leads to log-a.",
         "names.default.svcnobody answersThe name has no address: no pod is ready.",
-        "172.18.0.2:80own nodeA host port leads to log-a.",
+        "172.18.0.2:80own nodeThe port of its own node (status.hostIP) leads to log-a.",
         "172.18.0.3:9100another nodeIn the network of its node listens metrics on n2.",
     ] {
         assert!(text.contains(wanted), "{wanted} is not in {text}");

@@ -9,9 +9,14 @@ use super::transcript::{EventEntry, Transcript};
 /// What is no further apart may come in any order, seconds.
 const SAME_INSTANT: f64 = 0.2;
 
-/// Events whose number depends on how many changes one look sees. The README names the first two; the
-/// third is said by each look at a budget before its pods are there, within 0.1 s.
-const REPEATING: &[&str] = &["JobAlreadyActive", "SawCompletedJob", "NoPods"];
+/// Events whose number depends on how many changes one look sees, as the README says.
+const REPEATING: &[&str] = &["JobAlreadyActive", "SawCompletedJob"];
+
+/// Events that are said of each change that a budget or its pod is seen to go through. How many
+/// changes that are while both come into being depends on who comes first.
+const OF_EACH_CHANGE: &[&str] = &["NoPods", "UnmanagedPods", "MultiplePodDisruptionBudgets"];
+/// So long objects that have just been applied may come into being, seconds.
+const COMING: f64 = 0.3;
 
 /// Steps of one scaling are one: from where to where in the end, by object and direction.
 fn scaling(message: &str) -> Option<(String, i64, i64)> {
@@ -99,8 +104,20 @@ pub(super) fn compare_events(
             actual.entry(actual_key(event, renames)).or_default().push(event);
         }
     }
+    let applied: Vec<f64> =
+        transcript.steps.iter().filter(|it| it.apply.is_some()).map(|it| it.at_seconds).collect();
+    let coming = |t: f64| applied.iter().any(|at| *at <= t && t < at + COMING);
     for (key, events) in &expected {
         match actual.get(key) {
+            Some(got) if OF_EACH_CHANGE.contains(&key.2.as_str()) => {
+                compare_one(key, events, got, tolerance, problems);
+                let a = size(events.iter().filter(|it| !coming(it.t)).count());
+                let b = size(got.iter().filter(|it| !coming(it.t)).count());
+                if a != b && !events.iter().any(|it| it.varies) {
+                    let text = format!("event {}: later {b} times, expected {a}", words(key));
+                    problems.push((events[0].t, text));
+                }
+            }
             Some(got) => compare_one(key, events, got, tolerance, problems),
             None if events.iter().all(|it| it.varies) => {}
             None => problems.push((events[0].t, format!("event {} is missing", words(key)))),
@@ -128,7 +145,7 @@ fn compare_one(
     tolerance: &impl Fn(f64) -> f64,
     problems: &mut Vec<(f64, String)>,
 ) {
-    let repeating = REPEATING.contains(&key.2.as_str());
+    let repeating = [REPEATING, OF_EACH_CHANGE].iter().any(|it| it.contains(&key.2.as_str()));
     let varies = wanted.iter().any(|it| it.varies);
     let same_number = wanted.len() == got.len() && !repeating && !varies;
     // Without a counterpart for each, only the first is certain.

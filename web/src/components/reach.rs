@@ -47,6 +47,7 @@ fn way(it: &Way, found: &Reach, send: &Send) -> Html {
     };
     let where_to = match it.kind {
         WayKind::HostPort | WayKind::HostNetwork if !it.local => "another node",
+        _ if it.targets.first().is_some_and(|it| it.pod.is_empty()) => "not a pod",
         _ => where_to,
     };
     html! {
@@ -68,6 +69,9 @@ fn answer(it: &Way, found: &Reach, send: &Send) -> Html {
         WayKind::Headless if n == 1 => "The name stands for the address of ".to_owned(),
         WayKind::Headless => {
             format!("The name stands for {n} addresses, and the client chooses: ")
+        }
+        WayKind::HostPort if it.local => {
+            "The port of its own node (status.hostIP) leads to ".to_owned()
         }
         WayKind::HostPort => "A host port leads to ".to_owned(),
         WayKind::HostNetwork => "In the network of its node listens ".to_owned(),
