@@ -20,7 +20,7 @@ const pods = Array.from({ length: 10_000 }, (_, i) =>
   `labels: {app: a${i % 20}}}\nspec: {nodeName: n${i % 1000}, containers: [{name: c, image: nginx, ` +
   `resources: {requests: {cpu: 100m, memory: 64Mi}}}]}\n---\n`).join("");
 
-const engine = await serve(new URL("../../web/pkg/engine", here).pathname, "/engine/");
+const engine = await serve(process.env.ORRERY_ENGINE ?? new URL("../../web/pkg/engine", here).pathname, "/engine/");
 const browser = await launch();
 const page = await browser.newPage();
 await page.route(`${engine.url}bench.html`, (route) => route.fulfill({ contentType: "text/html", body: "<!doctype html>" }));
@@ -32,23 +32,36 @@ await page.evaluate(async (text) => {
   simulation.runUntil(60_000, 1e12);
 }, nodes + pods);
 
-console.log(`${"Chromium, wasm, 1,000 nodes, 10,000 pods".padEnd(52)} ${"ms".padStart(9)} ${"bytes".padStart(10)}`);
-let nAbove = 0;
-for (const line of lines) {
-  const { ms, bytes } = await page.evaluate(([line, rounds]) => {
-    const times = [];
-    let bytes = 0;
+const devtools = await page.context().newCDPSession(page);
+await devtools.send("Performance.enable", { timeDomain: "threadTicks" });
+
+/** Time on the processor of the page's thread, so that other work on the machine does not count. */
+async function threadMs() {
+  const { metrics } = await devtools.send("Performance.getMetrics");
+  return metrics.find((it) => it.name === "ThreadTime").value * 1000;
+}
+
+/** All rounds of a line, in milliseconds for one. */
+async function measured(line, rounds) {
+  const started = await threadMs();
+  const bytes = await page.evaluate(([line, rounds]) => {
+    let answer = "";
     for (let round = 0; round < rounds; round += 1) {
       const asked = line.replaceAll("ROUND", round);
-      const started = performance.now();
-      const answer = asked.startsWith("Tab: ")
+      answer = asked.startsWith("Tab: ")
         ? simulation.complete(asked.slice(5), asked.length - 5)
         : simulation.command(asked);
-      times.push(performance.now() - started);
-      bytes = answer.length;
     }
-    return { ms: times.sort((a, b) => a - b)[rounds >> 1], bytes };
-  }, [line, N_ROUNDS]);
+    return answer.length;
+  }, [line, rounds]);
+  return { ms: ((await threadMs()) - started) / rounds, bytes };
+}
+
+console.log(`${"Chromium, wasm, 1,000 nodes, 10,000 pods".padEnd(52)} ${"ms".padStart(9)} ${"bytes".padStart(10)}`);
+let nAbove = 0;
+await measured("get pods", N_ROUNDS);
+for (const line of lines) {
+  const { ms, bytes } = await measured(line, N_ROUNDS);
   if (ms > BAR_MS) nAbove += 1;
   console.log(`${line.padEnd(52)} ${ms.toFixed(2).padStart(9)} ${String(bytes).padStart(10)}${ms > BAR_MS ? "  above the bar" : ""}`);
 }

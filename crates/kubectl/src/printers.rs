@@ -94,6 +94,10 @@ pub(crate) fn columns(kind: Kind) -> Vec<Column> {
 
 /// The cells of an object, wide ones included.
 pub(crate) fn cells(object: &Object, now: Timestamp) -> Vec<String> {
+    // There are many of them, so nothing is made for them that is not shown.
+    if let Object::Pod(it) = object {
+        return core::pod(it, now);
+    }
     let age = human::since(object.meta().creation_timestamp.as_ref(), now);
     let name = object.name().to_owned();
     match object {
