@@ -55,6 +55,10 @@ pub(crate) fn mutate_update(
 
 /// The plugins that may refuse an update.
 pub(crate) fn validate_update(store: &Store, new: &Object, old: &Object) -> Result<(), ApiError> {
+    // A pod's resources cannot change here, a claim's can.
+    if new.kind() == api::Kind::PersistentVolumeClaim && old.meta().deletion_timestamp.is_none() {
+        limitranger::validate(store, new)?;
+    }
     storage::validate_resize(store, new, old)?;
     priority::validate_class(store, new, false)
 }

@@ -66,7 +66,6 @@ fn merge_key(path: &[&str]) -> Option<&'static str> {
         "volumeDevices" => "devicePath",
         "hostAliases" => "ip",
         "topologySpreadConstraints" => "topologyKey",
-        "taints" => "key",
         "conditions" => "type",
         "ownerReferences" => "uid",
         "secrets" if path.len() == 1 => "name",
@@ -89,7 +88,17 @@ pub(crate) fn three_way(
     modified: &Value,
     current: &Value,
 ) -> Option<Value> {
-    let patch = maps(original, modified, current, &mut vec![]);
+    let mut patch = maps(original, modified, current, &mut vec![]);
+    // A budget's selector is replaced as a whole, and sent even if it is the same, so that such a
+    // budget is always "configured". Upstream: `patchStrategy:"replace"`, `handleMapDiff`.
+    let selector = &modified["spec"]["selector"];
+    if modified["kind"] == "PodDisruptionBudget"
+        && selector.is_object()
+        && current["spec"]["selector"].is_object()
+    {
+        let spec = patch.entry("spec").or_insert_with(|| json!({}));
+        spec["selector"] = selector.clone();
+    }
     (!patch.is_empty()).then_some(Value::Object(patch))
 }
 
@@ -186,6 +195,15 @@ fn lists<'a>(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_selector_of_a_budget_is_sent_whole_and_always() {
+        let budget = |selector: Value| json!({"kind": "PodDisruptionBudget", "spec": {"selector": selector}});
+        let (old, new) = (budget(json!({"a": 1})), budget(json!({"b": 1})));
+        let patch = |it: &Value| Some(json!({"spec": {"selector": it["spec"]["selector"]}}));
+        assert_eq!(three_way(Some(&old), &old, &old), patch(&old));
+        assert_eq!(three_way(Some(&old), &new, &old), patch(&new));
+    }
 
     #[test]
     fn the_patch_adds_changes_and_removes() {

@@ -40,13 +40,18 @@ const LISTS: &[(&str, &str, &str)] = &[
     ("", "finalizers", ""),
     ("", "podCIDRs", ""),
     ("", "secrets", "name"),
+    ("", "drivers", "name"),
+    ("", "allocatedResourcesStatus", "name"),
+    ("", "resourceClaimStatuses", "name"),
 ];
 
 fn strategy(kind: Kind, field: &str) -> List {
     match (kind, field) {
         // The ports of containers and of services have different keys.
         (Kind::Service, "ports") => return List::ByKey("port"),
-        (Kind::EndpointSlice, "ports") => return List::Replace,
+        (Kind::EndpointSlice, "ports") | (Kind::ServiceAccount, "imagePullSecrets") => {
+            return List::Replace;
+        }
         (_, "ports") => return List::ByKey("containerPort"),
         // Jobs, workloads and nodes merge conditions; the rest of the list says so for all.
         _ => {}
@@ -103,6 +108,9 @@ pub(super) fn merge(target: &mut Value, patch: &Value, kind: Kind) -> Result<(),
             let entry = target.entry(key.clone()).or_insert_with(|| Value::Array(vec![]));
             let order = patch.get(&format!("$setElementOrder/{key}"));
             merge_list(entry, list, order, &strategy(kind, key), kind)?;
+        } else if kind == Kind::PodDisruptionBudget && key == "selector" {
+            // A budget's selector is one value: its type says `patchStrategy:"replace"`.
+            target.insert(key.clone(), value.clone());
         } else {
             merge(target.entry(key.clone()).or_insert(Value::Null), value, kind)?;
         }
@@ -206,6 +214,26 @@ mod tests {
             json!({"containers": [{"name": "a", "image": "y"}, {"name": "c"}]}),
             json!({"containers": [{"name": "a", "image": "y"}, {"name": "b"}, {"name": "c"}]}),
         );
+    }
+
+    #[test]
+    fn the_selector_of_a_budget_and_the_secrets_of_an_account_are_one_value() {
+        let rows = [
+            (
+                Kind::PodDisruptionBudget,
+                json!({"spec": {"selector": {"matchLabels": {"a": "b"}}}}),
+                json!({"spec": {"selector": {"matchLabels": {"c": "d"}}}}),
+            ),
+            (
+                Kind::ServiceAccount,
+                json!({"imagePullSecrets": [{"name": "a"}]}),
+                json!({"imagePullSecrets": [{"name": "b"}]}),
+            ),
+        ];
+        for (kind, mut target, patch) in rows {
+            merge(&mut target, &patch, kind).unwrap();
+            assert_eq!(target, patch);
+        }
     }
 
     #[test]
