@@ -19,6 +19,8 @@ use crate::warnings::pod::{canonical_ip, claim_spec};
 
 mod paths;
 mod pod;
+#[cfg(test)]
+mod tests;
 
 /// What is said of a new object before its strategy changes it.
 pub(crate) fn before_create(object: &Object) -> Vec<String> {
@@ -307,6 +309,9 @@ fn service(warnings: &mut Vec<String>, service: &Service) {
         warnings.push(text.to_owned());
     }
     canonical_ip(warnings, "spec.loadBalancerIP", str_of(&spec.load_balancer_ip));
+    for (index, it) in list_of(&spec.load_balancer_source_ranges).iter().enumerate() {
+        canonical_cidr(warnings, &format!("spec.loadBalancerSourceRanges[{index}]"), it);
+    }
     let texts = [
         (by_name && external_ips, "spec.externalIPs is ignored when spec.type is \"ExternalName\""),
         (

@@ -390,14 +390,6 @@ impl<'de> Deserializer<'de> for Decoder<'_, '_> {
         if expected == "IntOrString" {
             return match &self.node.data {
                 Data::Str(text) => visitor.visit_str(text),
-                Data::Bool(_) | Data::Seq(_) | Data::Map(_) => {
-                    let found = json_type(self.node);
-                    let message =
-                        format!("json: cannot unmarshal {found} into Go value of type string");
-                    let hint = "a whole number or a text is wanted here".to_owned();
-                    self.bad_value("wrong-type", message, Some(hint));
-                    visitor.visit_str("")
-                }
                 _ => self.deserialize_i32(visitor),
             };
         }

@@ -48,7 +48,8 @@ impl<'p> Path<'p> {
             }
             at = path.parent;
         }
-        names.push(owner);
+        // kubectl reads the metadata by itself first.
+        names.push(if matches!(names[..], ["metadata"]) { "metadataOnlyObject" } else { owner });
         names.reverse();
         Some(names.join("."))
     }

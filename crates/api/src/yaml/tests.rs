@@ -314,7 +314,8 @@ fn a_bad_value_is_told_once_at_its_place() {
         "apiVersion: v1\nkind: Pod\nspec:\n  containers:\n  - name: a\n    ports:\n    - \
          containerPort: 1\n    livenessProbe:\n      httpGet: {port: true}\n",
         &["9:23 error wrong-type spec.containers[0].livenessProbe.httpGet.port: json: cannot \
-           unmarshal bool into Go value of type string [a whole number or a text is wanted here]"],
+           unmarshal bool into Go struct field \
+           HTTPGetAction.spec.containers.livenessProbe.httpGet.port of type int32"],
     );
 }
 

@@ -151,7 +151,18 @@ impl Store {
 
 /// Upstream: `Canonicalize` of the strategies, and what defaulting does when it reads the stored
 /// object: a Job without labels gets those of its template, generated ones included.
-fn canonicalize(object: &mut Object) {
+pub(crate) fn canonicalize(object: &mut Object) {
+    if let Object::Service(service) = object {
+        // Upstream: `defaultOnReadInternalTrafficPolicy`.
+        let spec = service.spec.as_ref();
+        if spec.is_some_and(|it| {
+            it.type_.as_deref() == Some("ExternalName") && it.internal_traffic_policy.is_some()
+        }) {
+            let spec = Arc::make_mut(service).spec.get_or_insert_default();
+            spec.internal_traffic_policy = None;
+        }
+        return;
+    }
     if let Object::Job(job) = object {
         if job.metadata.labels.as_ref().is_none_or(std::collections::BTreeMap::is_empty) {
             strategy::share_job_labels(object);

@@ -102,6 +102,9 @@ impl Store {
             Part::Main => {
                 validation::validate_update(self, &new, &old)?;
                 self.warn(&new, Some(&old));
+                if let Object::Service(_) = new {
+                    super::create::canonicalize(&mut new);
+                }
             }
             Part::Status | Part::Finalize => validation::validate_status_update(&new, &old)?,
         }

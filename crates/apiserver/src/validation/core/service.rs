@@ -48,7 +48,7 @@ fn is_headless(spec: &ServiceSpec) -> bool {
     matches!(list_of(&spec.cluster_ips), [one] if one == "None")
 }
 
-fn externally_accessible(spec: &ServiceSpec) -> bool {
+pub(crate) fn externally_accessible(spec: &ServiceSpec) -> bool {
     is_type(spec, "LoadBalancer")
         || is_type(spec, "NodePort")
         || (is_type(spec, "ClusterIP") && !list_of(&spec.external_ips).is_empty())
@@ -230,7 +230,7 @@ fn session_affinity(errors: &mut Errors, path: &Path<'_>, spec: &ServiceSpec, af
 }
 
 /// Upstream: `ValidateServiceClusterIPsRelatedFields`.
-fn cluster_ips(errors: &mut Errors, path: &Path<'_>, spec: &ServiceSpec) {
+pub(crate) fn cluster_ips(errors: &mut Errors, path: &Path<'_>, spec: &ServiceSpec) {
     let (ip_path, family_path) = (path.child("clusterIPs"), path.child("ipFamilies"));
     let (first, all) = (str_of(&spec.cluster_ip), list_of(&spec.cluster_ips));
     match (first.is_empty(), all.first()) {
