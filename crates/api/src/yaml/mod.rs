@@ -17,6 +17,7 @@ mod decode;
 mod document;
 mod emit;
 mod gotypes;
+mod json;
 mod kinds;
 mod node;
 mod path;

@@ -9,6 +9,7 @@ use view::{Diagnostic, Severity, Span};
 use super::callouts;
 use super::decode::Problem;
 use super::document::{self, Body, Document, Refusal};
+use super::json;
 use super::kinds::{self, Meaning};
 use super::node::{Builder, Data, DuplicateKey, Node, Tree};
 use super::policy;
@@ -70,10 +71,7 @@ pub fn read(text: &str) -> Reading {
     let text_without_mark = text.strip_prefix('\u{feff}').unwrap_or(text);
     let lines = LineIndex::new(text);
     let skipped = text.len() - text_without_mark.len();
-    let parts = match json_parts(text_without_mark) {
-        Some(parts) => parts,
-        None => yaml_parts(text_without_mark),
-    };
+    let parts = parts_of(text_without_mark);
     if parts.len() > MAX_DOCUMENTS {
         let message = format!("the text has more than {MAX_DOCUMENTS} documents");
         reader.stop(Span::default(), "too-many-documents", &message, &message, None);
@@ -91,41 +89,66 @@ pub fn read(text: &str) -> Reading {
 }
 
 /// A stretch of the text that holds one document, in bytes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 struct Part {
     start: usize,
     end: usize,
     /// The separator line before it has something on it that kubectl does not take.
     bad_separator: Option<(usize, usize)>,
+    /// Why it is no JSON, which is what kubectl tells if it is no YAML either.
+    not_json: Option<String>,
+    /// It is a stream of JSON: it is not read as YAML.
+    is_json: bool,
 }
 
-/// The documents of a text that is a stream of JSON objects; nothing if it is not.
-fn json_parts(text: &str) -> Option<Vec<Part>> {
-    if !text.trim_start().starts_with('{') {
-        return None;
-    }
-    let mut stream = serde_json::Deserializer::from_str(text).into_iter::<serde_json::Value>();
+/// The documents of a text: JSON values as far as they go, then YAML. Upstream:
+/// `YAMLOrJSONDecoder`.
+fn parts_of(text: &str) -> Vec<Part> {
     let mut parts = vec![];
     let mut start = 0;
-    while let Some(value) = stream.next() {
-        value.ok()?;
-        let end = stream.byte_offset();
-        parts.push(Part { start, end, bad_separator: None });
-        start = end;
+    let mut fault = None;
+    if text.trim_start().starts_with('{') {
+        loop {
+            match json::value_end(text, start) {
+                Ok(Some(end)) => parts.push(Part { start, end, ..Part::default() }),
+                Ok(None) => return parts,
+                Err(it) => {
+                    fault = Some(it);
+                    break;
+                }
+            }
+            start = parts.last().map_or(start, |it| it.end);
+        }
     }
-    Some(parts)
+    if let Some(fault) = &fault
+        && parts.len() > 1
+    {
+        let not_json = Some(fault.bare_text());
+        parts.push(Part { start, end: text.len(), not_json, is_json: true, ..Part::default() });
+        return parts;
+    }
+    if !parts.is_empty() {
+        let rest = &text[start..];
+        let blank = rest.find(|c: char| c == '\n' || !c.is_whitespace());
+        start += blank.map_or(0, |it| if rest[it..].starts_with('\n') { it + 1 } else { it });
+    }
+    let first = parts.len();
+    yaml_parts(text, start, &mut parts);
+    let is_blank = |it: &Part| text[it.start..it.end].trim().is_empty();
+    if let Some(part) = parts[first..].iter_mut().find(|it| !is_blank(it)) {
+        part.not_json = fault.map(|it| it.text());
+    }
+    parts
 }
 
 /// Splits at lines that begin with `---`.
-fn yaml_parts(text: &str) -> Vec<Part> {
-    let mut parts = vec![];
-    let mut start = 0;
+fn yaml_parts(text: &str, mut start: usize, parts: &mut Vec<Part>) {
     let mut bad_separator = None;
-    let mut at = 0;
-    for line in text.split_inclusive('\n') {
+    let mut at = start;
+    for line in text[start..].split_inclusive('\n') {
         let end = at + line.len();
         if let Some(rest) = line.strip_prefix("---") {
-            parts.push(Part { start, end: at, bad_separator });
+            parts.push(Part { start, end: at, bad_separator, ..Part::default() });
             start = end;
             let rest = rest.trim();
             bad_separator = (!rest.is_empty() && !rest.starts_with('#'))
@@ -133,8 +156,7 @@ fn yaml_parts(text: &str) -> Vec<Part> {
         }
         at = end;
     }
-    parts.push(Part { start, end: text.len(), bad_separator });
-    parts
+    parts.push(Part { start, end: text.len(), bad_separator, ..Part::default() });
 }
 
 #[derive(Default)]
@@ -164,6 +186,12 @@ impl Reader {
             self.stop(span, "separator", message, &kubectl, Some(hint));
         }
         let offset = lines.char_at_byte(start);
+        if let Some(why) = part.not_json.as_ref().filter(|_| part.is_json) {
+            self.empty = false;
+            let span = lines.span(offset, offset + 1);
+            self.stop(span, "syntax", why, why, None);
+            return;
+        }
         let (blanked, marks) = callouts::blank(text);
         let text = &*blanked;
         for callouts::Callout { index, mark } in marks {
@@ -186,7 +214,7 @@ impl Reader {
             }
             Err(error) => {
                 self.empty = false;
-                self.syntax_error(lines, text, offset, &error);
+                self.syntax_error(lines, text, offset, &error, part.not_json.as_deref());
             }
         }
     }
@@ -197,6 +225,7 @@ impl Reader {
         text: &str,
         offset: usize,
         error: &SyntaxError,
+        not_json: Option<&str>,
     ) {
         let n_chars = text.chars().count();
         let start = error.index.min(n_chars);
@@ -206,12 +235,9 @@ impl Reader {
         if start == n_chars {
             span.end = span.start;
         }
-        let truncated = text.trim_start().starts_with('{')
-            && serde_json::from_str::<serde_json::Value>(text).is_err_and(|it| it.is_eof());
-        let kubectl = if truncated {
-            "unexpected EOF".to_owned()
-        } else {
-            format!("error converting YAML to JSON: {}", error.go_text())
+        let kubectl = match not_json {
+            Some(text) => text.to_owned(),
+            None => format!("error converting YAML to JSON: {}", error.go_text()),
         };
         self.stop(span, error.code, &error.message, &kubectl, error.hint.clone());
     }
@@ -466,6 +492,9 @@ fn unset(node: &Node, api_version: &str, kind: &str) -> Option<Refusal> {
             let given = node.get(key).is_some_and(|it| !it.to_json().is_null());
             missing.push(format!("{key} {}", if given { "isn't string type" } else { "not set" }));
         }
+    }
+    if api_version.matches('/').count() > 1 {
+        missing.push(format!("unexpected GroupVersion string: {api_version}"));
     }
     // A policy of old was often written without a version.
     let is_policy = kinds::meaning(api_version, kind) == Meaning::LegacyPolicy;

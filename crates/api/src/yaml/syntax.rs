@@ -117,7 +117,12 @@ pub(super) fn translate(error: &ScanError, text: &str) -> SyntaxError {
         return make("did not find expected ',' or ']'", parser_line, Some("close the bracket ["));
     }
     if has("end of stream") || has("document indicator") {
-        return make("found unexpected end of stream", line, Some("close the quotes"));
+        let last_line = text.matches('\n').count() + 1;
+        return make("found unexpected end of stream", last_line, Some("close the quotes"));
+    }
+    if has("trailing content") || has("misplaced bracket") {
+        let message = missing_between(index, text);
+        return make(message, parser_line, Some("something is missing before this"));
     }
     if has("document start>") || has("document-start>") || has("explicit document end") {
         return make("did not find expected <document start>", parser_line, None);
@@ -146,4 +151,36 @@ fn unknown_anchor(index: usize, text: &str) -> SyntaxError {
     let name = name.split([' ', '\n', '\r', ',', ']', '}']).next().unwrap_or_default();
     let message = format!("unknown anchor '{name}' referenced");
     SyntaxError { code: "syntax", ..SyntaxError::limit(index, message) }
+}
+
+/// What go-yaml's parser looks for after a value, where something else follows.
+fn missing_between(index: usize, text: &str) -> &'static str {
+    let mut open = Vec::new();
+    let mut quote = None;
+    let mut line = String::new();
+    for c in text.chars().take(index) {
+        match (quote, c) {
+            (Some(mark), _) if mark == c => quote = None,
+            (Some(_), _) => {}
+            (None, '"' | '\'') => quote = Some(c),
+            (None, '{' | '[') => open.push(c),
+            (None, '}' | ']') => {
+                open.pop();
+            }
+            _ => {}
+        }
+        if c == '\n' {
+            line.clear();
+        } else {
+            line.push(c);
+        }
+    }
+    match open.last() {
+        Some('{') => "did not find expected ',' or '}'",
+        Some(_) => "did not find expected ',' or ']'",
+        None if line.trim_start().starts_with("- ") && !line.contains(": ") => {
+            "did not find expected '-' indicator"
+        }
+        None => "did not find expected key",
+    }
 }

@@ -141,6 +141,63 @@ fn texts_that_are_no_yaml_are_answered_at_the_right_place() {
     );
 }
 
+/// What kubectl says of a text that is neither JSON nor YAML, after how many documents.
+#[test]
+fn a_text_is_json_as_far_as_it_goes_and_then_yaml() {
+    let map = |name: &str| {
+        format!(
+            "{{\"apiVersion\":\"v1\",\"kind\":\"ConfigMap\",\"metadata\":{{\"name\":\"{name}\"}}}}"
+        )
+    };
+    let (a, b) = (map("a"), map("b"));
+    let yaml = "error converting YAML to JSON: yaml: ";
+    let rows = [
+        (
+            format!("{a}}}"),
+            1,
+            "json: offset 63: invalid character '}' looking for beginning of value".to_owned(),
+        ),
+        (
+            format!("{a}\n{b}\n}}"),
+            2,
+            "invalid character '}' looking for beginning of value".to_owned(),
+        ),
+        (
+            format!("{a}\n---\nkind: x: y\n"),
+            1,
+            "json: offset 65: invalid character '-' in numeric literal".to_owned(),
+        ),
+        (
+            a.replace("\"v1\",", "\"v1\" "),
+            0,
+            "json: offset 20: invalid character '\"' after object key:value pair".to_owned(),
+        ),
+        (
+            format!("{POD}    args: \"x\n"),
+            0,
+            format!("{yaml}line 10: found unexpected end of stream"),
+        ),
+        (
+            format!("{POD}    args: \"x\" y\n"),
+            0,
+            format!("{yaml}line 8: did not find expected key"),
+        ),
+        (
+            format!("{POD}    args: [\"x\" y]\n"),
+            0,
+            format!("{yaml}line 8: did not find expected ',' or ']'"),
+        ),
+        (format!("{POD}    args: [x]]\n"), 0, format!("{yaml}line 8: did not find expected key")),
+    ];
+    for (text, n_documents, expected) in rows {
+        let reading = read(&text);
+        let stop = reading.stop.as_ref().map(|it| it.message.as_str());
+        assert_eq!((reading.documents.len(), stop), (n_documents, Some(&*expected)), "{text}");
+    }
+    let reading = read(&a.replace('"', "'"));
+    assert_eq!((reading.documents.len(), reading.stop), (1, None));
+}
+
 #[test]
 fn hostile_texts_are_answered_quickly() {
     let nested = format!("a: {}{}", "[".repeat(1_000), "]".repeat(1_000));
@@ -315,7 +372,8 @@ fn a_bad_value_is_told_once_at_its_place() {
          containerPort: 1\n    livenessProbe:\n      httpGet: {port: true}\n",
         &["9:23 error wrong-type spec.containers[0].livenessProbe.httpGet.port: json: cannot \
            unmarshal bool into Go struct field \
-           HTTPGetAction.spec.containers.livenessProbe.httpGet.port of type int32"],
+           HTTPGetAction.spec.containers.livenessProbe.httpGet.port of type int32 [a whole \
+           number is wanted here]"],
     );
 }
 

@@ -339,31 +339,11 @@ fn init_families(spec: &mut ServiceSpec, before: Option<&ServiceSpec>) -> Errors
     }
     let single = policy == "SingleStack";
     let policy_path = path.child("ipFamilyPolicy");
-    if let Some(before) = before {
-        let reduced = |now: &Option<Vec<String>>, then: &Option<Vec<String>>| {
-            !list_of(now).is_empty() && list_of(now).len() < list_of(then).len()
-        };
-        if single && same_families(spec, before) {
-            spec.ip_families.iter_mut().for_each(|it| it.truncate(1));
-        }
-        for (is_less, what) in [
-            (reduced(&spec.cluster_ips, &before.cluster_ips), "cluster IP"),
-            (reduced(&spec.ip_families, &before.ip_families), "IP family"),
-        ] {
-            if is_less && !single {
-                let why = format!("must be 'SingleStack' to release the secondary {what}");
-                errors.invalid(&policy_path, policy.as_str(), &why);
-            }
-        }
+    if let Some(before) = before.filter(|it| single && same_families(spec, it)) {
+        spec.ip_families = before.ip_families.clone();
+        spec.ip_families.iter_mut().for_each(|it| it.truncate(1));
     }
-    for (list, what) in [(&spec.cluster_ips, "cluster IPs"), (&spec.ip_families, "IP families")] {
-        if single && list_of(list).len() == 2 {
-            let why = format!(
-                "must be 'RequireDualStack' or 'PreferDualStack' when multiple {what} are specified"
-            );
-            errors.invalid(&policy_path, policy.as_str(), &why);
-        }
-    }
+    policy_fits(&mut errors, &policy, spec, before);
     let mut families = list_of(&spec.ip_families).to_vec();
     let addresses = list_of(&spec.cluster_ips);
     for (index, ip) in addresses.iter().enumerate().skip_while(|it| it.1 == "None") {
@@ -404,6 +384,35 @@ fn init_families(spec: &mut ServiceSpec, before: Option<&ServiceSpec>) -> Errors
     }
     spec.ip_families = Some(families);
     errors
+}
+
+/// The policy may not say one family where there are two, nor two where one of them goes.
+fn policy_fits(
+    errors: &mut Errors,
+    policy: &str,
+    spec: &ServiceSpec,
+    before: Option<&ServiceSpec>,
+) {
+    let spec_path = Path::new("spec");
+    let path = spec_path.child("ipFamilyPolicy");
+    let lists = |it: &ServiceSpec| [it.cluster_ips.clone(), it.ip_families.clone()];
+    let now = lists(spec).map(|it| list_of(&it).len());
+    if policy == "SingleStack" {
+        for (_, what) in now.iter().zip(["cluster IPs", "IP families"]).filter(|it| *it.0 == 2) {
+            let why = format!(
+                "must be 'RequireDualStack' or 'PreferDualStack' when multiple {what} are specified"
+            );
+            errors.invalid(&path, policy, &why);
+        }
+        return;
+    }
+    let Some(before) = before else { return };
+    let then = lists(before).map(|it| list_of(&it).len());
+    let reduced = now.iter().zip(then).map(|(now, then)| *now > 0 && *now < then);
+    for (_, what) in reduced.zip(["cluster IP", "IP family"]).filter(|it| it.0) {
+        let why = format!("must be 'SingleStack' to release the secondary {what}");
+        errors.invalid(&path, policy, &why);
+    }
 }
 
 /// Upstream: `isMatchingPreferDualStackClusterIPFields`.
@@ -510,7 +519,6 @@ mod tests {
 
     #[test]
     fn a_new_service_gets_its_families_and_addresses() {
-        let v6 = "spec.ipFamilies[0]: Invalid value: \"IPv6\": not configured on this cluster";
         let rows = [
             (
                 json!({"clusterIP": "None"}),
@@ -540,6 +548,24 @@ mod tests {
                     "ipFamilies": ["IPv4"], "ipFamilyPolicy": "PreferDualStack",
                 })),
             ),
+            (
+                json!({
+                    "type": "ExternalName", "externalName": "a.b",
+                    "internalTrafficPolicy": "Cluster",
+                }),
+                Ok(json!({"internalTrafficPolicy": null, "ipFamilies": null})),
+            ),
+        ];
+        for (over, expected) in rows {
+            let created = store().create(object(&merged(&base(), &over)), now());
+            check(&outcome(created), &expected);
+        }
+    }
+
+    #[test]
+    fn a_cluster_of_one_family_refuses_the_other() {
+        let v6 = "spec.ipFamilies[0]: Invalid value: \"IPv6\": not configured on this cluster";
+        let rows = [
             (json!({"ipFamilies": ["IPv6"]}), Err(v6)),
             (json!({"clusterIP": "None", "ipFamilies": ["IPv6"]}), Err(v6)),
             (
@@ -575,13 +601,6 @@ mod tests {
             (
                 json!({"clusterIP": "10.96.0.9", "type": "ExternalName", "externalName": "a.b"}),
                 Err("spec.clusterIPs: Forbidden: may not be set for ExternalName services"),
-            ),
-            (
-                json!({
-                    "type": "ExternalName", "externalName": "a.b",
-                    "internalTrafficPolicy": "Cluster",
-                }),
-                Ok(json!({"internalTrafficPolicy": null, "ipFamilies": null})),
             ),
         ];
         for (over, expected) in rows {

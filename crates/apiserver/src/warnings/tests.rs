@@ -45,11 +45,6 @@ fn of_pods() {
              \"kubernetes.io/os\" instead",
         ),
         (
-            json!({"terminationGracePeriodSeconds": -5}),
-            "spec.terminationGracePeriodSeconds: must be >= 0; negative values are invalid and \
-             will be treated as 1",
-        ),
-        (
             json!({"hostAliases": [{"ip": "1.2.3.4"}, {"ip": "1.2.3.4"}]}),
             "spec.hostAliases[1].ip: duplicate ip \"1.2.3.4\"",
         ),
@@ -70,7 +65,7 @@ fn of_pods() {
             "spec.volumes[0].cephfs: deprecated in v1.28, non-functional in v1.31+",
         ),
         (
-            json!({"volumes": [{"name": "v", "projected": {}}]}),
+            json!({"volumes": [{"name": "v", "projected": {"sources": [{}]}}]}),
             "volume \"v\" (Projected) has no sources provided",
         ),
         (
@@ -242,11 +237,17 @@ fn of_workloads() {
     let mut sets = of(&json!({
         "selector": {"matchLabels": {"a": "b"}}, "template": template, "revisionHistoryLimit": -1,
     }));
-    sets["spec"]["template"]["spec"]["containers"][0]["env"] = json!([]);
+    let pod = &mut sets["spec"]["template"]["spec"];
+    pod["containers"][0]["env"] = json!([]);
+    pod["terminationGracePeriodSeconds"] = json!(-5);
     check(
         Kind::StatefulSet,
         &sets,
-        &["spec.revisionHistoryLimit: a negative value retains all historical revisions; a value \
-           >= 0 is recommended"],
+        &[
+            "spec.template.spec.terminationGracePeriodSeconds: must be >= 0; negative values are \
+           invalid and will be treated as 1",
+            "spec.revisionHistoryLimit: a negative value retains all historical revisions; a value \
+           >= 0 is recommended",
+        ],
     );
 }
