@@ -145,6 +145,9 @@ pub struct View<'a> {
     pub settings: &'a Settings,
     /// Time zones.
     pub zones: &'a Zones,
+    /// Whether the record of a scheduling attempt is wanted in full, with every verdict and score,
+    /// or only its outcome. It must not change what is decided.
+    pub recording: bool,
 }
 
 /// One write, as a watcher sees it.

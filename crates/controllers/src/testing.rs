@@ -50,8 +50,7 @@ impl World {
             now: at_ms(self.now_ms),
             seed: 0,
             settings: &self.settings,
-            zones: &self.zones,
-        }
+            zones: &self.zones, recording: true }
     }
 
     /// What a component decides for an object.

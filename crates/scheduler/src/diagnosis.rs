@@ -30,21 +30,28 @@ fn verdict(node: &str, rejection: &Rejection) -> NodeVerdict {
 /// Builds the record of an attempt.
 pub(crate) fn build(cycle: &Cycle<'_, '_>, pod: &PodInfo, outcome: &Outcome) -> Diagnosis {
     let cache = &cycle.handle.cache;
-    let name = |id: &NodeId| cache.node(*id).name.to_string();
     let rejected_by = outcome.pre_enqueue.as_ref().or(outcome.pre_filter.as_ref());
     Diagnosis {
-        pod: pod.key.to_string(),
-        profile: outcome.profile.clone(),
-        n_nodes: outcome.n_nodes,
         filters: filters(cycle),
         verdicts: verdicts(cycle, pod, outcome),
         rejected_by: rejected_by.map(|it| verdict("", it)),
         scores: scores(cycle, pod, outcome),
-        chosen: outcome.chosen.as_ref().map(name),
         ties: match outcome.best.as_slice() {
             [] | [_] => Vec::new(),
-            all => all.iter().take(FULL_ROWS).map(name).collect(),
+            all => all.iter().take(FULL_ROWS).map(|id| cache.node(*id).name.to_string()).collect(),
         },
+        ..outline(cycle, pod, outcome)
+    }
+}
+
+/// The outcome of an attempt alone: what costs nothing to tell.
+pub(crate) fn outline(cycle: &Cycle<'_, '_>, pod: &PodInfo, outcome: &Outcome) -> Diagnosis {
+    let cache = &cycle.handle.cache;
+    Diagnosis {
+        pod: pod.key.to_string(),
+        profile: outcome.profile.clone(),
+        n_nodes: outcome.n_nodes,
+        chosen: outcome.chosen.map(|id| cache.node(id).name.to_string()),
         message: outcome.message.clone().or_else(|| outcome.fault.clone()),
         preemption: outcome.post_filter.report.clone(),
         ..Diagnosis::default()

@@ -388,7 +388,10 @@ impl Scheduler {
             seed: view.seed,
         };
         let (outcome, cycle) = schedule_pod(&framework, &mut handle, &pod, &mut sampling);
-        let mut diagnosis = diagnosis::build(&cycle, &pod, &outcome);
+        let mut diagnosis = match view.recording {
+            true => diagnosis::build(&cycle, &pod, &outcome),
+            false => diagnosis::outline(&cycle, &pod, &outcome),
+        };
         diagnosis.attempt = queued.attempts;
         plan.diagnosis = Some(Arc::new(diagnosis));
         let chosen = outcome.chosen.map(|id| (id, cycle.handle.cache.node(id).name.clone()));

@@ -1,6 +1,7 @@
 //! A run that can be turned forwards and backwards.
 
 mod advice;
+mod attempts;
 mod commands;
 mod completing;
 mod going;
@@ -11,7 +12,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use api::{Kind, Object, ObjectRef};
-use view::{CommandResult, Diagnostic, LinkFile, TimedAction};
+use view::{Diagnostic, LinkFile, TimedAction};
 
 use self::going::Going;
 use crate::checkpoints::Checkpoints;
@@ -19,12 +20,6 @@ use crate::history::Actor;
 use crate::script::{Options, Script};
 use crate::steps::Step;
 use crate::world::{Logs, Run, World};
-
-/// What comes next.
-enum Next {
-    Step(usize),
-    Task,
-}
 
 /// How far the run has ever come since its past was last changed.
 #[derive(Clone, Copy, Debug, Default)]
@@ -128,44 +123,16 @@ impl Simulation {
     /// When the next event is due, milliseconds of the run.
     #[must_use]
     pub fn next_ms(&self) -> Option<i64> {
-        self.next().map(|(at, _)| at)
-    }
-
-    /// What is next, and when. Of a task and a step at the same time the task comes first, so that
-    /// a step finds the cluster settled at its time, whenever it was added.
-    fn next(&self) -> Option<(i64, Next)> {
-        let now = self.now_ms();
-        let step = self.steps.get(self.world.next_step);
-        let step = step.map(|it| (it.at_ms.max(now), Next::Step(self.world.next_step)));
-        if self.world.halted.is_some() {
-            return step.filter(|(at, _)| *at == now);
-        }
-        let task = self.world.next_at().map(|at| (self.run.ms(at), Next::Task));
-        match (task, step) {
-            (Some(task), Some(step)) => Some(if task.0 <= step.0 { task } else { step }),
-            (task, step) => task.or(step),
-        }
+        self.world.next(&self.run, &self.steps).map(|(at, _)| at)
     }
 
     /// Runs the next event if it is due at `until` or before.
     fn advance(&mut self, until_ms: i64) -> bool {
-        let next = self.next().filter(|(at, _)| *at <= until_ms);
-        let Some((at, next)) = next else { return false };
-        match next {
-            Next::Task => self.world.run_task(&self.run, &mut self.logs),
-            Next::Step(index) => {
-                self.world.now = self.run.at(at);
-                self.run_step(index);
-            }
+        let ran = self.world.advance(&self.run, &self.steps, &mut self.logs, until_ms);
+        if ran {
+            self.moved();
         }
-        self.moved();
-        true
-    }
-
-    fn run_step(&mut self, index: usize) -> Option<CommandResult> {
-        let step = self.steps.get(index)?;
-        self.world.next_step = index + 1;
-        self.world.run_step(index, step, &self.run, &mut self.logs)
+        ran
     }
 
     fn moved(&mut self) {

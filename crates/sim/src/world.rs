@@ -174,10 +174,11 @@ impl World {
     fn reconcile(&mut self, task: &Task, run: &Run, logs: &mut Logs) {
         let (id, key) = task;
         let Some(index) = self.components.iter().position(|it| it.id() == *id) else { return };
-        let view = view_of(&self.store, self.now, run);
+        let recording = logs.attempts.wants(self.n_events);
+        let view = View { recording, ..view_of(&self.store, self.now, run) };
         let plan = self.components[index].decide(key, &view);
-        if let Some(diagnosis) = plan.diagnosis {
-            logs.attempts.put(self.n_events, run.ms(self.now), &diagnosis);
+        if let Some(diagnosis) = &plan.diagnosis {
+            logs.attempts.put(self.n_events, run.ms(self.now), diagnosis, recording);
         }
         let actor = Actor::Component(*id);
         let requeue_at = plan.requeue_at;
@@ -444,6 +445,7 @@ fn view_of<'a>(store: &'a Store, now: Timestamp, run: &'a Run) -> View<'a> {
         seed: run.seed,
         settings: &run.settings,
         zones: &run.zones,
+        recording: false,
     }
 }
 

@@ -254,12 +254,8 @@ impl Simulation {
     #[wasm_bindgen(unchecked_return_type = "Json<Diagnosis> | undefined")]
     #[must_use]
     pub fn diagnosis(&self, namespace: &str, name: &str, place: Option<u32>) -> Option<String> {
-        let mut attempts = self.inner.attempts(namespace, name);
         let place = place.and_then(|it| usize::try_from(it).ok());
-        match place.filter(|it| *it < attempts.len()) {
-            Some(place) => Some(json(&attempts.swap_remove(place))),
-            None => attempts.pop().as_ref().map(json),
-        }
+        self.inner.diagnosis(namespace, name, place).as_ref().map(json)
     }
 
     /// The attempts at a pod in a line each, oldest first.

@@ -185,6 +185,9 @@ enum Stage {
 struct Search<'a> {
     fields: &'a Fields,
     zone: &'a TimeZone,
+    /// The zone's offset in seconds, where it is always the same: there one step goes straight to
+    /// the next match.
+    fixed: Option<i64>,
     /// Whether smaller units were set to their start already, which happens once.
     added: bool,
     steps: u32,
@@ -197,7 +200,8 @@ fn next(fields: &Fields, zone: &TimeZone, start: i64) -> Result<Option<i64>, Han
         return Ok(None);
     }
     let year_limit = local(zone, start).year + 5;
-    let mut search = Search { fields, zone, added: false, steps: 0 };
+    let fixed = zone.to_fixed_offset().ok().map(|it| i64::from(it.seconds()));
+    let mut search = Search { fields, zone, fixed, added: false, steps: 0 };
     let mut at = start;
     while local(zone, at).year <= year_limit {
         match search.pass(at)? {
@@ -272,7 +276,26 @@ impl Search<'_> {
         }
     }
 
+    /// The next value of a field of the clock that matches, straight away: the field has `size`
+    /// values that last `unit` seconds each.
+    fn jump(&mut self, at: i64, offset: i64, bits: u64, size: i64, unit: i64) -> Stage {
+        let wall = at + offset;
+        let value = wall.div_euclid(unit).rem_euclid(size);
+        if matches(value, bits) {
+            return Stage::Found(at);
+        }
+        self.added = true;
+        let start = wall - wall.rem_euclid(unit) - offset;
+        match (value + 1..size).find(|it| matches(*it, bits)) {
+            Some(next) => Stage::Found(start + (next - value) * unit),
+            None => Stage::Wrapped(start + (size - value) * unit),
+        }
+    }
+
     fn hour(&mut self, mut at: i64) -> Result<Stage, Hang> {
+        if let Some(offset) = self.fixed {
+            return Ok(self.jump(at, offset, self.fields.hour, 24, 3_600));
+        }
         loop {
             let it = local(self.zone, at);
             if matches(it.hour, self.fields.hour) {
@@ -290,6 +313,9 @@ impl Search<'_> {
     }
 
     fn minute(&mut self, mut at: i64) -> Result<Stage, Hang> {
+        if let Some(offset) = self.fixed {
+            return Ok(self.jump(at, offset, self.fields.minute, 60, 60));
+        }
         loop {
             if matches(local(self.zone, at).minute, self.fields.minute) {
                 return Ok(Stage::Found(at));
@@ -307,6 +333,9 @@ impl Search<'_> {
 
     /// Standard schedules fire at second 0.
     fn second(&mut self, mut at: i64) -> Result<Stage, Hang> {
+        if let Some(offset) = self.fixed {
+            return Ok(self.jump(at, offset, 1, 60, 1));
+        }
         loop {
             if local(self.zone, at).second == 0 {
                 return Ok(Stage::Found(at));

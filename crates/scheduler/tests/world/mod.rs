@@ -48,8 +48,7 @@ impl World {
             now: self.now,
             seed: 1,
             settings: &self.settings,
-            zones: &self.zones,
-        };
+            zones: &self.zones, recording: true };
         let mut queue = WorkQueue::default();
         self.scheduler.react(&Change { old, new: object }, &view, &mut queue);
         let due = queue.entries.into_iter().map(|(_, at)| at);
@@ -109,8 +108,7 @@ impl World {
                 now: self.now,
                 seed: 1,
                 settings: &self.settings,
-                zones: &self.zones,
-            };
+                zones: &self.zones, recording: true };
             let plan = self.scheduler.decide(&ObjectRef::new(Kind::Pod, "", ""), &view);
             let results: Vec<_> = plan.actions.iter().map(|_| Ok(None)).collect();
             self.apply(plan);
@@ -119,8 +117,7 @@ impl World {
                 now: self.now,
                 seed: 1,
                 settings: &self.settings,
-                zones: &self.zones,
-            };
+                zones: &self.zones, recording: true };
             let more = self.scheduler.applied(&ObjectRef::new(Kind::Pod, "", ""), &results, &view);
             self.apply(more);
             n_events += 1;

@@ -39,7 +39,10 @@ impl Simulation {
         let forked = self.discard_future();
         let index = self.world.next_step;
         self.steps.insert(index, Step::of_user(TimedAction { at_ms: now, ..action }));
-        let result = self.run_step(index);
+        self.world.next_step = index + 1;
+        let step = self.steps.get(index);
+        let result =
+            step.and_then(|it| self.world.run_step(index, it, &self.run, &mut self.logs));
         self.moved();
         let result = result.unwrap_or_else(|| self.wait_for(index));
         CommandResult { forked, ..result }

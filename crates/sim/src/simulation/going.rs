@@ -4,6 +4,11 @@ use api::duration::Duration;
 use view::Notice;
 
 use super::{Progress, Simulation};
+use crate::attempts::Recording;
+
+/// A wish that takes more events than these is a long run: who watches every attempt of the
+/// scheduler does not go so far at once.
+const LONG: u64 = 1_000;
 
 /// How far one wish for a time has come. Calls for the same time belong together.
 #[derive(Clone, Debug, Default)]
@@ -27,6 +32,10 @@ impl Simulation {
         let budget = self.run.budgets.events_in_one_go;
         let mut n_events = 0;
         while n_events < max_events {
+            self.logs.attempts.recording = match self.going.n_events < LONG {
+                true => Recording::Full,
+                false => Recording::Outlines,
+            };
             if !self.advance(ms) {
                 let reached = self.world.halted.is_none();
                 if reached {
@@ -34,6 +43,7 @@ impl Simulation {
                     self.horizon.ms = self.horizon.ms.max(ms);
                     self.going = Going::default();
                 }
+                self.logs.attempts.recording = Recording::Full;
                 return Progress { n_events, reached };
             }
             n_events += 1;
@@ -43,6 +53,7 @@ impl Simulation {
                 break;
             }
         }
+        self.logs.attempts.recording = Recording::Full;
         Progress { n_events, reached: false }
     }
 

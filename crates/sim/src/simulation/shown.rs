@@ -1,7 +1,7 @@
 //! What is shown of a run.
 
 use api::{Kind, Object, ObjectRef, Timestamp};
-use view::{Attempt, Delta, Diagnosis, Lane, Mark, ObjectName, RunState};
+use view::{Delta, Lane, Mark, ObjectName, RunState};
 
 use super::Simulation;
 use crate::export::{Export, export};
@@ -112,36 +112,6 @@ impl Simulation {
     #[must_use]
     pub fn export(&self, target: Export) -> String {
         export(self.world.store.objects(), target)
-    }
-
-    /// What the scheduler found for a pod, attempt by attempt, up to now.
-    #[must_use]
-    pub fn attempts(&self, namespace: &str, name: &str) -> Vec<Diagnosis> {
-        let pod = format!("{namespace}/{name}");
-        self.logs.attempts.of_pod(&pod, self.world.n_events)
-    }
-
-    /// The attempts at a pod up to now, in a line each: when, and what came of it.
-    #[must_use]
-    pub fn attempt_list(&self, namespace: &str, name: &str) -> Vec<Attempt> {
-        let pod = format!("{namespace}/{name}");
-        let attempts = self.logs.attempts.of_pod(&pod, self.world.n_events);
-        let row = |it: &Diagnosis| {
-            let nominated = it.preemption.as_ref().and_then(|it| it.nominated.as_ref());
-            let text = match (&it.chosen, nominated) {
-                (Some(node), _) => format!("bound to {node}"),
-                (None, Some(node)) => format!("makes room on {node}"),
-                (None, None) => it.message.clone().unwrap_or_default(),
-            };
-            Attempt { at_ms: it.at_ms, attempt: it.attempt, text }
-        };
-        attempts.iter().map(row).collect()
-    }
-
-    /// What the scheduler found for a pod the last time it looked.
-    #[must_use]
-    pub fn diagnosis(&self, namespace: &str, name: &str) -> Option<Diagnosis> {
-        self.attempts(namespace, name).pop()
     }
 
     /// The instant at which the time line is zero.

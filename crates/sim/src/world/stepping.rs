@@ -9,7 +9,54 @@ use crate::history::Actor;
 use crate::moments::MomentKind;
 use crate::steps::{self, Came, Step, Wait};
 
+/// What comes next.
+#[derive(Clone, Copy)]
+pub(crate) enum Next {
+    Step(usize),
+    Task,
+}
+
 impl World {
+    /// What is next, and when, in milliseconds of the run. Of a task and a step at the same time
+    /// the task comes first, so that a step finds the cluster settled at its time, whenever it was
+    /// added.
+    pub(crate) fn next(&self, run: &Run, steps: &[Step]) -> Option<(i64, Next)> {
+        let now = run.ms(self.now);
+        let step = steps.get(self.next_step);
+        let step = step.map(|it| (it.at_ms.max(now), Next::Step(self.next_step)));
+        if self.halted.is_some() {
+            return step.filter(|(at, _)| *at == now);
+        }
+        let task = self.next_at().map(|at| (run.ms(at), Next::Task));
+        match (task, step) {
+            (Some(task), Some(step)) => Some(if task.0 <= step.0 { task } else { step }),
+            (task, step) => task.or(step),
+        }
+    }
+
+    /// Runs the next event if it is due at `until_ms` or before, and returns whether it was.
+    pub(crate) fn advance(
+        &mut self,
+        run: &Run,
+        steps: &[Step],
+        logs: &mut Logs,
+        until_ms: i64,
+    ) -> bool {
+        let next = self.next(run, steps).filter(|(at, _)| *at <= until_ms);
+        match next {
+            None => return false,
+            Some((_, Next::Task)) => self.run_task(run, logs),
+            Some((at, Next::Step(index))) => {
+                self.now = run.at(at);
+                if let Some(step) = steps.get(index) {
+                    self.next_step = index + 1;
+                    self.run_step(index, step, run, logs);
+                }
+            }
+        }
+        true
+    }
+
     /// Asks the commands that wait whether what they wait for has come.
     pub(super) fn poll(&mut self, run: &Run, logs: &mut Logs) {
         for wait in std::mem::take(&mut self.waits) {
