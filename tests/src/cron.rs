@@ -191,7 +191,14 @@ fn sync(cron_job: &CronJob, now: Timestamp, zones: &Zones) -> Value {
     let settings = Settings::default();
     let key = cron_job.object_ref();
     let mut controller = CronJobController::default();
-    let view = View { listers: Listers(&objects), now, seed: 0, settings: &settings, zones };
+    let view = View {
+        listers: Listers(&objects),
+        now,
+        seed: 0,
+        settings: &settings,
+        zones,
+        recording: false,
+    };
     let mut plan = controller.decide(&key, &view);
     let created = plan.actions.iter().find_map(|it| match it {
         Action::Create { object, .. } if object.kind() == Kind::Job => Some(object.clone()),

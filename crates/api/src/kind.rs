@@ -125,11 +125,19 @@ impl Kind {
         }
     }
 
+    fn has_api_version(self, text: &str) -> bool {
+        match (self.group(), text.split_once('/')) {
+            ("", None) => text == self.version(),
+            (group, Some(parts)) => !group.is_empty() && parts == (group, self.version()),
+            (_, None) => false,
+        }
+    }
+
     /// Finds the kind of an `apiVersion` and a `kind`.
     #[must_use]
     pub fn from_api_version(api_version: &str, kind: &str) -> Option<Kind> {
         let mut all = Kind::ALL.iter().copied();
-        all.find(|it| it.name() == kind && it.api_version() == api_version)
+        all.find(|it| it.name() == kind && it.has_api_version(api_version))
     }
 }
 

@@ -34,7 +34,7 @@ pub mod zones;
 pub use component::{Change, Component, ComponentId, Ending, Settings, View, WorkQueue};
 pub use kind::Kind;
 pub use listers::Listers;
-pub use name::ObjectRef;
+pub use name::{ObjectRef, SmolStr};
 pub use object::{Object, Resource, controller_of};
 pub use objects::Objects;
 pub use order::Order;

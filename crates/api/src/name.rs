@@ -1,9 +1,8 @@
 //! How objects are named inside the engine.
 
-use std::fmt;
-use std::sync::Arc;
-
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
+pub use smol_str::SmolStr;
+use std::fmt;
 
 use crate::Kind;
 
@@ -13,9 +12,9 @@ pub struct ObjectRef {
     /// The kind.
     pub kind: Kind,
     /// Empty for kinds without a namespace.
-    pub namespace: Arc<str>,
+    pub namespace: SmolStr,
     /// `metadata.name`.
-    pub name: Arc<str>,
+    pub name: SmolStr,
 }
 
 impl ObjectRef {

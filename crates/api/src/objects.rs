@@ -4,9 +4,8 @@
 //! afterwards, which is what makes checkpoints affordable.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
-use crate::{Kind, Object, ObjectRef, Resource, SharedMap};
+use crate::{Kind, Object, ObjectRef, Resource, SharedMap, SmolStr};
 
 /// Stands for the missing owner of an object that a controller could adopt.
 const NO_OWNER: &str = "";
@@ -14,17 +13,18 @@ const NO_OWNER: &str = "";
 /// The objects of a kind by namespace and name, in the order in which they are listed.
 #[derive(Clone, Debug, Default)]
 struct Table {
-    namespaces: BTreeMap<Arc<str>, SharedMap<Arc<str>, Object>>,
+    namespaces: BTreeMap<SmolStr, SharedMap<SmolStr, Object>>,
     len: usize,
 }
 
 /// Sorted pairs, so that the keys found under a name stand together.
-type Index = SharedMap<(Arc<str>, ObjectRef), ()>;
+type Index = SharedMap<(SmolStr, ObjectRef), ()>;
 
 /// All objects of a cluster.
 #[derive(Clone, Debug, Default)]
 pub struct Objects {
-    tables: BTreeMap<Kind, Table>,
+    /// By the number of the kind; a kind without objects may have none yet.
+    tables: Vec<Table>,
     len: usize,
     /// Pods by `spec.nodeName`.
     by_node: Index,
@@ -36,13 +36,16 @@ impl Objects {
     /// The object with this key.
     #[must_use]
     pub fn get(&self, key: &ObjectRef) -> Option<&Object> {
-        self.tables.get(&key.kind)?.namespaces.get(&key.namespace)?.get(&key.name)
+        self.tables.get(key.kind as usize)?.namespaces.get(&key.namespace)?.get(&key.name)
     }
 
     /// Stores an object under its key and returns what was there before.
     pub fn put(&mut self, object: Object) -> Option<Object> {
         let key = object.object_ref();
-        let table = self.tables.entry(key.kind).or_default();
+        if self.tables.is_empty() {
+            self.tables.resize_with(Kind::COUNT, Table::default);
+        }
+        let table = self.tables.get_mut(key.kind as usize)?;
         let names = table.namespaces.entry(key.namespace.clone()).or_default();
         let old = names.insert(key.name.clone(), object.clone());
         match &old {
@@ -58,7 +61,7 @@ impl Objects {
 
     /// Removes an object and returns it.
     pub fn remove(&mut self, key: &ObjectRef) -> Option<Object> {
-        let table = self.tables.get_mut(&key.kind)?;
+        let table = self.tables.get_mut(key.kind as usize)?;
         let names = table.namespaces.get_mut(&key.namespace)?;
         let old = names.remove(&key.name)?;
         if names.is_empty() {
@@ -72,7 +75,8 @@ impl Objects {
 
     /// All objects of a kind, by namespace and name.
     pub fn list(&self, kind: Kind) -> impl DoubleEndedIterator<Item = &Object> + Clone {
-        let namespaces = self.tables.get(&kind).into_iter().flat_map(|it| it.namespaces.values());
+        let namespaces =
+            self.tables.get(kind as usize).into_iter().flat_map(|it| it.namespaces.values());
         namespaces.flat_map(|names| names.iter().map(|(_, object)| object))
     }
 
@@ -82,14 +86,14 @@ impl Objects {
         kind: Kind,
         namespace: &'a str,
     ) -> impl Iterator<Item = &'a Object> {
-        let names = self.tables.get(&kind).and_then(|it| it.namespaces.get(namespace));
+        let names = self.tables.get(kind as usize).and_then(|it| it.namespaces.get(namespace));
         names.into_iter().flat_map(|names| names.iter().map(|(_, object)| object))
     }
 
     /// How many objects of a kind there are.
     #[must_use]
     pub fn count(&self, kind: Kind) -> usize {
-        self.tables.get(&kind).map_or(0, |table| table.len)
+        self.tables.get(kind as usize).map_or(0, |table| table.len)
     }
 
     /// How many objects there are.

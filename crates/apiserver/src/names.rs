@@ -24,7 +24,11 @@ pub(crate) const fn mix(value: u64) -> u64 {
 
 /// A 64-bit hash of some texts, each of them set apart from the next.
 pub(crate) fn hash(seed: u64, parts: &[&str]) -> u64 {
-    let mut state = mix(seed);
+    more(mix(seed), parts)
+}
+
+/// Goes on with a hash.
+pub(crate) fn more(mut state: u64, parts: &[&str]) -> u64 {
     for part in parts {
         for byte in part.bytes() {
             state = (state ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
@@ -54,14 +58,29 @@ pub(crate) fn generate_name(base: &str, mut random: u64) -> String {
 pub(crate) fn uid(seed: u64, number: u64) -> String {
     let high = mix(seed ^ mix(number));
     let low = mix(high ^ number);
-    format!(
-        "{:08x}-{:04x}-4{:03x}-{:04x}-{:012x}",
-        high >> 32,
-        (high >> 16) & 0xffff,
-        high & 0xfff,
-        0x8000 | ((low >> 48) & 0x3fff),
-        low & 0xffff_ffff_ffff,
-    )
+    let groups = [
+        (high >> 32, 8),
+        ((high >> 16) & 0xffff, 4),
+        (0x4000 | (high & 0xfff), 4),
+        (0x8000 | ((low >> 48) & 0x3fff), 4),
+        (low & 0xffff_ffff_ffff, 12),
+    ];
+    let mut text = String::with_capacity(36);
+    for (number, n_digits) in groups {
+        if !text.is_empty() {
+            text.push('-');
+        }
+        push_hex(&mut text, number, n_digits);
+    }
+    text
+}
+
+/// Adds the last hexadecimal digits of a number.
+fn push_hex(text: &mut String, number: u64, n_digits: u32) {
+    for at in (0..n_digits).rev() {
+        let digit = usize::try_from(number >> (4 * at) & 0xf).unwrap_or_default();
+        text.push(char::from(b"0123456789abcdef"[digit]));
+    }
 }
 
 #[cfg(test)]

@@ -114,7 +114,7 @@ impl Store {
                     Err(error) => (failed, named.as_str(), error.message.as_str()),
                 };
                 if let Some(event) = event {
-                    self.record(&filled(*event, name, error), now);
+                    self.record(filled(*event, name, error), now);
                 }
                 result.map(Some)
             }
@@ -127,7 +127,7 @@ impl Store {
             Action::Bind { pod, node } => self.bind(&pod, &node, now).map(Some),
             Action::Evict { pod, options } => self.evict(&pod, &options, now),
             Action::Record(event) => {
-                self.record(&event, now);
+                self.record(event, now);
                 Ok(None)
             }
         }

@@ -50,7 +50,9 @@ impl World {
             now: at_ms(self.now_ms),
             seed: 0,
             settings: &self.settings,
-            zones: &self.zones, recording: true }
+            zones: &self.zones,
+            recording: true,
+        }
     }
 
     /// What a component decides for an object.

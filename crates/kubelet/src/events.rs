@@ -3,7 +3,7 @@
 //! Upstream: `pkg/kubelet/events/event.go` and where they are recorded, v1.36.
 
 use api::k8s_openapi::api::core::v1::{Container, Pod};
-use api::{EventSpec, Kind, ObjectRef};
+use api::{EventSpec, Kind, ObjectRef, Resource};
 
 /// Collects the events of one pod.
 pub(crate) struct Recorder<'a> {
@@ -85,7 +85,5 @@ impl<'a> Recorder<'a> {
 
 /// `name_namespace(uid)`. Upstream: `format.Pod`.
 pub(crate) fn format_pod(pod: &Pod) -> String {
-    let text = |it: &Option<String>| it.clone().unwrap_or_default();
-    let meta = &pod.metadata;
-    format!("{}_{}({})", text(&meta.name), text(&meta.namespace), text(&meta.uid))
+    [pod.name(), "_", pod.namespace(), "(", pod.uid(), ")"].concat()
 }

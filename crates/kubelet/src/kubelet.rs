@@ -421,8 +421,8 @@ fn report(
     };
     worker.reported = (phase, ready);
     if !status::same(pod, &status) {
-        let mut new = pod.clone();
-        new.status = Some(status);
+        let (metadata, spec) = (pod.metadata.clone(), pod.spec.clone());
+        let new = Pod { metadata, spec, status: Some(status) };
         plan.push(Action::UpdateStatus(new.into_object()));
     }
     if worker.is_over(context.spec) { finish(pod, plan) } else { plan }

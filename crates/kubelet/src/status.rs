@@ -170,11 +170,16 @@ fn terminated(exit: &Exit, id: String) -> ContainerState {
 fn container_id(context: &Context<'_>, container: &Container, attempt: u32) -> String {
     let pod = format_pod(context.pod);
     let attempt = attempt.to_string();
-    let digits: String = ["a", "b", "c", "d"]
-        .iter()
-        .map(|part| format!("{:016x}", hash(0, &[part, &pod, &container.name, &attempt])))
-        .collect();
-    format!("containerd://{digits}")
+    let mut id = String::with_capacity(77);
+    id.push_str("containerd://");
+    for part in ["a", "b", "c", "d"] {
+        let number = hash(0, &[part, &pod, &container.name, &attempt]);
+        for at in (0..16).rev() {
+            let digit = usize::try_from(number >> (4 * at) & 0xf).unwrap_or_default();
+            id.push(char::from(b"0123456789abcdef"[digit]));
+        }
+    }
+    id
 }
 
 /// Whole seconds as Go prints a duration: `10s`, `1m20s`, `5m0s`.

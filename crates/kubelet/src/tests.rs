@@ -47,8 +47,14 @@ impl Bench {
 
     fn changed(&mut self, old: Option<Object>, new: Option<Object>) {
         let (objects, settings, zones, now) = self.view();
-        let view =
-            View { listers: Listers(&objects), now, seed: 1, settings: &settings, zones: &zones, recording: true };
+        let view = View {
+            listers: Listers(&objects),
+            now,
+            seed: 1,
+            settings: &settings,
+            zones: &zones,
+            recording: true,
+        };
         let mut queue = WorkQueue::default();
         self.kubelet.react(&Change { old, new }, &view, &mut queue);
         for (key, at) in queue.entries {
@@ -134,7 +140,9 @@ impl Bench {
                 now,
                 seed: 1,
                 settings: &settings,
-                zones: &zones, recording: true };
+                zones: &zones,
+                recording: true,
+            };
             let plan = self.kubelet.decide(&key, &view);
             if let Some(at) = plan.requeue_at {
                 self.queue.entry(key).or_insert(at);

@@ -64,13 +64,7 @@ impl Attempts {
 
     /// Keeps what event `at` found. A replay that comes by again changes nothing, but for filling
     /// in what was left out.
-    pub(crate) fn put(
-        &mut self,
-        at: u64,
-        at_ms: i64,
-        diagnosis: &Arc<Diagnosis>,
-        is_full: bool,
-    ) {
+    pub(crate) fn put(&mut self, at: u64, at_ms: i64, diagnosis: &Arc<Diagnosis>, is_full: bool) {
         let attempts = self.by_pod.entry(diagnosis.pod.clone()).or_default();
         let attempt = Attempt { at_ms, is_full, diagnosis: diagnosis.clone() };
         if let Some(before) = attempts.get_mut(&at) {

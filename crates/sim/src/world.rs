@@ -327,6 +327,9 @@ impl World {
                 continue;
             }
             component.react(change, &view, &mut queue);
+            if queue.entries.is_empty() {
+                continue;
+            }
             for (key, at) in queue.entries.drain(..) {
                 self.queue.add((id, key), whole_ms(at).max(self.now));
             }

@@ -5,6 +5,7 @@
 //! decides anything: it is a skin over `sim`.
 
 mod extenders;
+mod heap;
 mod panic;
 mod types;
 mod zones;
@@ -13,6 +14,8 @@ use serde::Serialize;
 use sim::{Kind, Options};
 use view::{Diagnostic, Position};
 use wasm_bindgen::prelude::*;
+
+use heap::{Heap, SLICE};
 
 /// The most events of one call that names no bound.
 const MAX_EVENTS: f64 = 1_000_000.0;
@@ -71,6 +74,7 @@ pub fn register_extender(
 #[wasm_bindgen]
 pub struct Simulation {
     inner: sim::Simulation,
+    heap: Heap,
 }
 
 #[wasm_bindgen]
@@ -84,7 +88,7 @@ impl Simulation {
     pub fn new(text: &str, options: Option<String>) -> Result<Simulation, JsError> {
         let options = parse_options(options.as_deref())?;
         match sim::Simulation::load(text, options) {
-            Ok(inner) => Ok(Self { inner }),
+            Ok(inner) => Ok(Self { inner, heap: Heap::default() }),
             Err(diagnostics) => Err(JsError::new(&lines(&diagnostics))),
         }
     }
@@ -135,12 +139,14 @@ impl Simulation {
     /// the run goes on.
     #[wasm_bindgen(js_name = runUntil)]
     pub fn run_until(&mut self, ms: f64, max_events: Option<f64>) -> bool {
-        self.inner.run_until(whole(ms), count(max_events)).reached
+        self.go(whole(ms), count(max_events))
     }
 
     /// Goes to a time, back or forth. Returns whether it was reached.
     pub fn seek(&mut self, ms: f64, max_events: Option<f64>) -> bool {
-        self.inner.seek(whole(ms), count(max_events)).reached
+        let ms = whole(ms);
+        self.inner.seek(ms, 0);
+        self.go(ms.max(0), count(max_events))
     }
 
     /// Carries out `kubectl ...`, `fail node NAME`, `recover node NAME`, `stop controller NAME` or
@@ -368,4 +374,19 @@ fn whole(number: f64) -> i64 {
 )]
 fn count(number: Option<f64>) -> u64 {
     number.unwrap_or(MAX_EVENTS) as u64
+}
+
+impl Simulation {
+    /// Runs up to `ms`, at most `max_events` events, with room for what they keep.
+    fn go(&mut self, ms: i64, max_events: u64) -> bool {
+        let mut left = max_events;
+        loop {
+            self.heap.make_room();
+            let progress = self.inner.run_until(ms, left.min(SLICE));
+            left -= progress.n_events.min(left);
+            if progress.reached || left == 0 || self.inner.stopped().is_some() {
+                return progress.reached;
+            }
+        }
+    }
 }

@@ -188,6 +188,8 @@ struct Search<'a> {
     /// The zone's offset in seconds, where it is always the same: there one step goes straight to
     /// the next match.
     fixed: Option<i64>,
+    /// Whether the schedule fires on every day of every month.
+    daily: bool,
     /// Whether smaller units were set to their start already, which happens once.
     added: bool,
     steps: u32,
@@ -199,10 +201,23 @@ fn next(fields: &Fields, zone: &TimeZone, start: i64) -> Result<Option<i64>, Han
     if empty(fields.minute) || empty(fields.hour) || empty(fields.month) {
         return Ok(None);
     }
-    let year_limit = local(zone, start).year + 5;
+    let all = |bits: u64, values: std::ops::RangeInclusive<i64>| {
+        values.into_iter().all(|it| matches(it, bits))
+    };
+    let daily = all(fields.month, 1..=12) && all(fields.dom, 1..=31) && all(fields.dow, 0..=6);
     let fixed = zone.to_fixed_offset().ok().map(|it| i64::from(it.seconds()));
-    let mut search = Search { fields, zone, fixed, added: false, steps: 0 };
+    let mut search = Search { fields, zone, fixed, daily, added: false, steps: 0 };
     let mut at = start;
+    if daily && fixed.is_some() {
+        // Within a day something matches: the limit is never met.
+        loop {
+            match search.pass(at)? {
+                Stage::Found(found) => return Ok(Some(found)),
+                Stage::Wrapped(wrapped) => at = wrapped,
+            }
+        }
+    }
+    let year_limit = local(zone, start).year + 5;
     while local(zone, at).year <= year_limit {
         match search.pass(at)? {
             Stage::Found(found) => return Ok(Some(found)),
@@ -236,6 +251,9 @@ impl Search<'_> {
     }
 
     fn month(&mut self, mut at: i64) -> Result<Stage, Hang> {
+        if self.daily {
+            return Ok(Stage::Found(at));
+        }
         loop {
             let it = local(self.zone, at);
             if matches(it.month, self.fields.month) {
@@ -253,6 +271,9 @@ impl Search<'_> {
     }
 
     fn day(&mut self, mut at: i64) -> Result<Stage, Hang> {
+        if self.daily {
+            return Ok(Stage::Found(at));
+        }
         loop {
             let it = local(self.zone, at);
             if day_matches(self.fields, &it) {

@@ -35,9 +35,31 @@ pub(crate) struct Correlator {
 
 #[derive(Clone, Debug)]
 struct Similar {
-    /// Sorted hashes.
-    messages: Arc<Vec<u64>>,
+    /// Hash of the first message. Most events have no other.
+    first: u64,
+    /// Sorted hashes of all messages, once there are two.
+    messages: Option<Arc<Vec<u64>>>,
     last: Timestamp,
+}
+
+impl Similar {
+    /// Takes in a message. Returns whether there are too many of them to be told apart.
+    fn combines(&mut self, message: u64) -> bool {
+        if self.messages.is_none() && self.first == message {
+            return false;
+        }
+        let first = self.first;
+        let messages = self.messages.get_or_insert_with(|| Arc::new(vec![first]));
+        let messages = Arc::make_mut(messages);
+        if let Err(place) = messages.binary_search(&message) {
+            messages.insert(place, message);
+        }
+        let combined = messages.len() >= MAX_SIMILAR;
+        if combined {
+            messages.remove(0);
+        }
+        combined
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -65,14 +87,15 @@ impl Bucket {
 
 impl Store {
     /// Records an event.
-    pub(crate) fn record(&mut self, spec: &EventSpec, now: Timestamp) {
+    pub(crate) fn record(&mut self, mut spec: EventSpec, now: Timestamp) {
         let correlator = Arc::make_mut(&mut self.correlator);
-        let (message, key) = correlator.aggregate(spec, now);
-        let logged = correlator.observe(key, spec, now, self.revision);
-        if correlator.floods(spec, now) {
+        let source = source_of(&spec);
+        let key = correlator.aggregate(source, &mut spec, now);
+        let logged = correlator.observe(key, &spec, now, self.revision);
+        if correlator.floods(source, now) {
             return;
         }
-        let namespace = namespace_of(spec);
+        let namespace = namespace_of(&spec);
         let reference = ObjectRef::new(Kind::Event, namespace, &logged.name);
         let old = self.objects.get(&reference).cloned();
         let old = old.and_then(|it| match it {
@@ -83,11 +106,11 @@ impl Store {
             Some(mut old) => {
                 let it = Arc::make_mut(&mut old);
                 it.count = Some(logged.count);
-                it.message = Some(message);
+                it.message = Some(spec.message);
                 it.last_timestamp = Some(api::time::meta_time(now));
                 old
             }
-            None => Arc::new(self.new_event(spec, message, &logged, now)),
+            None => Arc::new(self.new_event(spec, &logged, now)),
         };
         self.commit(Object::Event(event));
     }
@@ -100,19 +123,14 @@ impl Store {
         }
     }
 
-    fn new_event(
-        &self,
-        spec: &EventSpec,
-        message: String,
-        logged: &Logged,
-        now: Timestamp,
-    ) -> Event {
+    fn new_event(&self, spec: EventSpec, logged: &Logged, now: Timestamp) -> Event {
         let key = &spec.regarding;
         let time = api::time::meta_time(now);
+        let object = self.objects.get(key);
         Event {
             metadata: ObjectMeta {
                 name: Some(logged.name.to_string()),
-                namespace: Some(namespace_of(spec).to_owned()),
+                namespace: Some(namespace_of(&spec).to_owned()),
                 uid: Some(self.new_uid()),
                 creation_timestamp: Some(time.clone()),
                 ..ObjectMeta::default()
@@ -122,22 +140,19 @@ impl Store {
                 kind: Some(key.kind.name().to_owned()),
                 name: Some(key.name.to_string()),
                 namespace: Some(key.namespace.to_string()).filter(|it| !it.is_empty()),
-                uid: Some(spec.uid.clone()).filter(|it| !it.is_empty()),
-                resource_version: self
-                    .objects
-                    .get(key)
-                    .and_then(|it| it.meta().resource_version.clone()),
-                field_path: Some(spec.field_path.clone()).filter(|it| !it.is_empty()),
+                uid: Some(spec.uid).filter(|it| !it.is_empty()),
+                resource_version: object.and_then(|it| it.meta().resource_version.clone()),
+                field_path: Some(spec.field_path).filter(|it| !it.is_empty()),
             },
             type_: Some(if spec.warning { "Warning" } else { "Normal" }.to_owned()),
-            reason: Some(spec.reason.clone()),
-            message: Some(message),
+            reason: Some(spec.reason),
+            message: Some(spec.message),
             source: Some(EventSource {
                 component: Some(spec.component.clone()),
                 host: Some(spec.host.clone()).filter(|it| !it.is_empty()),
             }),
-            reporting_component: Some(spec.component.clone()),
-            reporting_instance: Some(spec.host.clone()),
+            reporting_component: Some(spec.component),
+            reporting_instance: Some(spec.host),
             first_timestamp: Some(api::time::meta_time(logged.first)),
             last_timestamp: Some(time),
             count: Some(logged.count),
@@ -152,34 +167,27 @@ fn namespace_of(spec: &EventSpec) -> &str {
 }
 
 impl Correlator {
-    /// The message to write, and the key under which the event is counted.
-    fn aggregate(&mut self, spec: &EventSpec, now: Timestamp) -> (String, u64) {
-        let reason = hash_of(spec, &[&spec.reason]);
-        let exact = hash_of(spec, &[&spec.field_path, &spec.reason, &spec.message]);
-        let message = names::hash(0, &[&spec.message]);
+    /// Makes one of many similar messages into the combined one, and returns the key under which
+    /// the event is counted.
+    fn aggregate(&mut self, source: u64, spec: &mut EventSpec, now: Timestamp) -> u64 {
+        let reason = names::more(source, &[&spec.reason]);
+        let message = names::more(0, &[&spec.message]);
         let is_stale = |it: &Similar| api::time::ms_between(it.last, now) > SIMILAR_SECONDS * 1_000;
         self.similar.forget(is_stale);
-        let fresh = || Similar { messages: Arc::default(), last: now };
+        let fresh = || Similar { first: message, messages: None, last: now };
         let combined = self.similar.update(reason, fresh, |it| {
             if is_stale(it) {
-                it.messages = Arc::default();
+                *it = fresh();
             }
             it.last = now;
-            let messages = Arc::make_mut(&mut it.messages);
-            if let Err(place) = messages.binary_search(&message) {
-                messages.insert(place, message);
-            }
-            let combined = messages.len() >= MAX_SIMILAR;
-            if combined {
-                messages.remove(0);
-            }
-            combined
+            it.combines(message)
         });
         if combined {
-            (format!("(combined from similar events): {}", spec.message), reason)
-        } else {
-            (spec.message.clone(), exact)
+            spec.message = format!("(combined from similar events): {}", spec.message);
+            return reason;
         }
+        // What was said before and its key must not meet that of the reason alone.
+        names::mix(names::more(reason, &[&spec.field_path]) ^ message)
     }
 
     /// Counts the event.
@@ -188,7 +196,12 @@ impl Correlator {
         let fresh = || {
             // A real clock never shows the same nanosecond twice; ours does.
             let nanoseconds = now.as_nanosecond() + i128::from(names::mix(salt) % 1_000_000);
-            Logged { count: 0, first: now, name: format!("{name}.{nanoseconds:x}").into() }
+            // 64 bits last until the year 2554, and they are written much faster.
+            let name = match u64::try_from(nanoseconds) {
+                Ok(it) => format!("{name}.{it:x}"),
+                Err(_) => format!("{name}.{nanoseconds:x}"),
+            };
+            Logged { count: 0, first: now, name: name.into() }
         };
         self.logged.update(key, fresh, |it| {
             it.count += 1;
@@ -198,10 +211,10 @@ impl Correlator {
 
     /// Whether the component speaks too often of this object. Upstream: `getSpamKey`, a token
     /// bucket of 25 that gets one more every five minutes.
-    fn floods(&mut self, spec: &EventSpec, now: Timestamp) -> bool {
+    fn floods(&mut self, source: u64, now: Timestamp) -> bool {
         self.buckets.forget(|it| it.filled(now) >= SPAM_BURST);
         let full = || Bucket { tokens: SPAM_BURST, at: now };
-        self.buckets.update(hash_of(spec, &[]), full, |it| {
+        self.buckets.update(source, full, |it| {
             *it = Bucket { tokens: it.filled(now), at: now };
             let floods = it.tokens < 1.0;
             if !floods {
@@ -212,20 +225,16 @@ impl Correlator {
     }
 }
 
-fn hash_of(spec: &EventSpec, more: &[&str]) -> u64 {
+/// The key of who speaks of what, and how seriously.
+fn source_of(spec: &EventSpec) -> u64 {
     let key = &spec.regarding;
     let type_ = if spec.warning { "Warning" } else { "Normal" };
-    let mut parts = vec![
-        spec.component.as_str(),
-        &spec.host,
-        key.kind.name(),
-        &key.namespace,
-        &key.name,
-        &spec.uid,
-        type_,
-    ];
-    parts.extend_from_slice(more);
-    names::hash(0, &parts)
+    // Of two objects with one uid the names are the same.
+    let object = match spec.uid.as_str() {
+        "" => [key.namespace.as_str(), key.name.as_str()],
+        uid => [uid, ""],
+    };
+    names::more(0, &[&spec.component, &spec.host, key.kind.name(), object[0], object[1], type_])
 }
 
 /// A map that forgets what was not used for longest.

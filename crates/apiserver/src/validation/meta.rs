@@ -65,8 +65,16 @@ pub(crate) fn object_meta_update(errors: &mut Errors, new: &ObjectMeta) {
 /// the store itself keeps (name, uid, resource version, generation) cannot be wrong here.
 pub(crate) fn common_update(errors: &mut Errors, new: &ObjectMeta, old: &ObjectMeta) {
     let path = Path::new("metadata");
-    common(errors, &path, new);
-    finalizers(errors, &path, list_of(&new.finalizers));
+    // What is stored is in order: only what is new is looked at.
+    if new.labels != old.labels
+        || new.annotations != old.annotations
+        || new.owner_references != old.owner_references
+    {
+        common(errors, &path, new);
+    }
+    if new.finalizers != old.finalizers {
+        finalizers(errors, &path, list_of(&new.finalizers));
+    }
     if old.deletion_timestamp.is_some() {
         let before = list_of(&old.finalizers);
         let mut extra: Vec<&String> =

@@ -6,6 +6,8 @@
 //! collector removes those of an earlier CronJob of the same name anyway.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use api::Order;
 use api::cron::{self, Schedule};
@@ -25,9 +27,14 @@ use crate::job::{finished_condition, is_job_succeeded};
 
 const SOURCE: &str = "cronjob-controller";
 
+/// How many schedules are kept as read.
+const MAX_SCHEDULES: usize = 1_000;
+
 /// The CronJob controller.
 #[derive(Clone, Debug, Default)]
 pub struct CronJobController {
+    /// Schedules by their text, with the zone: one is read once, not at every pass.
+    schedules: Arc<BTreeMap<String, Schedule>>,
     /// The CronJob whose Job is being created, to be completed when the Job has its uid.
     starting: Option<Starting>,
 }
@@ -48,6 +55,7 @@ struct Sync<'a> {
     /// As it is stored, or a working copy, whose status is written once.
     cron_job: Cow<'a, CronJob>,
     spec: &'a CronJobSpec,
+    schedules: &'a mut Arc<BTreeMap<String, Schedule>>,
     plan: Plan,
     update_status: bool,
 }
@@ -96,6 +104,7 @@ impl Component for CronJobController {
             view,
             cron_job: Cow::Borrowed(cron_job),
             spec: &cron_job.spec,
+            schedules: &mut self.schedules,
             plan: Plan::default(),
             update_status: false,
         };
@@ -266,6 +275,9 @@ impl Sync<'_> {
             return None;
         }
         let (text, own_zone) = format_schedule(&self.cron_job, zones);
+        if let Some(schedule) = self.schedules.get(&text).filter(|_| !own_zone) {
+            return Some(schedule.clone());
+        }
         let quoted = cron::quote(&spec.schedule);
         if own_zone {
             let text = format!(
@@ -276,7 +288,14 @@ impl Sync<'_> {
             self.event(true, "UnsupportedSchedule", text);
         }
         match cron::parse(&text, zones) {
-            Ok(schedule) => Some(schedule),
+            Ok(schedule) => {
+                let schedules = Arc::make_mut(self.schedules);
+                if schedules.len() >= MAX_SCHEDULES {
+                    schedules.clear();
+                }
+                schedules.insert(text, schedule.clone());
+                Some(schedule)
+            }
             Err(error) => {
                 let text = format!("unparseable schedule: {quoted} : {error}");
                 self.event(true, "UnparseableSchedule", text);

@@ -296,7 +296,9 @@ mod tests {
             now: api::Timestamp::UNIX_EPOCH,
             seed: 0,
             settings: &api::Settings::default(),
-            zones: &api::Zones::default(), recording: true };
+            zones: &api::Zones::default(),
+            recording: true,
+        };
         let service = service();
         let slices: Vec<&EndpointSlice> = slices.iter().collect();
         let spec = service.spec.as_ref().unwrap();

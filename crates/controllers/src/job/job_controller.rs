@@ -117,10 +117,12 @@ impl JobController {
 
     fn sync_job(&mut self, key: &ObjectRef, view: &View<'_>) -> Plan {
         let mut plan = Plan::default();
-        let job = view.listers.by_ref::<Job>(key).filter(|it| !is_job_finished(it));
-        let Some(job) = job else {
-            self.backoff.remove(key);
-            return plan;
+        let job = match view.listers.object(key) {
+            Some(Object::Job(job)) if !is_job_finished(job) => job,
+            _ => {
+                self.backoff.remove(key);
+                return plan;
+            }
         };
         let Some(spec) = job.spec.as_ref().filter(|_| !is_managed_elsewhere(job)) else {
             return plan;
@@ -129,7 +131,7 @@ impl JobController {
             && !matches!(mode, "NonIndexed" | "Indexed")
         {
             let text = "Skipped Job sync because completion mode is unknown";
-            plan.record(warning(SOURCE, job, "UnknownCompletionMode", text));
+            plan.record(warning(SOURCE, &**job, "UnknownCompletionMode", text));
             return plan;
         }
         let pods = get_pods_for_job(&mut plan, job, view);

@@ -47,7 +47,7 @@ impl SyncJobCtx {
     }
 
     fn delete(&mut self, plan: &mut Plan, pod: &Pod) {
-        delete_pod(plan, SOURCE, pod, &self.job);
+        delete_pod(plan, SOURCE, pod, &*self.job);
         self.steps.push(Step::Delete { ready: pods::is_ready(pod) });
         // The deletion and its event are two actions.
         self.steps.resize(plan.actions.len(), Step::Other);
@@ -108,7 +108,7 @@ impl SyncJobCtx {
         if !is_indexed(&self.job) {
             let pod = self.pod_from_template();
             for _ in 0..missing {
-                plan.push(create_pod(SOURCE, pod.clone(), &self.job));
+                plan.push(create_pod(SOURCE, pod.clone(), &*self.job));
                 self.steps.push(Step::Create);
             }
             return;
@@ -119,7 +119,7 @@ impl SyncJobCtx {
             let mut pod = template.clone();
             let replaced = self.pods_with_delayed_deletion.get(&index);
             set_index(&mut pod, &self.job, index, replaced.map(AsRef::as_ref));
-            plan.push(create_pod(SOURCE, pod, &self.job));
+            plan.push(create_pod(SOURCE, pod, &*self.job));
             self.steps.push(Step::Create);
         }
     }
@@ -127,7 +127,7 @@ impl SyncJobCtx {
     /// The pod that the template describes, with the finalizer.
     fn pod_from_template(&self) -> Pod {
         let Some(spec) = self.spec() else { return Pod::default() };
-        let mut pod = pod_from_template(&spec.template, &self.job);
+        let mut pod = pod_from_template(&spec.template, &*self.job);
         if is_indexed(&self.job) {
             add_completion_index_env(&mut pod);
         }

@@ -55,8 +55,8 @@ pub(super) enum Managed {
 /// What a pass knows. Upstream: `syncJobCtx`.
 #[derive(Clone, Debug)]
 pub(super) struct SyncJobCtx {
-    /// A working copy with a status.
-    pub(super) job: Job,
+    /// With a status. It is the stored one until something in it changes.
+    pub(super) job: Arc<Job>,
     /// The Job's pods; those of Indexed Jobs by index.
     pub(super) pods: Vec<Arc<Pod>>,
     pub(super) active_pods: Vec<Arc<Pod>>,
@@ -79,16 +79,21 @@ pub(super) struct SyncJobCtx {
 impl SyncJobCtx {
     /// Counts the pods.
     pub(super) fn new(
-        mut job: Job,
+        mut job: Arc<Job>,
         mut pods: Vec<Arc<Pod>>,
         record: BackoffRecord,
         now: Timestamp,
     ) -> Self {
         let suspended = is_suspended(&job);
-        let status = job.status.get_or_insert_default();
-        status.uncounted_terminated_pods.get_or_insert_default();
-        if status.start_time.is_none() && !suspended {
-            status.start_time = Some(meta_time(now));
+        let starts = |it: &JobStatus| {
+            it.uncounted_terminated_pods.is_some() && (suspended || it.start_time.is_some())
+        };
+        if !job.status.as_ref().is_some_and(starts) {
+            let status = Arc::make_mut(&mut job).status.get_or_insert_default();
+            status.uncounted_terminated_pods.get_or_insert_default();
+            if status.start_time.is_none() && !suspended {
+                status.start_time = Some(meta_time(now));
+            }
         }
         if is_indexed(&job) {
             pods.order_by_key(|it| valid_index(it, &job));
@@ -122,8 +127,9 @@ impl SyncJobCtx {
         self.job.spec.as_ref()
     }
 
+    /// The status, for change: only then the Job is copied.
     pub(super) fn status(&mut self) -> &mut JobStatus {
-        self.job.status.get_or_insert_default()
+        Arc::make_mut(&mut self.job).status.get_or_insert_default()
     }
 
     /// The uids that are in the status but not yet in its counts: succeeded and failed.
@@ -288,10 +294,16 @@ impl SyncJobCtx {
             status: status.to_owned(),
             ..new_condition("Suspended", reason, message, now)
         };
-        if !ensure_condition(self.status(), condition) {
+        let conditions = self.job.status.as_ref().and_then(|it| it.conditions.as_ref());
+        let before = conditions.into_iter().flatten().find(|it| it.type_ == condition.type_);
+        if before.is_none() && condition.status == "False" {
             return false;
         }
-        plan.record(normal(SOURCE, &self.job, event, message));
+        if before.is_some_and(|it| says_the_same(it, &condition)) {
+            return false;
+        }
+        ensure_condition(self.status(), condition);
+        plan.record(normal(SOURCE, &*self.job, event, message));
         self.status().start_time = start;
         true
     }
@@ -299,14 +311,19 @@ impl SyncJobCtx {
     /// Writes the counts of pods into the status. Returns whether anything is new.
     pub(super) fn set_counts(&mut self) -> bool {
         let (active, ready, terminating) = (self.active, self.ready, self.terminating);
+        let changed = self.job.status.as_ref().is_none_or(|it| {
+            active != it.active.unwrap_or(0)
+                || it.ready != Some(ready)
+                || it.terminating != Some(terminating)
+        });
+        if !changed {
+            return false;
+        }
         let status = self.status();
-        let changed = active != status.active.unwrap_or(0)
-            || status.ready != Some(ready)
-            || status.terminating != Some(terminating);
         status.active = nonzero(active);
         status.ready = Some(ready);
         status.terminating = Some(terminating);
-        changed
+        true
     }
 }
 
@@ -400,15 +417,17 @@ pub(super) fn final_condition(type_: &str, interim: &JobCondition, now: Timestam
     new_condition(type_, reason, message, now)
 }
 
+fn says_the_same(a: &JobCondition, b: &JobCondition) -> bool {
+    a.status == b.status && a.reason == b.reason && a.message == b.message
+}
+
 /// Sets a condition; one that would be False from the start is left out. Returns whether anything
 /// changed. Upstream: `ensureJobConditionStatus`.
 pub(super) fn ensure_condition(status: &mut JobStatus, condition: JobCondition) -> bool {
     let conditions = status.conditions.get_or_insert_default();
     match conditions.iter_mut().find(|it| it.type_ == condition.type_) {
         Some(old) => {
-            let same = old.status == condition.status
-                && old.reason == condition.reason
-                && old.message == condition.message;
+            let same = says_the_same(old, &condition);
             if !same {
                 *old = condition;
             }

@@ -4,9 +4,10 @@
 //! Upstream: `pkg/controller/job/job_controller.go` (`trackJobStatusAndRemoveFinalizers`), v1.36.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use api::time::meta_time;
-use api::{Action, ObjectRef, Plan, Resource, Timestamp, View, pods};
+use api::{Action, Object, ObjectRef, Plan, Resource, Timestamp, View, pods};
 use k8s_openapi::api::core::v1::Pod;
 
 use super::indexed_job_utils::{completion_index, valid_index};
@@ -16,7 +17,7 @@ use super::sync::{
     SyncJobCtx, TRACKING_FINALIZER, condition_true, ensure_condition, final_condition,
     has_tracking_finalizer, is_indexed, is_pod_failed,
 };
-use crate::controller_utils::{count, nonzero, normal, update, update_status, warning};
+use crate::controller_utils::{count, nonzero, normal, update, warning};
 
 /// Upstream: `MaxUncountedPods`.
 const MAX_UNCOUNTED_PODS: usize = 500;
@@ -51,7 +52,8 @@ impl SyncJobCtx {
         needs_flush |= self.update_indexes(&finished.succeeded_indexes);
         needs_flush |= self.set_interim_condition(view.now);
         if needs_flush {
-            plan.push(update_status(self.job.clone()));
+            let action = self.write_status();
+            plan.push(action);
         }
         for (uid, key) in finished.pods {
             // Deleted pods may be gone by now, or have lost their finalizer.
@@ -63,12 +65,19 @@ impl SyncJobCtx {
         let counted = self.clean_uncounted(&uids);
         let ended = !finished.more && self.enact_finished(view.now);
         if counted || ended {
-            plan.push(update_status(self.job.clone()));
+            let action = self.write_status();
+            plan.push(action);
         }
         if ended {
             self.record_finished(plan);
         }
         needs_flush
+    }
+
+    /// Writes the status whatever was written since: the first half of this pass was.
+    fn write_status(&mut self) -> Action {
+        Arc::make_mut(&mut self.job).metadata.resource_version = None;
+        Action::UpdateStatus(Object::Job(self.job.clone()))
     }
 
     /// The API refuses a status with more ready than active pods, which comes about while the
@@ -81,6 +90,14 @@ impl SyncJobCtx {
 
     /// Turns uids of pods that have no finalizer any more into counts.
     fn clean_uncounted(&mut self, with_finalizer: &BTreeSet<String>) -> bool {
+        let status = self.job.status.as_ref();
+        let Some(uncounted) = status.and_then(|it| it.uncounted_terminated_pods.as_ref()) else {
+            return false;
+        };
+        let mut uids = uncounted.succeeded.iter().chain(&uncounted.failed).flatten();
+        if uids.all(|it| with_finalizer.contains(it)) {
+            return false;
+        }
         let status = self.status();
         let Some(uncounted) = &mut status.uncounted_terminated_pods else { return false };
         let clean = |uids: &mut Option<Vec<String>>, total: &mut Option<i32>| {
@@ -137,6 +154,9 @@ impl SyncJobCtx {
     }
 
     fn add_uncounted(&mut self, finished: &Finished) -> bool {
+        if finished.succeeded.is_empty() && finished.failed.is_empty() {
+            return !finished.succeeded_indexes.is_empty();
+        }
         let uncounted = self.status().uncounted_terminated_pods.get_or_insert_default();
         let add = |uids: &mut Option<Vec<String>>, new: &[String]| {
             if !new.is_empty() {
@@ -145,9 +165,7 @@ impl SyncJobCtx {
         };
         add(&mut uncounted.succeeded, &finished.succeeded);
         add(&mut uncounted.failed, &finished.failed);
-        !finished.succeeded_indexes.is_empty()
-            || !finished.succeeded.is_empty()
-            || !finished.failed.is_empty()
+        true
     }
 
     fn counts_as_failed(&self, pod: &Pod) -> bool {
@@ -174,8 +192,16 @@ impl SyncJobCtx {
         let total = self.succeeded_indexes.total();
         let completed = Some(self.succeeded_indexes.to_string()).filter(|it| !it.is_empty());
         let failed = self.failed_indexes.as_ref().map(ToString::to_string);
+        let changed = self
+            .job
+            .status
+            .as_ref()
+            .is_none_or(|it| it.completed_indexes != completed || it.failed_indexes != failed);
+        let same_total = self.job.status.as_ref().is_some_and(|it| it.succeeded == nonzero(total));
+        if !changed && same_total {
+            return false;
+        }
         let status = self.status();
-        let changed = status.completed_indexes != completed || status.failed_indexes != failed;
         status.succeeded = nonzero(total);
         status.completed_indexes = completed;
         status.failed_indexes = failed;
@@ -219,16 +245,16 @@ impl SyncJobCtx {
         if condition.type_ != "Complete" {
             let reason = condition.reason.as_deref().unwrap_or_default();
             let message = condition.message.as_deref().unwrap_or_default();
-            plan.record(warning(SOURCE, &self.job, reason, message));
+            plan.record(warning(SOURCE, &*self.job, reason, message));
             return;
         }
         let succeeded = self.job.status.as_ref().and_then(|it| it.succeeded);
         let completions = self.spec().and_then(|it| it.completions);
         if completions.is_some_and(|it| succeeded.unwrap_or(0) > it) {
             let text = "Too many succeeded pods running after completion count reached";
-            plan.record(warning(SOURCE, &self.job, "TooManySucceededPods", text));
+            plan.record(warning(SOURCE, &*self.job, "TooManySucceededPods", text));
         }
-        plan.record(normal(SOURCE, &self.job, "Completed", "Job completed"));
+        plan.record(normal(SOURCE, &*self.job, "Completed", "Job completed"));
     }
 }
 

@@ -48,7 +48,9 @@ impl World {
             now: self.now,
             seed: 1,
             settings: &self.settings,
-            zones: &self.zones, recording: true };
+            zones: &self.zones,
+            recording: true,
+        };
         let mut queue = WorkQueue::default();
         self.scheduler.react(&Change { old, new: object }, &view, &mut queue);
         let due = queue.entries.into_iter().map(|(_, at)| at);
@@ -108,7 +110,9 @@ impl World {
                 now: self.now,
                 seed: 1,
                 settings: &self.settings,
-                zones: &self.zones, recording: true };
+                zones: &self.zones,
+                recording: true,
+            };
             let plan = self.scheduler.decide(&ObjectRef::new(Kind::Pod, "", ""), &view);
             let results: Vec<_> = plan.actions.iter().map(|_| Ok(None)).collect();
             self.apply(plan);
@@ -117,7 +121,9 @@ impl World {
                 now: self.now,
                 seed: 1,
                 settings: &self.settings,
-                zones: &self.zones, recording: true };
+                zones: &self.zones,
+                recording: true,
+            };
             let more = self.scheduler.applied(&ObjectRef::new(Kind::Pod, "", ""), &results, &view);
             self.apply(more);
             n_events += 1;

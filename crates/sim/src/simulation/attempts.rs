@@ -60,9 +60,9 @@ impl Simulation {
         };
         let mut logs = Logs::default();
         logs.attempts.recording = Recording::Only(kept.at);
-        while world.n_events < kept.at
-            && world.advance(&self.run, &self.steps, &mut logs, i64::MAX)
-        {}
+        while world.n_events < kept.at && world.advance(&self.run, &self.steps, &mut logs, i64::MAX)
+        {
+        }
         logs.attempts.take_full(&kept.diagnosis.pod, kept.at).unwrap_or(kept.diagnosis)
     }
 }

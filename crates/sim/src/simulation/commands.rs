@@ -41,8 +41,7 @@ impl Simulation {
         self.steps.insert(index, Step::of_user(TimedAction { at_ms: now, ..action }));
         self.world.next_step = index + 1;
         let step = self.steps.get(index);
-        let result =
-            step.and_then(|it| self.world.run_step(index, it, &self.run, &mut self.logs));
+        let result = step.and_then(|it| self.world.run_step(index, it, &self.run, &mut self.logs));
         self.moved();
         let result = result.unwrap_or_else(|| self.wait_for(index));
         CommandResult { forked, ..result }

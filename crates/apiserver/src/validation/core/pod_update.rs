@@ -19,6 +19,13 @@ const UPDATABLE: &str = "`spec.containers[*].image`,`spec.initContainers[*].imag
 
 pub(crate) fn update(errors: &mut Errors, new: &Pod, old: &Pod, context: &Context<'_>) {
     meta::object_meta_update(errors, &new.metadata);
+    // Most updates leave all of this as it was stored, and that was in order.
+    let same = new.spec == old.spec
+        && new.metadata.annotations == old.metadata.annotations
+        && new.metadata.labels == old.metadata.labels;
+    if same {
+        return;
+    }
     pod::metadata_and_spec(errors, new, context);
     annotations(errors, new, old);
     let empty = PodSpec::default();
