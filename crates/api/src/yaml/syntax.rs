@@ -40,6 +40,22 @@ impl SyntaxError {
 const CANNOT_START: &str = "found character that cannot start any token";
 const TAB_HINT: &str = "YAML does not allow tabs for indentation: use spaces";
 
+/// What the parser misses: words of its error, go-yaml's words for it, and a hint.
+const PARSER: [(&[&str], &str, &str); 4] = [
+    (
+        &["expected key", "invalid indentation"],
+        "did not find expected key",
+        "the indentation must be that of the keys above",
+    ),
+    (
+        &["'-' indicator"],
+        "did not find expected '-' indicator",
+        "the indentation must be that of the items above",
+    ),
+    (&["',' or '}'"], "did not find expected ',' or '}'", "close the bracket {"),
+    (&["',' or ']'"], "did not find expected ',' or ']'", "close the bracket ["),
+];
+
 /// What go-yaml's reader refuses before any parsing: the first control character.
 pub(super) fn control_character(text: &str) -> Option<SyntaxError> {
     let allowed = |c: char| matches!(c, '\t' | '\n' | '\r' | ' '..='~' | '\u{85}' | '\u{a0}'..='\u{fffd}' | '\u{10000}'..);
@@ -102,19 +118,8 @@ pub(super) fn translate(error: &ScanError, text: &str) -> SyntaxError {
         let hint = "write `key: value`, with a colon and a space";
         return make("could not find expected ':'", line, Some(hint));
     }
-    if has("expected key") || has("invalid indentation") {
-        let hint = "the indentation must be that of the keys above";
-        return make("did not find expected key", parser_line, Some(hint));
-    }
-    if has("'-' indicator") {
-        let hint = "the indentation must be that of the items above";
-        return make("did not find expected '-' indicator", parser_line, Some(hint));
-    }
-    if has("',' or '}'") {
-        return make("did not find expected ',' or '}'", parser_line, Some("close the bracket {"));
-    }
-    if has("',' or ']'") {
-        return make("did not find expected ',' or ']'", parser_line, Some("close the bracket ["));
+    if let Some((_, message, hint)) = PARSER.iter().find(|it| it.0.iter().any(|it| has(it))) {
+        return make(message, parser_line, Some(hint));
     }
     if has("end of stream") || has("document indicator") {
         let last_line = text.matches('\n').count() + 1;
