@@ -28,8 +28,7 @@ async function jump(page, to) {
   await page.getByTestId("jump").fill(to);
   await page.getByTestId("jump").press("Enter");
   await until(page, `the clock is at ${to}`, (to) => {
-    const [, minutes, seconds] = /(\d+):(\d+)(?:\.\d+)?\s*$/.exec(document.querySelector("[data-testid=clock]").innerText.trim()) ?? [];
-    return Number(minutes) * 60 + Number(seconds) >= Number.parseInt(to, 10);
+    return Number(document.querySelector("[data-testid=clock]").dataset.ms) >= Number.parseInt(to, 10) * 1_000;
   }, to);
 }
 
@@ -69,7 +68,7 @@ export const walks = {
     await minikube(page, url);
     await type(page, `kubectl create -f node-selector.yml`, /pod\/node-selector created/);
     await type(page, "kubectl label node minikube disktype=ssd", /labeled/);
-    await jump(page, "20s");
+    await type(page, "kubectl wait --for=condition=Ready pod/node-selector", /condition met/);
     await page.getByTestId("console-input").focus();
     await page.evaluate((text) => {
       const data = new DataTransfer();
