@@ -1,8 +1,8 @@
 //! `--sort-by`.
 //!
 //! Upstream: `staging/src/k8s.io/kubectl/pkg/cmd/get/sorter.go`, v1.36.
-//! Differs from upstream: any number of objects is sorted by insertion, because that is what Go does
-//! with up to twelve, and its order of equals is visible.
+//! Differs from upstream: equals come out as from a sort by insertion, because that is what Go does
+//! with up to twelve objects, where their order is visible; with more Go leaves it open.
 
 use std::cmp::Ordering;
 
@@ -21,22 +21,35 @@ pub(crate) fn sort(objects: &mut [Object], path: &str) -> Result<(), Failure> {
 pub(crate) fn sort_table(objects: &mut [Object], path: &str) -> Result<bool, Failure> {
     let template = Template::parse(&jsonpath::relaxed(path)?).map_err(Failure::Text)?;
     let key = |it: &Object| template.find(&sent::object_value(it)).into_iter().next();
-    let mut keyed: Vec<(Option<Value>, Object)> =
+    let keyed: Vec<(Option<Value>, Object)> =
         objects.iter().map(|it| (key(it), it.clone())).collect();
     if !objects.is_empty() && keyed.iter().all(|it| it.0.is_none()) {
         return Ok(false);
     }
-    for n in 1..keyed.len() {
-        let mut at = n;
-        while at > 0 && less(keyed[at].0.as_ref(), keyed[at - 1].0.as_ref()) {
-            keyed.swap(at, at - 1);
-            at -= 1;
-        }
-    }
-    for (slot, (_, object)) in objects.iter_mut().zip(keyed) {
-        *slot = object;
+    let order = merged((0..keyed.len()).collect(), &|a: usize, b: usize| {
+        less(keyed[a].0.as_ref(), keyed[b].0.as_ref())
+    });
+    for (slot, at) in objects.iter_mut().zip(order) {
+        *slot = keyed[at].1.clone();
     }
     Ok(true)
+}
+
+/// Sorts by merging, with the results of a sort by insertion. The library's sort is not for this:
+/// it may panic where texts and quantities mix, whose order goes round in circles.
+fn merged(mut order: Vec<usize>, less: &dyn Fn(usize, usize) -> bool) -> Vec<usize> {
+    if order.len() < 2 {
+        return order;
+    }
+    let right = merged(order.split_off(order.len() / 2), less);
+    let left = merged(order, less);
+    let mut result = Vec::with_capacity(left.len() + right.len());
+    let (mut left, mut right) = (left.into_iter().peekable(), right.into_iter().peekable());
+    while let (Some(&a), Some(&b)) = (left.peek(), right.peek()) {
+        result.extend(if less(b, a) { right.next() } else { left.next() });
+    }
+    result.extend(left.chain(right));
+    result
 }
 
 /// Whether one value comes before another; what is absent comes before everything.
@@ -86,6 +99,25 @@ fn number(text: &[u8]) -> (&[u8], &[u8]) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn merging_leaves_equals_and_what_is_absent_as_insertion_does() {
+        let values: Vec<Option<Value>> = (0..200_u64)
+            .map(|it| Some(it * 7919 % 11).filter(|it| *it != 3).map(Value::from))
+            .collect();
+        let less = |a: usize, b: usize| less(values[a].as_ref(), values[b].as_ref());
+        for n in 0..values.len() {
+            let mut inserted: Vec<usize> = (0..n).collect();
+            for end in 1..n {
+                let mut at = end;
+                while at > 0 && less(inserted[at], inserted[at - 1]) {
+                    inserted.swap(at, at - 1);
+                    at -= 1;
+                }
+            }
+            assert_eq!(merged((0..n).collect(), &less), inserted, "{n}");
+        }
+    }
 
     #[test]
     fn numbers_in_names_count_as_numbers() {
