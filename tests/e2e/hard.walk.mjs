@@ -90,6 +90,33 @@ export const walks = {
     await stillAlive(page);
   },
 
+  async "a worker that does not hear Stop is given up, and the clock stands meanwhile"({ page, url }) {
+    await page.addInitScript(() => {
+      let nDeaf = 0;
+      globalThis.Worker = class extends Worker {
+        postMessage(message) {
+          if (!message.stop || nDeaf > 0) return super.postMessage(message);
+          nDeaf += 1;
+          this.onmessage = null;
+        }
+      };
+    });
+    await open(page, url);
+    await paste(page, EVERY_MINUTE);
+    await page.getByTestId("run-button").click();
+    await page.getByTestId("jump").fill("3650d");
+    await page.getByTestId("jump").press("Enter");
+    await page.getByRole("button", { name: "Stop", exact: true }).click({ timeout: 10_000 });
+    await until(page, "the page says that it was stopped", () =>
+      [...document.querySelectorAll("[data-testid=banner]")].some((it) => /was stopped/.test(it.innerText)));
+    const stopped = await page.evaluate(clockOf);
+    for (let n = 0; n < 20; n += 1) {
+      await page.waitForTimeout(100);
+      expect((await page.evaluate(clockOf)) === stopped, "the clock stands while the run is repeated");
+    }
+    await stillAlive(page);
+  },
+
   async "a billion replicas end with a notice, and the page goes on"({ page, url }) {
     await open(page, url);
     await paste(page, replicas(1_000_000_000));

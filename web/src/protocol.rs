@@ -50,8 +50,9 @@ impl Op {
 #[derive(Debug, Serialize)]
 #[serde(tag = "op", rename_all = "camelCase")]
 pub enum Op {
-    /// A new run of a text, if the text has no errors, up to a time.
-    Open { text: String, options: OpenOptions, at: i64 },
+    /// A new run of a text, if the text has no errors, up to a time; a quiet one shows nothing
+    /// before it is there.
+    Open { text: String, options: OpenOptions, at: i64, quiet: bool },
     /// One event.
     Step,
     /// Back by one event.

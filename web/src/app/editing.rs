@@ -72,10 +72,20 @@ impl App {
 
     /// Runs the opened scenario anew.
     pub(super) fn reopen(&mut self, at: i64) {
+        self.run_anew(at, false);
+    }
+
+    /// Runs the opened scenario up to where it was when its worker was lost; what is shown stands
+    /// meanwhile.
+    pub(super) fn come_back(&mut self) {
+        self.run_anew(self.state.now_ms, true);
+    }
+
+    fn run_anew(&mut self, at: i64, quiet: bool) {
         self.ui.playing = false;
         self.flight.shown = false;
         let (text, options) = (self.opened.text.clone(), self.options_of_run());
-        self.ask(Op::Open { text, options, at }, true);
+        self.ask(Op::Open { text, options, at, quiet }, true);
     }
 
     fn options_of_run(&self) -> OpenOptions {

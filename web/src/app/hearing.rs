@@ -219,13 +219,12 @@ impl App {
 
     /// The worker died. The text is safe; once it is tried again at once, then the user decides.
     fn crashed(&mut self, why: String) {
-        let at = self.state.now_ms;
         let first = self.ui.health == Health::Well && self.loaded;
         self.forget_flight();
         if first {
             self.ui.health =
                 Health::Restarted(format!("The simulator crashed and was started again: {why}"));
-            self.reopen(at);
+            self.come_back();
         } else {
             self.ui.health = Health::Crashed(why);
         }

@@ -117,12 +117,12 @@ impl App {
     /// repeated up to what was shown last; one that never showed anything is not tried again.
     pub(super) fn give_up(&mut self) {
         self.host.restart();
-        let (at, shown) = (self.state.now_ms, self.flight.shown);
+        let shown = self.flight.shown;
         self.forget_flight();
         let why = "The simulation was stopped.".to_owned();
         if shown {
             self.ui.health = Health::Restarted(why);
-            self.reopen(at);
+            self.come_back();
         } else {
             self.ui.health = Health::Crashed(why);
         }

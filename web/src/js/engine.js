@@ -5,8 +5,10 @@ import workerUrl from './worker.js?worker&url';
 const PATIENCE_MS = 2000;
 /** Who chose to wait is asked again only after so long. */
 const MORE_PATIENCE_MS = 10_000;
-/** A worker that does not hear Stop within so long is given up. */
+/** A worker that never said anything of its task and does not hear Stop within so long is given up. */
 const STOP_MS = 200;
+/** One that shows itself on the way works in slices: on a busy machine it needs longer to hear. */
+const SLICED_STOP_MS = 1500;
 
 /** A frame with an opaque origin may not load a worker by address, only from a blob. */
 function spawn() {
@@ -24,6 +26,7 @@ export function createEngine(emit) {
   let worker = null;
   let watchdog = 0;
   let nHeard = 0;
+  let sliced = false;
   const waiting = new Set();
   const extenders = new Map();
 
@@ -35,6 +38,7 @@ export function createEngine(emit) {
   function stop() {
     worker?.terminate();
     worker = null;
+    sliced = false;
     waiting.clear();
     clearTimeout(watchdog);
   }
@@ -49,7 +53,8 @@ export function createEngine(emit) {
         return;
       }
       nHeard += 1;
-      if (data.progress) {
+      sliced = Boolean(data.progress);
+      if (sliced) {
         emit('reply', data.progress);
         return;
       }
@@ -91,7 +96,7 @@ export function createEngine(emit) {
       worker?.postMessage({ stop: true });
       setTimeout(() => {
         if (nHeard === before && waiting.size > 0) emit('deaf');
-      }, STOP_MS);
+      }, sliced ? SLICED_STOP_MS : STOP_MS);
     },
     patience: () => watch(MORE_PATIENCE_MS),
   };

@@ -53,8 +53,11 @@ async function prepare(line) {
   await loadFiles(line);
 }
 
-/** Only a text without errors replaces the run: what is shown stays when a text is unusable. */
-async function open({ text, options, at }, report) {
+/**
+ * Only a text without errors replaces the run: what is shown stays when a text is unusable. A quiet
+ * run comes back to what is shown already, so nothing is shown on the way.
+ */
+async function open({ text, options, at, quiet }, report) {
   await fetchZones(text);
   await loadFiles(text + options.actions.map(({ command }) => ` ${command}`).join());
   const json = JSON.stringify({ ...options, files: files ?? [] });
@@ -64,7 +67,7 @@ async function open({ text, options, at }, report) {
   simulation?.free();
   simulation = next;
   revision = 0;
-  await runTo(at, report);
+  await runTo(at, quiet ? () => {} : report);
   return { diagnostics };
 }
 
