@@ -66,18 +66,16 @@ impl Attempts {
     /// in what was left out.
     pub(crate) fn put(&mut self, at: u64, at_ms: i64, diagnosis: &Arc<Diagnosis>, is_full: bool) {
         let attempts = self.by_pod.entry(diagnosis.pod.clone()).or_default();
-        let attempt = Attempt { at_ms, is_full, diagnosis: diagnosis.clone() };
-        if let Some(before) = attempts.get_mut(&at) {
-            if is_full && !before.is_full {
-                self.n_rows += rows(diagnosis);
-                self.n_rows -= rows(&before.diagnosis);
-                *before = attempt;
-            }
+        let before = attempts.get(&at);
+        if before.is_some_and(|it| it.is_full || !is_full) {
             return;
         }
+        match before {
+            Some(outline) => self.n_rows -= rows(&outline.diagnosis),
+            None => self.order.push_back((diagnosis.pod.clone(), at)),
+        }
         self.n_rows += rows(diagnosis);
-        self.order.push_back((diagnosis.pod.clone(), at));
-        attempts.insert(at, attempt);
+        attempts.insert(at, Attempt { at_ms, is_full, diagnosis: diagnosis.clone() });
         if attempts.len() > PER_POD {
             // The first tells how it began, so the second goes.
             let second = attempts.keys().nth(1).copied();
@@ -85,6 +83,11 @@ impl Attempts {
                 self.n_rows -= rows(&gone.diagnosis);
             }
         }
+        self.keep_bounds();
+    }
+
+    /// The oldest go when there is no room for all.
+    fn keep_bounds(&mut self) {
         while self.n_rows > MAX_ROWS {
             let Some((pod, at)) = self.order.pop_front() else { break };
             self.remove(&pod, at);
@@ -180,6 +183,19 @@ mod tests {
         }
         let kept: Vec<_> = attempts.by_pod.keys().cloned().collect();
         assert_eq!(kept, ["3", "4"]);
+    }
+
+    #[test]
+    fn filling_in_outlines_keeps_to_the_same_room() {
+        let mut attempts = Attempts::default();
+        let pods: Vec<String> = (0..5).map(|it| it.to_string()).collect();
+        for n_rows in [0, MAX_ROWS / 3] {
+            for (at, pod) in pods.iter().enumerate() {
+                attempts.put(at as u64, 0, &diagnosis(pod, n_rows), n_rows > 0);
+            }
+        }
+        assert!(attempts.n_rows <= MAX_ROWS, "{}", attempts.n_rows);
+        assert!(attempts.of_pod("4", 99)[0].is_full);
     }
 
     #[test]

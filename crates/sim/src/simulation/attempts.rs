@@ -109,6 +109,7 @@ mod tests {
             let last = attempts.len() - 1;
             assert_eq!(long.diagnosis("default", name, None).as_ref(), attempts.last());
             assert_eq!(long.diagnosis("default", name, Some(last)).as_ref(), attempts.last());
+            assert_eq!(long.diagnosis("default", name, Some(0)).as_ref(), attempts.first());
             assert!(watched.kept("default", name).iter().all(|it| it.is_full));
         }
         assert!(n_outlined > 2 && n_unplaced > 0, "{n_outlined} {n_unplaced}");
