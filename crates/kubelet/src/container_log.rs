@@ -13,6 +13,12 @@ use crate::command::{self, Step};
 
 /// Of a log only so many lines are told.
 const MAX_LINES: usize = 1_000;
+/// A command is walked through by so many steps at most.
+const MAX_STEPS: usize = 20_000;
+/// What loops put into a body for their variables is at most so long, bytes.
+const MAX_BODY: usize = 1 << 16;
+/// Shells and loops inside each other deeper than this are not followed, as when a duration is read.
+const MAX_DEPTH: usize = 8;
 
 /// The log of a container's present run, or of the one before. `None` if there was no such run.
 /// `now` is the time up to which a running container has printed.
@@ -90,14 +96,23 @@ struct Printed {
     /// Milliseconds since the start, and how many there are.
     at: i64,
     until: i64,
-    /// A program that is not known, or the end of time.
+    /// How many commands were walked through.
+    n_steps: usize,
+    /// How many shells and loops are around the present command.
+    depth: usize,
+    /// A program that is not known, the end of time, or a bound.
     stopped: bool,
 }
 
 impl Printed {
-    fn argv(&mut self, words: &[&str], to_file: bool) {
-        let Some((program, args)) = words.split_first() else { return };
-        let name = program.rsplit('/').next().unwrap_or(program);
+    fn argv(&mut self, mut words: &[&str], to_file: bool) {
+        let (name, args) = loop {
+            let Some((program, args)) = words.split_first() else { return };
+            match program.rsplit('/').next().unwrap_or(program) {
+                "exec" => words = args,
+                name => break (name, args),
+            }
+        };
         if matches!(name, "sh" | "bash" | "ash" | "dash" | "zsh") {
             let at = args.iter().position(|it| it.starts_with('-') && it.ends_with('c'));
             let script = at.and_then(|at| args.get(at + 1)).and_then(|it| command::split(it));
@@ -108,9 +123,6 @@ impl Printed {
         }
         if !to_file && matches!(name, "echo" | "printf") {
             self.say(name, args);
-        }
-        if name == "exec" {
-            return self.argv(args, to_file);
         }
         match command::read(words) {
             Some(reading) => match reading.duration_ms {
@@ -138,8 +150,12 @@ impl Printed {
     }
 
     fn steps(&mut self, steps: &[Step]) {
+        self.depth += 1;
+        self.stopped |= self.depth > MAX_DEPTH;
         let mut at = 0;
         while let Some(step) = steps.get(at).filter(|_| !self.stopped) {
+            self.n_steps += 1;
+            self.stopped |= self.n_steps > MAX_STEPS;
             let words: Vec<&str> = step.words.iter().map(String::as_str).collect();
             match words.first().copied() {
                 Some("while" | "until" | "for") => {
@@ -152,6 +168,7 @@ impl Printed {
             }
             at += 1;
         }
+        self.depth -= 1;
     }
 
     /// `steps` begins with the head of the loop; its `done` is left out.
@@ -179,8 +196,11 @@ impl Printed {
                 });
                 Some(step.with(words.collect()))
             });
+            let body: Vec<Step> = body.collect();
             let before = (self.at, self.lines.len());
-            self.steps(&body.collect::<Vec<_>>());
+            self.stopped |=
+                body.iter().flat_map(|it| &it.words).map(String::len).sum::<usize>() > MAX_BODY;
+            self.steps(&body);
             // A loop that neither waits nor prints says nothing more.
             if self.stopped || before == (self.at, self.lines.len()) {
                 return;
@@ -229,7 +249,7 @@ mod tests {
                 "1 of 1|2 of 2|3 of 3|end",
             ),
             (
-                "echo a > /tmp/x; echo b >> /tmp/x; echo c >&2; echo d > /dev/null; echo e 2> /x",
+                "echo a > /data/x; echo b >> /data/x; echo c >&2; echo d > /dev/null; echo e 2> /x",
                 0,
                 "c|e",
             ),
@@ -244,5 +264,27 @@ mod tests {
         assert_eq!(printed(&["echo", "-n", "x", "y"], 0), "x y");
         assert_eq!(printed(&["nginx"], 0), "");
         assert_eq!(sh("while true; do echo x; done", 0).split('|').count(), MAX_LINES);
+    }
+
+    #[test]
+    fn what_has_no_end_ends_at_a_bound() {
+        let nested = |head: &str, n: usize, body: &str| {
+            format!("{}{body}; {}", format!("{head}; do ").repeat(n), "done; ".repeat(n))
+        };
+        let year = 365 * 86_400_000;
+        let doubled = nested("for i in $i$i$i$i$i$i$i$i$i$i$i$i", 8, "echo $i");
+        for (script, words) in [
+            (nested("while true", 20_000, "echo a"), vec![]),
+            (nested("while true", 6, "sleep 0.001"), vec![]),
+            (format!("for i in {}; do {doubled} done", "x".repeat(1000)), vec![]),
+            (String::new(), vec!["exec"; 100_000]),
+            (String::new(), [vec!["exec"; 1_000], vec!["echo", "a"]].concat()),
+        ] {
+            let words = if words.is_empty() { vec!["sh", "-c", &script] } else { words };
+            let said = printed(&words, year);
+            assert!(said.len() < 1_000_000, "{}", said.len());
+        }
+        assert_eq!(printed(&["exec", "exec", "echo", "a"], 0), "a");
+        assert_eq!(printed(&["sh", "-c", &nested("for i in 1 2", 7, "echo a")], 0).len(), 255);
     }
 }
