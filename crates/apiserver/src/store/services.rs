@@ -101,15 +101,6 @@ impl Store {
         }
         let spec_path = Path::new("spec");
         let path = spec_path.child("clusterIPs");
-        if name.is_empty() {
-            errors.invalid(
-                &path,
-                Bad::raw("[\"\"]"),
-                "failed to allocate IP: IPAddress.networking.k8s.io \"10.96.0.10\" is \
-                 invalid: spec.parentRef.name: Required value",
-            );
-            return;
-        }
         let used = self.used_addresses();
         let hash = names::hash(self.seed, &["service", namespace, name]);
         let span = RANGE_SIZE - OFFSET - 1;
@@ -123,6 +114,15 @@ impl Store {
             return;
         };
         let ip = Ipv4Addr::from(free).to_string();
+        // The IPAddress object that would hold it has to say to whom it belongs.
+        if name.is_empty() {
+            let why = format!(
+                "failed to allocate IP: IPAddress.networking.k8s.io \"{ip}\" is invalid: \
+                 spec.parentRef.name: Required value"
+            );
+            errors.invalid(&path, Bad::raw("[\"\"]"), &why);
+            return;
+        }
         spec.cluster_ips = Some(vec![ip.clone()]);
         spec.cluster_ip = Some(ip);
     }
