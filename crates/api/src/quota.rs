@@ -108,11 +108,23 @@ fn claim_usage(claim: &PersistentVolumeClaim, used: &mut Amounts) {
     }
     let requests = spec.and_then(|it| it.resources.as_ref()?.requests.as_ref());
     let Some(storage) = requests.and_then(|it| it.get("storage")) else { return };
-    let storage = quantity::parse(&storage.0).unwrap_or_default();
+    let mut storage = whole(storage);
+    // What a claim was once promised counts while it asks for less.
+    let status = claim.status.as_ref().and_then(|it| it.allocated_resources.as_ref());
+    if let Some(promised) = status.and_then(|it| it.get("storage")) {
+        storage = storage.max(whole(promised));
+    }
     used.insert("requests.storage".to_owned(), storage);
     if let Some(class) = class {
         used.insert(format!("{class}{STORAGE_CLASS}requests.storage"), storage);
     }
+}
+
+/// An amount of bytes, rounded up to whole ones.
+fn whole(quantity: &Quantity) -> Exact {
+    let exact = quantity::parse(&quantity.0).unwrap_or_default();
+    let value = Exact::from_value(exact.value(), exact.format());
+    if value == exact { exact } else { value }
 }
 
 /// Whether objects of a kind count against a resource of a quota. Upstream: `MatchingResources`.
@@ -172,6 +184,7 @@ fn in_scopes(quota: &ResourceQuota, object: &Object) -> bool {
     let mut all = plain.chain(selected.cloned());
     match object {
         Object::Pod(pod) => all.all(|it| pod_in_scope(pod, &it)),
+        Object::PersistentVolumeClaim(claim) => all.all(|it| claim_in_scope(claim, &it)),
         _ => all.next().is_none(),
     }
 }
@@ -185,18 +198,44 @@ fn pod_in_scope(pod: &Pod, scope: &ScopedResourceSelectorRequirement) -> bool {
         "BestEffort" => qos_class(spec) == "BestEffort",
         "NotBestEffort" => qos_class(spec) != "BestEffort",
         "PriorityClass" => {
-            let name = spec.priority_class_name.as_deref().filter(|it| !it.is_empty());
-            let Some(operator) = Operator::parse(&scope.operator) else { return false };
-            let requirement = Requirement {
-                key: scope.scope_name.clone(),
-                operator,
-                values: scope.values.clone().unwrap_or_default(),
-            };
-            requirement.accepts(name)
+            accepts(scope, spec.priority_class_name.as_deref().filter(|it| !it.is_empty()))
         }
         "CrossNamespacePodAffinity" => crosses_namespaces(pod),
         _ => false,
     }
+}
+
+/// Whether a scope's expression is true of a name.
+fn accepts(scope: &ScopedResourceSelectorRequirement, name: Option<&str>) -> bool {
+    let Some(operator) = Operator::parse(&scope.operator) else { return false };
+    let requirement = Requirement {
+        key: scope.scope_name.clone(),
+        operator,
+        values: scope.values.clone().unwrap_or_default(),
+    };
+    requirement.accepts(name)
+}
+
+/// By the attributes classes that the claim has, had, or is about to have.
+fn claim_in_scope(
+    claim: &PersistentVolumeClaim,
+    scope: &ScopedResourceSelectorRequirement,
+) -> bool {
+    if scope.scope_name != "VolumeAttributesClass" {
+        return false;
+    }
+    let status = claim.status.as_ref();
+    let change = status.and_then(|it| it.modify_volume_status.as_ref());
+    let names = [
+        claim.spec.as_ref().and_then(|it| it.volume_attributes_class_name.as_deref()),
+        status.and_then(|it| it.current_volume_attributes_class_name.as_deref()),
+        change.and_then(|it| it.target_volume_attributes_class_name.as_deref()),
+    ];
+    let mut names = names.into_iter().flatten().filter(|it| !it.is_empty()).peekable();
+    if names.peek().is_none() {
+        return accepts(scope, None);
+    }
+    names.any(|it| accepts(scope, Some(it)))
 }
 
 fn crosses_namespaces(pod: &Pod) -> bool {

@@ -11,6 +11,7 @@ mod defaulttolerationseconds;
 mod lifecycle;
 mod limitranger;
 mod nodetaint;
+mod podsecurity;
 mod podtopologylabels;
 mod priority;
 mod resourcequota;
@@ -19,7 +20,7 @@ mod storage;
 
 pub(crate) use lifecycle::validate_delete;
 pub(crate) use podtopologylabels::topology_labels;
-pub(crate) use resourcequota::charge_quota;
+pub(crate) use resourcequota::{charge_quotas, check_quotas};
 
 /// The plugins that may change a new object.
 pub(crate) fn mutate_create(store: &Store, object: &mut Object) -> Result<(), ApiError> {
@@ -36,8 +37,10 @@ pub(crate) fn mutate_create(store: &Store, object: &mut Object) -> Result<(), Ap
 }
 
 /// The plugins that may refuse a new object.
-pub(crate) fn validate_create(store: &Store, object: &Object) -> Result<(), ApiError> {
+pub(crate) fn validate_create(store: &mut Store, object: &Object) -> Result<(), ApiError> {
     limitranger::validate(store, object)?;
+    let warnings = podsecurity::validate(store, object, None)?;
+    store.warn_of(object, warnings);
     priority::validate_class(store, object, true)
 }
 
@@ -54,11 +57,17 @@ pub(crate) fn mutate_update(
 }
 
 /// The plugins that may refuse an update.
-pub(crate) fn validate_update(store: &Store, new: &Object, old: &Object) -> Result<(), ApiError> {
+pub(crate) fn validate_update(
+    store: &mut Store,
+    new: &Object,
+    old: &Object,
+) -> Result<(), ApiError> {
     // A pod's resources cannot change here, a claim's can.
     if new.kind() == api::Kind::PersistentVolumeClaim && old.meta().deletion_timestamp.is_none() {
         limitranger::validate(store, new)?;
     }
+    let warnings = podsecurity::validate(store, new, Some(old))?;
+    store.warn_of(new, warnings);
     storage::validate_resize(store, new, old)?;
     priority::validate_class(store, new, false)
 }

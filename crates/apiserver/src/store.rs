@@ -152,6 +152,13 @@ impl Store {
         }
     }
 
+    /// As [`Self::warn`], with what admission has to say.
+    pub(crate) fn warn_of(&mut self, object: &Object, warnings: Vec<String>) {
+        if object.controller().is_none() {
+            self.warnings.extend(warnings);
+        }
+    }
+
     /// Writes an object under a new revision and logs the change.
     pub(crate) fn commit(&mut self, mut object: Object) -> Object {
         self.revision += 1;

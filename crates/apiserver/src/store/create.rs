@@ -84,11 +84,13 @@ impl Store {
         self.warn(&object, None);
         canonicalize(&mut object);
         admission::validate_create(self, &object)?;
+        // A quota may refuse what could not be stored either.
+        let charged = admission::check_quotas(self, &object, None, now)?;
         let key = object.object_ref();
         if self.objects.get(&key).is_some() {
             return Err(ApiError::already_exists(&key));
         }
-        admission::charge_quota(self, &object, None, now)?;
+        admission::charge_quotas(self, charged);
         if let Some(named) = named {
             self.named = named;
         }

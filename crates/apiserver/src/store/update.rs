@@ -110,7 +110,8 @@ impl Store {
         }
         if part == Part::Main {
             admission::validate_update(self, &new, &old)?;
-            admission::charge_quota(self, &new, Some(&old), now)?;
+            let charged = admission::check_quotas(self, &new, Some(&old), now)?;
+            admission::charge_quotas(self, charged);
             if new == old && !deletes_now(&new, &old) {
                 return Ok(old);
             }
