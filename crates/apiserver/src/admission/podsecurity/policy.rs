@@ -141,7 +141,7 @@ fn set_by(
 }
 
 /// The type of a profile, if there is a profile and the type is none of those allowed.
-fn forbidden_type<'a>(profile: &'a Value) -> Option<&'a str> {
+fn forbidden_type(profile: &Value) -> Option<&str> {
     let kind = profile.as_object()?.get("type").and_then(Value::as_str).unwrap_or_default();
     (!matches!(kind, "RuntimeDefault" | "Localhost")).then_some(kind)
 }
