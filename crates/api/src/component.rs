@@ -204,8 +204,8 @@ pub trait Component {
     fn decide(&mut self, key: &ObjectRef, view: &View<'_>) -> Plan;
 
     /// Hears what became of the plan for `key`: one result for each action that was tried, in
-    /// order; the last may be the error that ended it. What it returns is carried out at once, and
-    /// is not reported again.
+    /// order. There may be errors among the last: the one that ended the plan, and those of attempts
+    /// of its batch. What it returns is carried out at once, and is not reported again.
     fn applied(
         &mut self,
         _key: &ObjectRef,

@@ -39,7 +39,8 @@ pub use object::{Object, Resource, controller_of};
 pub use objects::Objects;
 pub use order::Order;
 pub use plan::{
-    Action, ApiError, ApiReason, DeleteOptions, EventSpec, FieldCause, Patch, Plan, Propagation,
+    Action, ApiError, ApiReason, Attempt, DeleteOptions, EventSpec, FieldCause, Patch, Plan,
+    Propagation, slow_start_batch,
 };
 pub use shared_map::SharedMap;
 pub use time::Timestamp;

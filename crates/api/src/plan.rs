@@ -1,6 +1,7 @@
 //! What a component wants done, as data. Only the store carries it out.
 
 use std::fmt;
+use std::ops::Range;
 use std::sync::Arc;
 
 use crate::{Kind, Object, ObjectRef, Timestamp};
@@ -8,17 +9,48 @@ use crate::{Kind, Object, ObjectRef, Timestamp};
 /// The answer of a component: actions in order, and when it wants to look again.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Plan {
-    /// Carried out in order. The first that fails ends the plan; the runner then asks the
-    /// component what follows ([`crate::Component::applied`]) and queues the key again with
-    /// upstream's back-off.
+    /// Carried out in order. The first that fails ends the plan, but for its [`Plan::attempts`];
+    /// the runner then asks the component what follows ([`crate::Component::applied`]) and queues
+    /// the key again with upstream's back-off.
     pub actions: Vec<Action>,
+    /// Actions that are tried side by side, in order.
+    pub attempts: Vec<Attempt>,
     /// Queue the same key again at this time. Upstream: `AddAfter`.
     pub requeue_at: Option<Timestamp>,
     /// Set by the scheduler: what each plugin said.
     pub diagnosis: Option<Arc<view::Diagnosis>>,
 }
 
+/// Actions of a plan that follow one another, and that do not depend on other attempts of the
+/// same batch. Once one has failed, only attempts of its batch or an earlier one are still tried.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Attempt {
+    /// Where they are in the plan.
+    pub actions: Range<usize>,
+    /// The number of the batch.
+    pub batch: usize,
+}
+
+/// The batch of an attempt by its number, counted from nought: the first has one attempt, each has
+/// twice as many as the one before, up to 500. Upstream: `slowStartBatch`.
+#[must_use]
+pub const fn slow_start_batch(attempt: usize) -> usize {
+    const MAX_BATCH_SIZE: usize = 500;
+    const N_GROWING: usize = 9;
+    match attempt.checked_sub((1 << N_GROWING) - 1) {
+        None => (attempt + 1).ilog2() as usize,
+        Some(beyond) => N_GROWING + beyond / MAX_BATCH_SIZE,
+    }
+}
+
 impl Plan {
+    /// The actions that were added since there were `first` become an attempt.
+    pub fn attempt_since(&mut self, first: usize, batch: usize) {
+        if first < self.actions.len() {
+            self.attempts.push(Attempt { actions: first..self.actions.len(), batch });
+        }
+    }
+
     /// Adds an action.
     pub fn push(&mut self, action: Action) {
         self.actions.push(action);
@@ -276,5 +308,19 @@ impl ApiError {
 impl fmt::Display for ApiReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Debug::fmt(self, f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::slow_start_batch;
+
+    #[test]
+    fn batches_double_up_to_five_hundred() {
+        let mut sizes = vec![0; 12];
+        for attempt in 0..2_011 {
+            sizes[slow_start_batch(attempt)] += 1;
+        }
+        assert_eq!(sizes, [1, 2, 4, 8, 16, 32, 64, 128, 256, 500, 500, 500]);
     }
 }

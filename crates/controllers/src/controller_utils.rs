@@ -14,7 +14,7 @@ use api::selector::{self, Labels};
 use api::time::after_ms;
 use api::{
     Action, Change, DeleteOptions, EventSpec, Object, ObjectRef, Patch, Plan, Resource, Timestamp,
-    View, WorkQueue, pods,
+    View, WorkQueue, pods, slow_start_batch,
 };
 use k8s_openapi::api::core::v1::{Namespace, Pod, PodTemplateSpec};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, OwnerReference};
@@ -226,7 +226,7 @@ fn pod_prefix(name: &str) -> String {
 }
 
 /// Creates a pod and says so in an event of its parent. Upstream: `RealPodControl.createPods`.
-pub(crate) fn create_pod(component: &str, pod: Pod, parent: &impl Resource) -> Action {
+fn create_pod(component: &str, pod: Pod, parent: &impl Resource) -> Action {
     Action::Create {
         object: pod.into_object(),
         created: Some(Box::new(normal(
@@ -244,11 +244,29 @@ pub(crate) fn create_pod(component: &str, pod: Pod, parent: &impl Resource) -> A
     }
 }
 
-/// Deletes a pod and says so in an event of its parent. Upstream: `RealPodControl.DeletePod`.
+/// Creates pods in batches that grow: after a pod is refused only those of its batch are still
+/// tried. Upstream: `slowStartBatch`.
+pub(crate) fn create_pods(
+    plan: &mut Plan,
+    component: &str,
+    pods: impl IntoIterator<Item = Pod>,
+    parent: &impl Resource,
+) {
+    for (attempt, pod) in pods.into_iter().enumerate() {
+        let first = plan.actions.len();
+        plan.push(create_pod(component, pod, parent));
+        plan.attempt_since(first, slow_start_batch(attempt));
+    }
+}
+
+/// Deletes a pod and says so in an event of its parent, whatever becomes of other pods. Upstream:
+/// `RealPodControl.DeletePod`.
 pub(crate) fn delete_pod(plan: &mut Plan, component: &str, pod: &Pod, parent: &impl Resource) {
+    let first = plan.actions.len();
     plan.push(Action::Delete { key: pod.object_ref(), options: DeleteOptions::default() });
     let message = format!("Deleted pod: {}", pod.name());
     plan.record(normal(component, parent, "SuccessfulDelete", message));
+    plan.attempt_since(first, 0);
 }
 
 /// Whether nothing new can be created in a namespace, because it is being deleted.

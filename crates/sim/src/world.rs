@@ -13,8 +13,8 @@ use std::sync::Arc;
 
 use api::k8s_openapi::api::core::v1::{Event, Pod};
 use api::{
-    Action, ApiError, Change, Component, ComponentId, Kind, Listers, Object, ObjectRef, Plan,
-    Timestamp, View, WorkQueue, time,
+    Action, ApiError, Attempt, Change, Component, ComponentId, Kind, Listers, Object, ObjectRef,
+    Plan, Timestamp, View, WorkQueue, time,
 };
 use apiserver::Store;
 use view::{CommandResult, Notice};
@@ -187,12 +187,12 @@ impl World {
             self.requeue(task, requeue_at);
             return;
         }
-        let results = self.carry_out(plan.actions, actor, run, logs);
+        let results = self.carry_out(plan.actions, &plan.attempts, actor, run, logs);
         let view = view_of(&self.store, self.now, run);
-        let Plan { actions, requeue_at: follow_up_at, .. } =
+        let Plan { actions, attempts, requeue_at: follow_up_at, .. } =
             self.components[index].applied(key, &results, &view);
-        self.carry_out(actions, actor, run, logs);
-        if results.last().is_some_and(Result::is_err) {
+        self.carry_out(actions, &attempts, actor, run, logs);
+        if results.iter().any(Result::is_err) {
             let delay_ms = self.limiter.failed(task);
             self.requeue(task, Some(time::after_ms(self.now, delay_ms)));
         } else {
@@ -220,21 +220,37 @@ impl World {
         }
     }
 
-    /// Carries out actions in order up to the first that fails.
-    pub(crate) fn carry_out(
+    /// Carries out actions in order up to the first that fails, and after that what does not
+    /// depend on it.
+    fn carry_out(
         &mut self,
         actions: Vec<Action>,
+        attempts: &[Attempt],
         actor: Actor,
         run: &Run,
         logs: &mut Logs,
     ) -> Vec<Result<Option<Object>, ApiError>> {
         let mut results = Vec::with_capacity(actions.len());
-        for action in actions {
+        let mut attempts = attempts.iter().peekable();
+        let mut failed_batch = None;
+        // Where the attempt ends that has failed.
+        let mut failed_until = 0;
+        for (index, action) in actions.into_iter().enumerate() {
+            while attempts.next_if(|it| it.actions.end <= index).is_some() {}
+            let attempt = attempts.peek().filter(|it| it.actions.start <= index);
+            let batch = attempt.map(|it| it.batch);
+            if index < failed_until
+                || failed_batch.is_some_and(|failed| batch.is_none_or(|it| it > failed))
+            {
+                continue;
+            }
             let result = self.write(action, actor, run, logs);
             let failed = result.is_err();
             results.push(result);
             if failed {
-                break;
+                let Some(attempt) = attempt else { break };
+                failed_until = attempt.actions.end;
+                failed_batch = failed_batch.or(batch);
             }
         }
         results

@@ -69,7 +69,10 @@ impl Store {
         let shares_labels = strategy::job_shares_labels(&object);
         defaults::default_object(&mut object);
         admission::mutate_create(self, &mut object)?;
-        let named = self.fill_system_fields(&mut object, now, attempt);
+        if let Some(named) = self.fill_system_fields(&mut object, now, attempt) {
+            // Also a refused object had its name: the next one gets another.
+            self.named = named;
+        }
         if let Object::Service(service) = &mut object {
             self.allocate_for_service(Arc::make_mut(service), None)?;
         }
@@ -91,9 +94,6 @@ impl Store {
             return Err(ApiError::already_exists(&key));
         }
         admission::charge_quotas(self, charged);
-        if let Some(named) = named {
-            self.named = named;
-        }
         Ok(self.commit(object))
     }
 

@@ -23,6 +23,7 @@ use super::utils::{
     in_active_list, in_active_list_by_name, job_reference, next_schedule_time,
     next_schedule_time_duration, too_late,
 };
+use crate::controller_utils::namespace_terminating;
 use crate::job::{finished_condition, is_job_succeeded};
 
 const SOURCE: &str = "cronjob-controller";
@@ -365,6 +366,9 @@ impl Sync<'_> {
         let job = get_job_from_template(&self.cron_job, scheduled, self.view.zones)?;
         if let Some(existing) = self.view.listers.by_ref::<Job>(&job.object_ref()) {
             self.take_up(existing, scheduled, &schedule);
+            return None;
+        }
+        if namespace_terminating(self.cron_job.namespace(), self.view) {
             return None;
         }
         let created = event(&self.cron_job, false, "SuccessfulCreate", "Created job {name}");

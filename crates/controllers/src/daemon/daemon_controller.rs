@@ -1,8 +1,6 @@
 //! Creates and deletes the pods of a DaemonSet node by node, and counts them.
 //!
 //! Upstream: `pkg/controller/daemon/daemon_controller.go`, v1.36.
-//! Differs from upstream: creation stops at the first pod that is refused instead of at the end of
-//! its slow-start batch, because a plan ends with its first failure.
 
 use api::Order;
 use std::collections::{BTreeMap, BTreeSet};
@@ -100,7 +98,7 @@ impl Component for DaemonSetsController {
         view: &View<'_>,
     ) -> Plan {
         let mut plan = Plan::default();
-        if let Some(Err(_)) = results.last()
+        if results.iter().any(Result::is_err)
             && let Some(ds) = view.listers.by_ref::<DaemonSet>(key)
             && let Some(spec) = &ds.spec
         {
@@ -453,12 +451,14 @@ fn sync_nodes(
 ) {
     if !work.create_on.is_empty() && !utils::namespace_terminating(ds.namespace(), view) {
         let pod = utils::pod_from_template(&util::pod_template(ds, spec, hash), ds);
-        for node in work.create_on.iter().take(BURST_REPLICAS) {
+        let on_node = |node: &&str| {
             let mut pod = pod.clone();
             let spec = pod.spec.get_or_insert_default();
             spec.affinity = Some(util::target_node(spec.affinity.take(), node));
-            plan.push(utils::create_pod(COMPONENT, pod, ds));
-        }
+            pod
+        };
+        let pods = work.create_on.iter().take(BURST_REPLICAS).map(on_node);
+        utils::create_pods(plan, COMPONENT, pods, ds);
     }
     for pod in work.delete.iter().take(BURST_REPLICAS) {
         utils::delete_pod(plan, COMPONENT, pod, ds);

@@ -75,7 +75,7 @@ impl Component for JobController {
     ) -> Plan {
         let mut plan = Plan::default();
         if let Some(mut ctx) = self.pending.take() {
-            ctx.tally(results.iter().take_while(|it| it.is_ok()).count());
+            ctx.tally(results);
             self.second_half(key, &mut ctx, &mut plan, view);
         }
         plan

@@ -1,15 +1,12 @@
 //! Creates and deletes pods so that as many run as should.
 //!
 //! Upstream: `pkg/controller/job/job_controller.go` (`manageJob`, `deleteActivePods`), v1.36.
-//!
-//! Differs from upstream: of several creations that fail together only the first leaves an event,
-//! because a plan ends at its first failure.
 
 use api::Order;
 use std::cmp::Reverse;
 use std::sync::Arc;
 
-use api::{Plan, View, pods};
+use api::{Plan, Resource, View, pods};
 use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::Pod;
 
@@ -26,7 +23,8 @@ use super::sync::{
 };
 use super::tracking::remove_tracking_finalizer;
 use crate::controller_utils::{
-    create_pod, delete_pod, max_restarts, pod_from_template, ready_since, size,
+    create_pods, delete_pod, max_restarts, namespace_terminating, pod_from_template, ready_since,
+    size,
 };
 
 /// Upstream: `MaxPodCreateDeletePerSync`.
@@ -98,6 +96,9 @@ impl SyncJobCtx {
     }
 
     fn create_pods(&mut self, plan: &mut Plan, view: &View<'_>, missing: usize) {
+        if namespace_terminating(self.job.namespace(), view) {
+            return;
+        }
         if !has_backoff_limit_per_index(&self.job) {
             let remaining = self.new_backoff_record.remaining_ms(view.now);
             if remaining > 0 {
@@ -106,22 +107,21 @@ impl SyncJobCtx {
             }
         }
         if !is_indexed(&self.job) {
-            let pod = self.pod_from_template();
-            for _ in 0..missing {
-                plan.push(create_pod(SOURCE, pod.clone(), &*self.job));
-                self.steps.push(Step::Create);
-            }
+            let pods = std::iter::repeat_n(self.pod_from_template(), missing);
+            create_pods(plan, SOURCE, pods, &*self.job);
+            self.steps.resize(plan.actions.len(), Step::Create);
             return;
         }
         let Some(indexes) = self.indexes_to_add(plan, view, missing) else { return };
         let template = self.pod_from_template();
-        for index in indexes {
+        let pods = indexes.into_iter().map(|index| {
             let mut pod = template.clone();
             let replaced = self.pods_with_delayed_deletion.get(&index);
             set_index(&mut pod, &self.job, index, replaced.map(AsRef::as_ref));
-            plan.push(create_pod(SOURCE, pod, &*self.job));
-            self.steps.push(Step::Create);
-        }
+            pod
+        });
+        create_pods(plan, SOURCE, pods, &*self.job);
+        self.steps.resize(plan.actions.len(), Step::Create);
     }
 
     /// The pod that the template describes, with the finalizer.

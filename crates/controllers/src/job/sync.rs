@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use api::time::{after_ms, after_secs, meta_time};
-use api::{Plan, Timestamp, View, pods};
+use api::{ApiError, Object, Plan, Timestamp, View, pods};
 use k8s_openapi::api::batch::v1::{Job, JobCondition, JobSpec, JobStatus};
 use k8s_openapi::api::core::v1::Pod;
 
@@ -244,10 +244,11 @@ impl SyncJobCtx {
         self.succeeded_indexes = succeeded;
     }
 
-    /// Takes in that the first `done` actions of the first half worked.
-    pub(super) fn tally(&mut self, done: usize) {
-        for step in self.steps.iter().take(done) {
+    /// Takes in which actions of the first half worked.
+    pub(super) fn tally(&mut self, results: &[Result<Option<Object>, ApiError>]) {
+        for (step, result) in self.steps.iter().zip(results) {
             match step {
+                _ if result.is_err() => {}
                 Step::Other => {}
                 Step::Create => self.active += 1,
                 Step::Delete { ready } => {
@@ -257,7 +258,7 @@ impl SyncJobCtx {
                 }
             }
         }
-        if done < self.steps.len() && self.managed == Managed::No {
+        if results.iter().any(Result::is_err) && self.managed == Managed::No {
             // Pods are left: the Job cannot end yet.
             self.finished_condition = None;
         }

@@ -1,8 +1,6 @@
 //! Compares the pods of a ReplicaSet with its spec, and creates, deletes, adopts and releases.
 //!
 //! Upstream: `pkg/controller/replicaset/replica_set.go` and `replica_set_utils.go`, v1.36.
-//! Differs from upstream: creation stops at the first pod that is refused instead of at the end of
-//! its slow-start batch, because a plan ends with its first failure.
 
 use std::collections::BTreeMap;
 
@@ -68,7 +66,7 @@ impl Component for ReplicaSetController {
         view: &View<'_>,
     ) -> Plan {
         let mut plan = Plan::default();
-        if let Some(Err(error)) = results.last()
+        if let Some(error) = results.iter().find_map(|it| it.as_ref().err())
             && let Some(rs) = view.listers.by_ref::<ReplicaSet>(key)
             && rs.metadata.deletion_timestamp.is_none()
         {
@@ -144,8 +142,7 @@ fn manage_replicas(
     if missing > 0 && !utils::namespace_terminating(rs.namespace(), view) {
         let template = spec.template.clone().unwrap_or_default();
         let pod = utils::pod_from_template(&template, rs);
-        let creations = (0..missing).map(|_| utils::create_pod(COMPONENT, pod.clone(), rs));
-        plan.actions.extend(creations);
+        utils::create_pods(plan, COMPONENT, std::iter::repeat_n(pod, missing), rs);
     }
     let surplus = active.len().saturating_sub(replicas).min(BURST_REPLICAS);
     if surplus > 0 {

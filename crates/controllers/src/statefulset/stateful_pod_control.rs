@@ -2,7 +2,7 @@
 //!
 //! Upstream: `pkg/controller/statefulset/stateful_pod_control.go`, v1.36.
 
-use api::{Action, DeleteOptions, EventSpec, Plan, Resource, View};
+use api::{Action, ApiError, DeleteOptions, EventSpec, Kind, Plan, Resource, View};
 use k8s_openapi::api::apps::v1::StatefulSet;
 use k8s_openapi::api::core::v1::{PersistentVolumeClaim, Pod};
 
@@ -11,6 +11,35 @@ use crate::controller_utils as utils;
 
 /// `source.component` of its events.
 const COMPONENT: &str = "statefulset-controller";
+
+/// Says that a pod is not created because a claim of it was refused. Upstream: `CreateStatefulPod`.
+pub(super) fn claim_refused(
+    set: &StatefulSet,
+    error: &ApiError,
+    view: &View<'_>,
+) -> Option<EventSpec> {
+    let claim = Some(&error.name).filter(|_| error.kind == Some(Kind::PersistentVolumeClaim))?;
+    let ordinal = util::ordinal_of(claim)?;
+    let pod = format!("{}-{ordinal}", set.name());
+    let exists = view.listers.get::<Pod>(set.namespace(), &pod).is_some();
+    let error = format!("failed to create PVC {claim}: {error}");
+    (!exists).then(|| pod_event(set, Verb::Create, &pod, Some(&error)))
+}
+
+/// Upstream: `recordPodEvent`.
+fn pod_event(set: &StatefulSet, verb: Verb, pod: &str, error: Option<&str>) -> EventSpec {
+    let (verb, name) = (verb.text(), set.name());
+    match error {
+        None => {
+            let message = format!("{verb} Pod {pod} in StatefulSet {name} successful");
+            utils::normal(COMPONENT, set, &format!("Successful{verb}"), message)
+        }
+        Some(error) => {
+            let message = format!("{verb} Pod {pod} in StatefulSet {name} failed error: {error}");
+            utils::warning(COMPONENT, set, &format!("Failed{verb}"), message)
+        }
+    }
+}
 
 /// What was done, as events tell it.
 #[derive(Clone, Copy)]
@@ -162,19 +191,7 @@ impl<'a> PodControl<'a> {
         }
     }
 
-    /// Upstream: `recordPodEvent`.
     fn pod_event(&self, verb: Verb, pod: &Pod, error: Option<&str>) -> EventSpec {
-        let (verb, pod, set) = (verb.text(), pod.name(), self.set.name());
-        match error {
-            None => {
-                let message = format!("{verb} Pod {pod} in StatefulSet {set} successful");
-                utils::normal(COMPONENT, self.set, &format!("Successful{verb}"), message)
-            }
-            Some(error) => {
-                let message =
-                    format!("{verb} Pod {pod} in StatefulSet {set} failed error: {error}");
-                utils::warning(COMPONENT, self.set, &format!("Failed{verb}"), message)
-            }
-        }
+        pod_event(self.set, verb, pod.name(), error)
     }
 }

@@ -2,11 +2,14 @@
 //!
 //! Upstream: `pkg/controller/statefulset/stateful_set.go`, v1.36.
 
-use api::{Change, Component, ComponentId, Kind, ObjectRef, Plan, View, WorkQueue};
+use api::{
+    ApiError, Change, Component, ComponentId, Kind, Object, ObjectRef, Plan, View, WorkQueue,
+};
 use k8s_openapi::api::apps::v1::StatefulSet;
 use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 
+use super::stateful_pod_control::claim_refused;
 use super::stateful_set_control::update_stateful_set;
 use super::stateful_set_utils::is_member_of;
 use crate::controller_utils as utils;
@@ -40,6 +43,22 @@ impl Component for StatefulSetController {
         let member = |pod: &Pod| is_member_of(set, pod);
         let pods = utils::claim::<Pod>(&mut plan, set, &spec.selector, view, member);
         update_stateful_set(plan, set, spec, &pods, view)
+    }
+
+    fn applied(
+        &mut self,
+        key: &ObjectRef,
+        results: &[Result<Option<Object>, ApiError>],
+        view: &View<'_>,
+    ) -> Plan {
+        let mut plan = Plan::default();
+        let Some(set) = view.listers.by_ref::<StatefulSet>(key) else { return plan };
+        for error in results.iter().filter_map(|it| it.as_ref().err()) {
+            if let Some(event) = claim_refused(set, error, view) {
+                plan.record(event);
+            }
+        }
+        plan
     }
 
     fn boxed_clone(&self) -> Box<dyn Component> {

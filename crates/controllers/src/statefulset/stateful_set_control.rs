@@ -9,7 +9,7 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
 use api::time::after_secs;
-use api::{Action, DeleteOptions, Plan, Resource, View, pods};
+use api::{Action, DeleteOptions, Plan, Resource, View, pods, slow_start_batch};
 use k8s_openapi::api::apps::v1::{
     ControllerRevision, StatefulSet, StatefulSetSpec, StatefulSetStatus,
 };
@@ -22,6 +22,9 @@ use crate::{controller_utils as utils, history};
 
 /// The label with the hash of a revision's data. Upstream: `ControllerRevisionHashLabel`.
 const HASH_LABEL: &str = "controller.kubernetes.io/hash";
+
+/// The batch of what is done at the end of a round even if a pod could not be created.
+const WHATEVER_FAILS: usize = 0;
 
 /// At most so many pods are created in a round. Upstream: `MaxBatchSize`.
 const MAX_BATCH_SIZE: usize = 500;
@@ -114,7 +117,9 @@ pub(super) fn update_stateful_set(
         }
     }
     let mut plan = round.finish();
+    let first = plan.actions.len();
     truncate_history(&mut plan, spec, &known, &live);
+    plan.attempt_since(first, WHATEVER_FAILS);
     plan
 }
 
@@ -156,8 +161,11 @@ impl Round<'_> {
         let monotonic = self.monotonic();
         let mut replicas = std::mem::take(&mut self.replicas);
         let mut result = Ok(());
-        for replica in &mut replicas {
+        for (index, replica) in replicas.iter_mut().enumerate() {
+            let first = self.control.plan.actions.len();
             let wait = self.process_replica(replica);
+            let batch = if monotonic { index } else { slow_start_batch(index) };
+            self.control.plan.attempt_since(first, batch);
             if monotonic && wait.is_err() {
                 result = wait;
                 break;
@@ -302,7 +310,10 @@ impl Round<'_> {
         let set = self.control.set;
         if set.status.as_ref() != Some(&self.status) {
             let status = Some(self.status);
-            self.control.plan.push(utils::update_status(StatefulSet { status, ..set.clone() }));
+            let plan = &mut self.control.plan;
+            let first = plan.actions.len();
+            plan.push(utils::update_status(StatefulSet { status, ..set.clone() }));
+            plan.attempt_since(first, WHATEVER_FAILS);
         }
         self.control.plan
     }

@@ -25,7 +25,12 @@ fn parent_and_ordinal(name: &str) -> Option<(&str, i32)> {
 
 /// The number at the end of a pod's name.
 pub(super) fn ordinal(pod: &Pod) -> Option<i32> {
-    parent_and_ordinal(pod.name()).map(|(_, ordinal)| ordinal)
+    ordinal_of(pod.name())
+}
+
+/// The number at the end of a name.
+pub(super) fn ordinal_of(name: &str) -> Option<i32> {
+    parent_and_ordinal(name).map(|(_, ordinal)| ordinal)
 }
 
 /// Whether a pod's name is one of a StatefulSet's.
