@@ -12,28 +12,40 @@ use table::TABLE;
 /// such as `resources: {}` of a container or `lastProbeTime: null` of a condition.
 #[must_use]
 pub fn object_value(object: &Object) -> Value {
-    let mut value = wire::to_value(object);
-    fill(object.kind().name(), &mut value);
+    value_along(object, &[])
+}
+
+/// As [`object_value`], with everything that lies on a path of keys and perhaps little more: for who
+/// asks thousands of objects for one field.
+#[must_use]
+pub fn value_along(object: &Object, path: &[&str]) -> Value {
+    let mut value = wire::value_along(object, path);
+    fill(object.kind().name(), &mut value, path);
     value
 }
 
-/// Adds what Go would write to the JSON of a struct, a list of them, or a map of them.
-fn fill(name: &str, value: &mut Value) {
+/// Adds what Go would write to the JSON of a struct, a list of them, or a map of them, where it lies
+/// on the path.
+fn fill(name: &str, value: &mut Value, path: &[&str]) {
     match value {
-        Value::Object(map) => fill_struct(name, map),
-        Value::Array(items) => items.iter_mut().for_each(|it| fill(name, it)),
+        Value::Object(map) => fill_struct(name, map, path),
+        Value::Array(items) => items.iter_mut().for_each(|it| fill(name, it, path)),
         _ => {}
     }
 }
 
-fn fill_struct(name: &str, map: &mut Map<String, Value>) {
-    let first = |line: &str| line.split(' ').next().unwrap_or_default().to_owned();
-    let Ok(at) = TABLE.binary_search_by(|line| first(line).as_str().cmp(name)) else { return };
-    let Some(line) = TABLE.get(at) else { return };
+fn fill_struct(name: &str, map: &mut Map<String, Value>, path: &[&str]) {
+    let found =
+        TABLE.binary_search_by_key(&name, |line| line.split(' ').next().unwrap_or_default());
+    let Some(line) = found.ok().and_then(|at| TABLE.get(at)) else { return };
+    let rest = path.get(1..).unwrap_or_default();
     map.retain(|key, value| !is_empty(name, key, value) || is_required(line, key));
     for field in line.split(' ').skip(1) {
         let (field, default) = field.split_once('=').unwrap_or((field, ""));
         let (field, child) = field.split_once(':').unwrap_or((field, ""));
+        if path.first().is_some_and(|it| *it != field) {
+            continue;
+        }
         let empty = match default {
             "o" => Some(Value::Object(Map::new())),
             "n" => Some(Value::Null),
@@ -50,7 +62,7 @@ fn fill_struct(name: &str, map: &mut Map<String, Value>) {
         if !child.is_empty()
             && let Some(value) = map.get_mut(field)
         {
-            fill(child, value);
+            fill(child, value, rest);
         }
     }
 }

@@ -15,7 +15,14 @@ use crate::{Kind, Object, yaml};
 /// An object, or a part of one, as the API server sends it.
 #[must_use]
 pub fn to_value<T: Serialize>(part: &T) -> Value {
-    part.serialize(writer::Writer).unwrap_or_default()
+    value_along(part, &[])
+}
+
+/// As [`to_value`], but of objects only the keys of a path: `["spec", "nodeName"]`. Lists on the way
+/// are whole, each of their items going by the rest of the path.
+#[must_use]
+pub fn value_along<T: Serialize>(part: &T, path: &[&str]) -> Value {
+    part.serialize(writer::Writer::along(path)).unwrap_or_default()
 }
 
 /// An object, or a part of one, as JSON text with sorted keys.

@@ -2,9 +2,11 @@
 //!
 //! Upstream: `staging/src/k8s.io/client-go/util/jsonpath`, v1.36.
 
+use api::{Object, sent};
 use serde_json::Value;
 
 use crate::failure::Failure;
+use crate::resources;
 
 /// A parsed template.
 #[derive(Clone, Debug, PartialEq)]
@@ -101,11 +103,37 @@ impl Template {
 
     /// The values that the first path finds.
     pub(crate) fn find(&self, value: &Value) -> Vec<Value> {
-        let path = self.parts.iter().find_map(|it| match it {
-            Part::Path(path) => Some(path),
+        self.first_path().map(|it| walk(it, value, value)).unwrap_or_default()
+    }
+
+    /// As [`find`](Self::find) in an object, of which no more is written than the path asks for.
+    pub(crate) fn find_in(&self, object: &Object) -> Vec<Value> {
+        let keys = self.keys();
+        let only_keys = keys.len() == self.first_path().map_or(0, <[Step]>::len);
+        match resources::plain_field(object, &keys).filter(|it| only_keys && !it.is_empty()) {
+            Some(text) => vec![Value::from(text)],
+            None => self.find(&sent::value_along(object, &keys)),
+        }
+    }
+
+    fn first_path(&self) -> Option<&[Step]> {
+        self.parts.iter().find_map(|it| match it {
+            Part::Path(path) => Some(path.as_slice()),
+            _ => None,
+        })
+    }
+
+    /// The keys with which the first path begins, if it only goes down.
+    fn keys(&self) -> Vec<&str> {
+        let path = self.first_path().unwrap_or_default();
+        let plain = |it: &Step| {
+            matches!(it, Step::Field(_) | Step::Index(_) | Step::Slice(..) | Step::Wildcard)
+        };
+        let keys = path.iter().map_while(|it| match it {
+            Step::Field(key) => Some(key.as_str()),
             _ => None,
         });
-        path.map(|it| walk(it, value, value)).unwrap_or_default()
+        if path.iter().all(plain) { keys.collect() } else { vec![] }
     }
 
     /// Whether the template is one path that asks for single values only.

@@ -5,6 +5,7 @@
 //! owner of the clock lets time go on and asks again with [`Pending::poll`].
 
 mod args;
+mod cells;
 mod client;
 mod commands;
 mod complete;

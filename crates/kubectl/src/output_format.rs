@@ -92,8 +92,13 @@ pub(crate) fn print(
     Ok(match format {
         Format::Table { .. } => String::new(),
         Format::Name => {
-            let line = |it: &Object| format!("{}\n", commands::display_name(it.kind(), it.name()));
-            objects.iter().map(line).collect()
+            let mut text = String::with_capacity(objects.len() * 32);
+            for it in objects {
+                commands::put_kind(&mut text, it.kind());
+                text.push_str(it.name());
+                text.push('\n');
+            }
+            text
         }
         Format::Yaml => yaml::to_string(&value()),
         Format::Json => yaml::to_json_pretty(&value()),
@@ -135,9 +140,8 @@ fn custom_columns(
         lines.push(columns.iter().map(|it| it.0.to_owned()).collect::<Vec<_>>());
     }
     for object in objects {
-        let value = sent::object_value(object);
         let cell = |template: &Template| {
-            let values = template.find(&value);
+            let values = template.find_in(object);
             let texts: Vec<String> = values.iter().map(go_text).collect();
             if texts.is_empty() { "<none>".to_owned() } else { texts.join(",") }
         };

@@ -92,16 +92,12 @@ pub(crate) fn columns(kind: Kind) -> Vec<Column> {
     columns
 }
 
-/// The cells of an object, wide ones included.
+/// The cells of an object, wide ones included. Pods and events, of which there are many, put theirs
+/// into the table directly.
 pub(crate) fn cells(object: &Object, now: Timestamp) -> Vec<String> {
-    // There are many of them, so nothing is made for them that is not shown.
-    if let Object::Pod(it) = object {
-        return core::pod(it, now);
-    }
     let age = human::since(object.meta().creation_timestamp.as_ref(), now);
     let name = object.name().to_owned();
     match object {
-        Object::Pod(it) => core::pod(it, now),
         Object::Node(it) => core::node(it, age),
         Object::Namespace(it) => {
             let phase = it.status.as_ref().and_then(|it| it.phase.clone());
@@ -120,7 +116,6 @@ pub(crate) fn cells(object: &Object, now: Timestamp) -> Vec<String> {
         Object::PersistentVolume(it) => core::persistent_volume(it, age),
         Object::PersistentVolumeClaim(it) => core::persistent_volume_claim(it, age),
         Object::ResourceQuota(it) => core::resource_quota(it, age),
-        Object::Event(it) => core::event(it, now),
         Object::ReplicaSet(it) => workloads::replica_set(it, age),
         Object::Deployment(it) => workloads::deployment(it, age),
         Object::StatefulSet(it) => workloads::stateful_set(it, age),
@@ -143,7 +138,7 @@ pub(crate) fn cells(object: &Object, now: Timestamp) -> Vec<String> {
         Object::CSINode(it) => vec![name, it.spec.drivers.len().to_string(), age],
         Object::CSIDriver(it) => core::csi_driver(it, age),
         Object::ServiceAccount(_) => vec![name, age],
-        Object::LimitRange(_) | Object::Binding(_) => {
+        Object::Pod(_) | Object::Event(_) | Object::LimitRange(_) | Object::Binding(_) => {
             let created = object.meta().creation_timestamp.as_ref();
             vec![name, created.map_or_else(|| "<unknown>".to_owned(), |it| it.0.to_string())]
         }

@@ -221,13 +221,14 @@ pub(crate) fn list(
     if let Some(field) = fields.iter().find(|it| !is_selectable(kind, &it.path)) {
         return Err(bad(format!("field label not supported: {}", field.path)));
     }
+    let keys: Vec<Vec<&str>> = fields.iter().map(|it| it.path.split('.').collect()).collect();
     let none = BTreeMap::new();
     let in_namespace = |it: &Object| {
         query.all_namespaces || !kind.namespaced() || it.namespace() == query.namespace
     };
     let matches = |it: &Object| {
         selector.matches(it.meta().labels.as_ref().unwrap_or(&none))
-            && fields.iter().all(|field| field.accepts(it))
+            && fields.iter().zip(&keys).all(|(field, keys)| field.accepts(it, keys))
     };
     Ok(objects.list(kind).filter(|it| in_namespace(it) && matches(it)).cloned().collect())
 }
@@ -240,8 +241,9 @@ struct Field {
 }
 
 impl Field {
-    fn accepts(&self, object: &Object) -> bool {
-        let is_equal = match plain_field(object, &self.path) {
+    /// `keys` are those of its path.
+    fn accepts(&self, object: &Object, keys: &[&str]) -> bool {
+        let is_equal = match plain_field(object, keys) {
             Some(value) => value == self.value,
             None => field_value(object, &self.path) == self.value,
         };
@@ -302,32 +304,45 @@ fn is_selectable(kind: Kind, path: &str) -> bool {
     path == "metadata.name" || path == "metadata.namespace" || more.contains(&path)
 }
 
-/// The fields by which most are asked, without turning the object into JSON.
-fn plain_field<'a>(object: &'a Object, path: &str) -> Option<&'a str> {
+/// The fields by which most are asked, without turning the object into JSON; `""` where there is
+/// nothing.
+pub(crate) fn plain_field<'a>(object: &'a Object, path: &[&str]) -> Option<&'a str> {
+    let text = |it: Option<&'a String>| Some(it.map(String::as_str).unwrap_or_default());
     match (path, object) {
-        ("metadata.name", _) => Some(object.name()),
-        ("metadata.namespace", _) => Some(object.namespace()),
-        ("spec.nodeName", Object::Pod(pod)) => {
-            Some(pod.spec.as_ref().and_then(|it| it.node_name.as_deref()).unwrap_or_default())
+        (["metadata", "name"], _) => Some(object.name()),
+        (["metadata", "namespace"], _) => Some(object.namespace()),
+        (["spec", "nodeName"], Object::Pod(pod)) => {
+            text(pod.spec.as_ref().and_then(|it| it.node_name.as_ref()))
         }
-        ("status.phase", Object::Pod(pod)) => {
-            Some(pod.status.as_ref().and_then(|it| it.phase.as_deref()).unwrap_or_default())
+        (["status", "phase"], Object::Pod(pod)) => {
+            text(pod.status.as_ref().and_then(|it| it.phase.as_ref()))
+        }
+        (["type"], Object::Event(event)) => text(event.type_.as_ref()),
+        (["reason"], Object::Event(event)) => text(event.reason.as_ref()),
+        (["involvedObject", "name"], Object::Event(event)) => {
+            text(event.involved_object.name.as_ref())
+        }
+        (["involvedObject", "kind"], Object::Event(event)) => {
+            text(event.involved_object.kind.as_ref())
         }
         _ => None,
     }
 }
 
 fn field_value(object: &Object, path: &str) -> String {
-    let value = api::sent::object_value(object);
+    let path_of = |path: &str| {
+        let keys: Vec<&str> = path.split('.').collect();
+        text_at(&api::sent::value_along(object, &keys), path)
+    };
     match path {
-        "source" => text_at(&value, "source.component")
-            .or_else(|| text_at(&value, "reportingComponent"))
+        "source" => path_of("source.component")
+            .or_else(|| path_of("reportingComponent"))
             .unwrap_or_default(),
-        "status.successful" => text_at(&value, "status.succeeded").unwrap_or_else(|| "0".into()),
+        "status.successful" => path_of("status.succeeded").unwrap_or_else(|| "0".into()),
         "spec.unschedulable" | "spec.hostNetwork" => {
-            text_at(&value, path).unwrap_or_else(|| "false".into())
+            path_of(path).unwrap_or_else(|| "false".into())
         }
-        _ => text_at(&value, path).unwrap_or_default(),
+        _ => path_of(path).unwrap_or_default(),
     }
 }
 

@@ -6,7 +6,10 @@
 
 use std::cmp::Ordering;
 
-use api::{Object, quantity, sent};
+use api::{
+    Object,
+    quantity::{self, Exact},
+};
 use serde_json::Value;
 
 use crate::failure::Failure;
@@ -20,19 +23,38 @@ pub(crate) fn sort(objects: &mut [Object], path: &str) -> Result<(), Failure> {
 /// As [`sort`]; `false` when no object has the field, in which case kubectl shows no table.
 pub(crate) fn sort_table(objects: &mut [Object], path: &str) -> Result<bool, Failure> {
     let template = Template::parse(&jsonpath::relaxed(path)?).map_err(Failure::Text)?;
-    let key = |it: &Object| template.find(&sent::object_value(it)).into_iter().next();
-    let keyed: Vec<(Option<Value>, Object)> =
-        objects.iter().map(|it| (key(it), it.clone())).collect();
-    if !objects.is_empty() && keyed.iter().all(|it| it.0.is_none()) {
+    let keys: Vec<Key> =
+        objects.iter().map(|it| Key::of(template.find_in(it).into_iter().next())).collect();
+    if !objects.is_empty() && keys.iter().all(|it| matches!(it, Key::Absent)) {
         return Ok(false);
     }
-    let order = merged((0..keyed.len()).collect(), &|a: usize, b: usize| {
-        less(keyed[a].0.as_ref(), keyed[b].0.as_ref())
-    });
+    let order = merged((0..keys.len()).collect(), &|a: usize, b: usize| less(&keys[a], &keys[b]));
+    let before = objects.to_vec();
     for (slot, at) in objects.iter_mut().zip(order) {
-        *slot = keyed[at].1.clone();
+        *slot = before[at].clone();
     }
     Ok(true)
+}
+
+/// What an object is sorted by.
+enum Key {
+    Absent,
+    /// A text, and the quantity that it may be.
+    Text(String, Option<Exact>),
+    Other(Value),
+}
+
+impl Key {
+    fn of(value: Option<Value>) -> Self {
+        match value {
+            None => Self::Absent,
+            Some(Value::String(text)) => {
+                let quantity = quantity::parse(&text).ok();
+                Self::Text(text, quantity)
+            }
+            Some(other) => Self::Other(other),
+        }
+    }
 }
 
 /// Sorts by merging, with the results of a sort by insertion. The library's sort is not for this:
@@ -52,19 +74,20 @@ fn merged(mut order: Vec<usize>, less: &dyn Fn(usize, usize) -> bool) -> Vec<usi
     result
 }
 
-/// Whether one value comes before another; what is absent comes before everything.
-fn less(a: Option<&Value>, b: Option<&Value>) -> bool {
-    let (Some(a), Some(b)) = (a, b) else { return a.is_none() };
+/// Whether one comes before another; what is absent comes before everything.
+fn less(a: &Key, b: &Key) -> bool {
     match (a, b) {
-        (Value::String(a), Value::String(b)) => match (quantity::parse(a), quantity::parse(b)) {
-            (Ok(a), Ok(b)) => a < b,
-            _ => natural(a, b) == Ordering::Less,
-        },
-        (Value::Number(a), Value::Number(b)) => match (a.as_i64(), b.as_i64()) {
-            (Some(a), Some(b)) => a < b,
-            _ => a.as_f64() < b.as_f64(),
-        },
-        (Value::Bool(a), Value::Bool(b)) => !a & b,
+        (Key::Absent, _) => true,
+        (_, Key::Absent) => false,
+        (Key::Text(_, Some(a)), Key::Text(_, Some(b))) => a < b,
+        (Key::Text(a, _), Key::Text(b, _)) => natural(a, b) == Ordering::Less,
+        (Key::Other(Value::Number(a)), Key::Other(Value::Number(b))) => {
+            match (a.as_i64(), b.as_i64()) {
+                (Some(a), Some(b)) => a < b,
+                _ => a.as_f64() < b.as_f64(),
+            }
+        }
+        (Key::Other(Value::Bool(a)), Key::Other(Value::Bool(b))) => !a & b,
         _ => false,
     }
 }
@@ -102,11 +125,11 @@ mod tests {
 
     #[test]
     fn merging_leaves_equals_and_what_is_absent_as_insertion_does() {
-        let values: Vec<Option<Value>> = (0..200_u64)
-            .map(|it| Some(it * 7919 % 11).filter(|it| *it != 3).map(Value::from))
+        let keys: Vec<Key> = (0..200_u64)
+            .map(|it| Key::of(Some(it * 7919 % 11).filter(|it| *it != 3).map(Value::from)))
             .collect();
-        let less = |a: usize, b: usize| less(values[a].as_ref(), values[b].as_ref());
-        for n in 0..values.len() {
+        let less = |a: usize, b: usize| less(&keys[a], &keys[b]);
+        for n in 0..keys.len() {
             let mut inserted: Vec<usize> = (0..n).collect();
             for end in 1..n {
                 let mut at = end;

@@ -4,8 +4,9 @@
 
 use api::{Kind, Object, Timestamp};
 
+use crate::cells::Cells;
+use crate::commands;
 use crate::printers::{self, Column};
-use crate::{commands, tabwriter};
 
 /// What to show.
 #[derive(Clone, Debug, Default)]
@@ -36,55 +37,43 @@ impl<'a> Table<'a> {
         }
         let columns = printers::columns(self.kind);
         let with_namespace = options.with_namespace && self.kind.namespaced();
-        let mut text = String::with_capacity(self.objects.len() * 64);
-        let mut put = |row: &[String]| {
-            for (n, cell) in row.iter().enumerate() {
-                if n > 0 {
-                    text.push('\t');
-                }
-                text.push_str(cell);
-            }
-            text.push('\n');
-        };
+        let header = header(&columns, options, with_namespace);
+        let mut cells = Cells::new((self.objects.len() + 1) * header.len(), now);
         if !options.no_headers {
-            put(&header(&columns, options, with_namespace));
+            header.iter().for_each(|it| cells.put(it));
         }
         for object in self.objects {
-            put(&self.row(object, &columns, options, with_namespace, now));
+            if with_namespace {
+                cells.put_name(object.namespace());
+            }
+            match object {
+                Object::Pod(pod) => printers::core::pod(pod, options, &mut cells),
+                Object::Event(it) => printers::core::event(it, options, &mut cells),
+                _ => self.cells_of(object, &columns, options, &mut cells),
+            }
+            let labels = object.meta().labels.as_ref();
+            for label in &options.label_columns {
+                cells.put(labels.and_then(|it| it.get(label)).map_or("", String::as_str));
+            }
+            if options.show_labels {
+                cells.make(|it| it.push_str(&printers::format_labels(labels)));
+            }
         }
-        tabwriter::align(&text, 6, 3)
+        cells.aligned(header.len())
     }
 
-    fn row(
-        &self,
-        object: &Object,
-        columns: &[Column],
-        options: &Options,
-        with_namespace: bool,
-        now: Timestamp,
-    ) -> Vec<String> {
-        let mut row = vec![];
-        if with_namespace {
-            row.push(object.namespace().to_owned());
-        }
-        for (column, cell) in columns.iter().zip(printers::cells(object, now)) {
+    fn cells_of(&self, object: &Object, columns: &[Column], options: &Options, to: &mut Cells<'a>) {
+        for (column, cell) in columns.iter().zip(printers::cells(object, to.now())) {
             if column.wide && !options.wide {
                 continue;
             }
-            let cell = one_line(cell);
-            row.push(match column.is_name && options.with_kind {
-                true => commands::display_name(self.kind, &cell),
-                false => cell,
+            to.make(|it| {
+                if column.is_name && options.with_kind {
+                    commands::put_kind(it, self.kind);
+                }
+                it.push_str(&cell);
             });
         }
-        let labels = object.meta().labels.as_ref();
-        for label in &options.label_columns {
-            row.push(labels.and_then(|it| it.get(label)).cloned().unwrap_or_default());
-        }
-        if options.show_labels {
-            row.push(printers::format_labels(labels));
-        }
-        row
     }
 }
 
@@ -101,13 +90,4 @@ fn header(columns: &[Column], options: &Options, with_namespace: bool) -> Vec<St
         row.push("LABELS".to_owned());
     }
     row
-}
-
-/// A cell up to its first line end; tabs would break the table.
-fn one_line(mut cell: String) -> String {
-    if let Some(at) = cell.bytes().position(|it| matches!(it, b'\x0c' | b'\n' | b'\r')) {
-        cell.truncate(at);
-        cell.push_str("...");
-    }
-    cell
 }

@@ -18,8 +18,17 @@ pub(crate) fn align(text: &str, min_width: usize, padding: usize) -> String {
 
 const BLANKS: &str = "                                                                ";
 
+/// `n` blanks.
+pub(crate) fn pad(out: &mut String, mut n: usize) {
+    while n > 0 {
+        let some = n.min(BLANKS.len());
+        out.push_str(&BLANKS[..some]);
+        n -= some;
+    }
+}
+
 /// Characters; most cells have one byte for each.
-fn count(cell: &str) -> usize {
+pub(crate) fn count(cell: &str) -> usize {
     if cell.is_ascii() { cell.len() } else { cell.chars().count() }
 }
 
@@ -70,12 +79,7 @@ impl Writer<'_> {
             for (column, cell) in cells.iter().enumerate() {
                 self.out.push_str(cell);
                 if let Some(width) = self.widths.get(column) {
-                    let mut missing = width.saturating_sub(count(cell));
-                    while missing > 0 {
-                        let n = missing.min(BLANKS.len());
-                        self.out.push_str(&BLANKS[..n]);
-                        missing -= n;
-                    }
+                    pad(&mut self.out, width.saturating_sub(count(cell)));
                 }
             }
             if n < last {

@@ -26,30 +26,53 @@ impl ser::Error for Unwritable {
 
 type Written = Result<Value, Unwritable>;
 
-/// Writes one value.
+/// Writes one value: all of it, or only what lies on a path of keys.
 #[derive(Clone, Copy)]
-pub(super) struct Writer;
-
-/// A list under way.
-pub(super) struct Items(Vec<Value>);
-
-/// An object under way, with the key that waits for its value.
-pub(super) struct Fields {
-    map: Map<String, Value>,
-    key: String,
+pub(super) struct Writer<'p> {
+    path: &'p [&'p str],
 }
 
-impl Items {
+/// A list under way.
+pub(super) struct Items<'p> {
+    items: Vec<Value>,
+    writer: Writer<'p>,
+}
+
+/// An object under way, with the key that waits for its value.
+pub(super) struct Fields<'p> {
+    map: Map<String, Value>,
+    key: String,
+    path: &'p [&'p str],
+}
+
+impl<'p> Writer<'p> {
+    /// Of objects only the keys of the path are written; lists in between are written whole, each
+    /// of their items by the rest of the path.
+    pub(super) fn along(path: &'p [&'p str]) -> Self {
+        Self { path }
+    }
+}
+
+impl Items<'_> {
     #[inline(never)]
     fn push(&mut self, value: Written) -> Result<(), Unwritable> {
-        self.0.push(value?);
+        self.items.push(value?);
         Ok(())
     }
 }
 
-impl Fields {
-    fn new() -> Self {
-        Self { map: Map::new(), key: String::new() }
+impl<'p> Fields<'p> {
+    fn new(path: &'p [&'p str]) -> Self {
+        Self { map: Map::new(), key: String::new(), path }
+    }
+
+    /// What writes the value of a key, if it is wanted.
+    #[inline(never)]
+    fn writer(&self, key: &str) -> Option<Writer<'p>> {
+        match self.path.split_first() {
+            None => Some(Writer { path: self.path }),
+            Some((first, rest)) => (*first == key).then_some(Writer { path: rest }),
+        }
     }
 
     #[inline(never)]
@@ -71,43 +94,46 @@ impl Fields {
     }
 }
 
-impl ser::SerializeSeq for Items {
+impl ser::SerializeSeq for Items<'_> {
     type Ok = Value;
     type Error = Unwritable;
 
     fn serialize_element<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Unwritable> {
-        self.push(value.serialize(Writer))
+        self.push(value.serialize(self.writer))
     }
 
     fn end(self) -> Written {
-        Ok(Value::Array(self.0))
+        Ok(Value::Array(self.items))
     }
 }
 
-impl ser::SerializeTuple for Items {
+impl ser::SerializeTuple for Items<'_> {
     type Ok = Value;
     type Error = Unwritable;
 
     fn serialize_element<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Unwritable> {
-        self.push(value.serialize(Writer))
+        self.push(value.serialize(self.writer))
     }
 
     fn end(self) -> Written {
-        Ok(Value::Array(self.0))
+        Ok(Value::Array(self.items))
     }
 }
 
-impl ser::SerializeMap for Fields {
+impl ser::SerializeMap for Fields<'_> {
     type Ok = Value;
     type Error = Unwritable;
 
     fn serialize_key<T: Serialize + ?Sized>(&mut self, key: &T) -> Result<(), Unwritable> {
-        self.set_key(key.serialize(Writer))
+        self.set_key(key.serialize(Writer::along(&[])))
     }
 
     fn serialize_value<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Unwritable> {
         let key = std::mem::take(&mut self.key);
-        self.put(&key, value.serialize(Writer))
+        match self.writer(&key) {
+            Some(writer) => self.put(&key, value.serialize(writer)),
+            None => Ok(()),
+        }
     }
 
     fn end(self) -> Written {
@@ -115,7 +141,7 @@ impl ser::SerializeMap for Fields {
     }
 }
 
-impl ser::SerializeStruct for Fields {
+impl ser::SerializeStruct for Fields<'_> {
     type Ok = Value;
     type Error = Unwritable;
 
@@ -124,7 +150,10 @@ impl ser::SerializeStruct for Fields {
         key: &'static str,
         value: &T,
     ) -> Result<(), Unwritable> {
-        self.put(key, value.serialize(Writer))
+        match self.writer(key) {
+            Some(writer) => self.put(key, value.serialize(writer)),
+            None => Ok(()),
+        }
     }
 
     fn end(self) -> Written {
@@ -144,15 +173,15 @@ fn float(it: f64) -> Value {
     Number::from_f64(it).map_or(Value::Null, Value::Number)
 }
 
-impl Serializer for Writer {
+impl<'p> Serializer for Writer<'p> {
     type Ok = Value;
     type Error = Unwritable;
-    type SerializeSeq = Items;
-    type SerializeTuple = Items;
+    type SerializeSeq = Items<'p>;
+    type SerializeTuple = Items<'p>;
     type SerializeTupleStruct = Impossible<Value, Unwritable>;
     type SerializeTupleVariant = Impossible<Value, Unwritable>;
-    type SerializeMap = Fields;
-    type SerializeStruct = Fields;
+    type SerializeMap = Fields<'p>;
+    type SerializeStruct = Fields<'p>;
     type SerializeStructVariant = Impossible<Value, Unwritable>;
 
     plain! {
@@ -204,16 +233,16 @@ impl Serializer for Writer {
         variant: &'static str,
         value: &T,
     ) -> Written {
-        let mut fields = Fields::new();
+        let mut fields = Fields::new(&[]);
         fields.put(variant, value.serialize(self))?;
         Ok(Value::Object(fields.map))
     }
 
-    fn serialize_seq(self, length: Option<usize>) -> Result<Items, Unwritable> {
-        Ok(Items(Vec::with_capacity(length.unwrap_or_default())))
+    fn serialize_seq(self, length: Option<usize>) -> Result<Items<'p>, Unwritable> {
+        Ok(Items { items: Vec::with_capacity(length.unwrap_or_default()), writer: self })
     }
 
-    fn serialize_tuple(self, length: usize) -> Result<Items, Unwritable> {
+    fn serialize_tuple(self, length: usize) -> Result<Items<'p>, Unwritable> {
         self.serialize_seq(Some(length))
     }
 
@@ -235,12 +264,12 @@ impl Serializer for Writer {
         Err(Unwritable)
     }
 
-    fn serialize_map(self, _: Option<usize>) -> Result<Fields, Unwritable> {
-        Ok(Fields::new())
+    fn serialize_map(self, _: Option<usize>) -> Result<Fields<'p>, Unwritable> {
+        Ok(Fields::new(self.path))
     }
 
-    fn serialize_struct(self, _: &'static str, _: usize) -> Result<Fields, Unwritable> {
-        Ok(Fields::new())
+    fn serialize_struct(self, _: &'static str, _: usize) -> Result<Fields<'p>, Unwritable> {
+        Ok(Fields::new(self.path))
     }
 
     fn serialize_struct_variant(
@@ -272,7 +301,10 @@ mod tests {
     }
 
     fn check<T: Serialize>(value: &T) {
-        assert_eq!(value.serialize(Writer).unwrap(), serde_json::to_value(value).unwrap());
+        assert_eq!(
+            value.serialize(Writer::along(&[])).unwrap(),
+            serde_json::to_value(value).unwrap()
+        );
     }
 
     #[test]
@@ -298,7 +330,21 @@ mod tests {
     }
 
     #[test]
+    fn along_a_path_nothing_else_is_written() {
+        let value = json!({"a": {"b": [{"c": 1, "d": 2}, {"d": 3}], "e": 4}, "c": 5});
+        for (path, expected) in [
+            (&["c"][..], json!({"c": 5})),
+            (&["a", "e"], json!({"a": {"e": 4}})),
+            (&["a", "b", "c"], json!({"a": {"b": [{"c": 1}, {}]}})),
+            (&["a", "b"], json!({"a": {"b": [{"c": 1, "d": 2}, {"d": 3}]}})),
+            (&["x", "y"], json!({})),
+        ] {
+            assert_eq!(value.serialize(Writer::along(path)).unwrap(), expected, "{path:?}");
+        }
+    }
+
+    #[test]
     fn a_map_with_keys_that_are_no_texts_is_refused() {
-        assert!(BTreeMap::from([(vec![1], 1)]).serialize(Writer).is_err());
+        assert!(BTreeMap::from([(vec![1], 1)]).serialize(Writer::along(&[])).is_err());
     }
 }

@@ -250,9 +250,12 @@ impl Page {
         if !cluster.show_events {
             return;
         }
-        let mut events: Vec<&Event> = cluster
-            .listers
-            .list::<Event>()
+        // Those of a namespaced object are in its namespace, those of others in any.
+        let all: Box<dyn Iterator<Item = &Event>> = match object.namespace() {
+            "" => Box::new(cluster.listers.list::<Event>()),
+            namespace => Box::new(cluster.listers.list_in::<Event>(namespace)),
+        };
+        let mut events: Vec<&Event> = all
             .filter(|it| {
                 let about = &it.involved_object;
                 about.name.as_deref() == Some(object.name())

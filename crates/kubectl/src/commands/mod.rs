@@ -398,9 +398,18 @@ impl Session<'_> {
 
 /// `pod/web-1`, `deployment.apps/shop`.
 pub(crate) fn display_name(kind: Kind, name: &str) -> String {
-    let lower = kind.name().to_lowercase();
-    match kind.group() {
-        "" => format!("{lower}/{name}"),
-        group => format!("{lower}.{group}/{name}"),
+    let mut text = String::with_capacity(name.len() + 24);
+    put_kind(&mut text, kind);
+    text.push_str(name);
+    text
+}
+
+/// `pod/`, `deployment.apps/`.
+pub(crate) fn put_kind(text: &mut String, kind: Kind) {
+    text.extend(kind.name().chars().map(|it| it.to_ascii_lowercase()));
+    if !kind.group().is_empty() {
+        text.push('.');
+        text.push_str(kind.group());
     }
+    text.push('/');
 }

@@ -2,12 +2,13 @@
 //!
 //! Upstream: `pkg/printers/internalversion/printers.go`, v1.36.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
-use api::{Resource, Timestamp, quantity};
+use api::{Resource, quantity};
 use k8s_openapi::api::core::v1::{
     Container, ContainerState, ContainerStatus, Event, Node, NodeStatus, PersistentVolume,
-    PersistentVolumeClaim, Pod, PodSpec, PodStatus, ResourceQuota, Service,
+    PersistentVolumeClaim, Pod, ResourceQuota, Service,
 };
 use k8s_openapi::api::discovery::v1::EndpointSlice;
 use k8s_openapi::api::storage::v1::{CSIDriver, StorageClass};
@@ -15,20 +16,22 @@ use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use super::{format_labels, or_none};
+use crate::cells::Cells;
 use crate::human;
+use crate::table::Options;
 
 /// Restarts and when the last one was.
-#[derive(Default)]
-struct Restarts {
+#[derive(Clone, Copy, Default)]
+struct Restarts<'a> {
     n: i32,
-    last: Option<Time>,
+    last: Option<&'a Time>,
 }
 
-impl Restarts {
-    fn add(&mut self, status: &ContainerStatus) {
+impl<'a> Restarts<'a> {
+    fn add(&mut self, status: &'a ContainerStatus) {
         self.n += status.restart_count;
         let ended = status.last_state.as_ref().and_then(|it| it.terminated.as_ref());
-        let ended = ended.and_then(|it| it.finished_at.clone());
+        let ended = ended.and_then(|it| it.finished_at.as_ref());
         if ended > self.last {
             self.last = ended;
         }
@@ -40,21 +43,21 @@ fn is_sidecar(container: Option<&&Container>) -> bool {
 }
 
 /// Why a container has ended, if it has: its reason, signal or exit code.
-fn ended(state: &ContainerState) -> Option<String> {
-    let ended = state.terminated.as_ref()?;
+fn ended(state: Option<&ContainerState>) -> Option<Cow<'_, str>> {
+    let ended = state?.terminated.as_ref()?;
     Some(match (ended.reason.as_deref().unwrap_or_default(), ended.signal.unwrap_or_default()) {
-        ("", 0) => format!("ExitCode:{}", ended.exit_code),
-        ("", signal) => format!("Signal:{signal}"),
-        (reason, _) => reason.to_owned(),
+        ("", 0) => Cow::Owned(format!("ExitCode:{}", ended.exit_code)),
+        ("", signal) => Cow::Owned(format!("Signal:{signal}")),
+        (reason, _) => Cow::Borrowed(reason),
     })
 }
 
 /// The Ready, Status and Restarts columns.
-struct PodState {
+struct PodState<'a> {
     ready: usize,
     total: usize,
-    reason: String,
-    restarts: Restarts,
+    reason: Cow<'a, str>,
+    restarts: Restarts<'a>,
 }
 
 fn condition_is(pod: &Pod, type_: &str) -> bool {
@@ -63,135 +66,160 @@ fn condition_is(pod: &Pod, type_: &str) -> bool {
 
 /// One word for the state of a pod, as the STATUS column shows it.
 pub(crate) fn pod_reason(pod: &Pod) -> String {
-    pod_state(pod).reason
+    pod_state(pod).reason.into_owned()
 }
 
-fn pod_state(pod: &Pod) -> PodState {
-    // Ten thousand pods are listed in a few milliseconds: nothing large is copied.
-    let (no_spec, no_status) = (PodSpec::default(), PodStatus::default());
-    let spec = pod.spec.as_ref().unwrap_or(&no_spec);
-    let status = pod.status.as_ref().unwrap_or(&no_status);
-    let init: BTreeMap<&str, &Container> =
-        spec.init_containers.iter().flatten().map(|it| (it.name.as_str(), it)).collect();
+/// A text that is there and not empty.
+fn filled(text: Option<&String>) -> Option<&str> {
+    text.map(String::as_str).filter(|it| !it.is_empty())
+}
+
+/// A list of a part that may be missing.
+fn items<P, T>(part: Option<&P>, list: impl FnOnce(&P) -> Option<&Vec<T>>) -> &[T] {
+    part.and_then(list).map(Vec::as_slice).unwrap_or_default()
+}
+
+/// Why a container waits, if it does.
+fn waits(state: Option<&ContainerState>) -> Option<&str> {
+    state?.waiting.as_ref()?.reason.as_deref().filter(|it| !it.is_empty())
+}
+
+/// The exit code of a container that has ended.
+fn exit_code(state: Option<&ContainerState>) -> Option<i32> {
+    Some(state?.terminated.as_ref()?.exit_code)
+}
+
+fn pod_state(pod: &Pod) -> PodState<'_> {
+    let (spec, status) = (pod.spec.as_ref(), pod.status.as_ref());
+    let init: BTreeMap<&str, &Container> = items(spec, |it| it.init_containers.as_ref())
+        .iter()
+        .map(|it| (it.name.as_str(), it))
+        .collect();
     let n_sidecars = init.values().filter(|it| is_sidecar(Some(it))).count();
+    let status_reason = filled(status.and_then(|it| it.reason.as_ref()));
+    let phase = filled(status.and_then(|it| it.phase.as_ref())).unwrap_or_default();
     let mut state = PodState {
         ready: 0,
-        total: spec.containers.len() + n_sidecars,
-        reason: status.phase.clone().unwrap_or_default(),
+        total: items(spec, |it| Some(&it.containers)).len() + n_sidecars,
+        reason: Cow::Borrowed(status_reason.unwrap_or(phase)),
         restarts: Restarts::default(),
     };
-    if let Some(reason) = status.reason.clone().filter(|it| !it.is_empty()) {
-        state.reason = reason;
-    }
-    let gated =
-        status.conditions.iter().flatten().any(|it| {
-            it.type_ == "PodScheduled" && it.reason.as_deref() == Some("SchedulingGated")
-        });
-    if gated {
-        state.reason = "SchedulingGated".to_owned();
+    let scheduled = api::pods::condition(pod, "PodScheduled");
+    if scheduled.is_some_and(|it| it.reason.as_deref() == Some("SchedulingGated")) {
+        state.reason = Cow::Borrowed("SchedulingGated");
     }
     let mut sidecar_restarts = Restarts::default();
     let mut initializing = false;
-    for (n, container) in status.init_container_statuses.iter().flatten().enumerate() {
+    let statuses = items(status, |it| it.init_container_statuses.as_ref());
+    for (n, container) in statuses.iter().enumerate() {
         let sidecar = is_sidecar(init.get(container.name.as_str()));
         state.restarts.add(container);
         if sidecar {
             sidecar_restarts.add(container);
         }
-        let no_state = ContainerState::default();
-        let now = container.state.as_ref().unwrap_or(&no_state);
-        let waiting = now.waiting.as_ref().and_then(|it| it.reason.as_deref()).unwrap_or_default();
-        if now.terminated.as_ref().is_some_and(|it| it.exit_code == 0) {
+        let now = container.state.as_ref();
+        if exit_code(now) == Some(0) {
             continue;
         }
         if sidecar && container.started == Some(true) {
             state.ready += usize::from(container.ready);
             continue;
         }
-        state.reason = match ended(now) {
-            Some(reason) => format!("Init:{reason}"),
-            None if !waiting.is_empty() && waiting != "PodInitializing" => {
-                format!("Init:{waiting}")
-            }
+        let why = ended(now)
+            .or_else(|| waits(now).filter(|it| *it != "PodInitializing").map(Cow::Borrowed));
+        state.reason = Cow::Owned(match why {
+            Some(why) => format!("Init:{why}"),
             None => format!("Init:{n}/{}", init.len()),
-        };
+        });
         initializing = true;
         break;
     }
     if !initializing || condition_is(pod, "Initialized") {
         state.restarts = sidecar_restarts;
-        main_containers(pod, status.container_statuses.as_deref().unwrap_or_default(), &mut state);
+        main_containers(pod, items(status, |it| it.container_statuses.as_ref()), &mut state);
     }
     if pod.metadata.deletion_timestamp.is_some() {
-        if status.reason.as_deref() == Some("NodeLost") {
-            state.reason = "Unknown".to_owned();
+        if status_reason == Some("NodeLost") {
+            state.reason = Cow::Borrowed("Unknown");
         } else if !api::pods::is_terminal(pod) {
-            state.reason = "Terminating".to_owned();
+            state.reason = Cow::Borrowed("Terminating");
         }
     }
     state
 }
 
 /// What the containers proper add to the state.
-fn main_containers(pod: &Pod, statuses: &[ContainerStatus], state: &mut PodState) {
+fn main_containers<'a>(pod: &Pod, statuses: &'a [ContainerStatus], state: &mut PodState<'a>) {
     let mut has_running = false;
     let mut error_reason = None;
     for container in statuses.iter().rev() {
         state.restarts.add(container);
-        let no_state = ContainerState::default();
-        let now = container.state.as_ref().unwrap_or(&no_state);
-        let waiting = now.waiting.as_ref().and_then(|it| it.reason.as_deref()).unwrap_or_default();
-        if !waiting.is_empty() {
-            waiting.clone_into(&mut state.reason);
+        let now = container.state.as_ref();
+        if let Some(why) = waits(now) {
+            state.reason = Cow::Borrowed(why);
         } else if let Some(reason) = ended(now) {
-            if now.terminated.as_ref().is_some_and(|it| it.exit_code != 0) {
+            if exit_code(now) != Some(0) {
                 error_reason = Some(reason.clone());
             }
             state.reason = reason;
-        } else if container.ready && now.running.is_some() {
+        } else if container.ready && now.is_some_and(|it| it.running.is_some()) {
             has_running = true;
             state.ready += 1;
         }
     }
     if state.reason == "Completed" {
         if has_running && condition_is(pod, "Ready") {
-            state.reason = "Running".to_owned();
+            state.reason = Cow::Borrowed("Running");
         } else if let Some(reason) = error_reason {
             state.reason = reason;
         } else if has_running {
-            state.reason = "NotReady".to_owned();
+            state.reason = Cow::Borrowed("NotReady");
         }
     }
 }
 
-pub(super) fn pod(pod: &Pod, now: Timestamp) -> Vec<String> {
+/// The cells of a pod.
+pub(crate) fn pod<'a>(pod: &'a Pod, options: &Options, to: &mut Cells<'a>) {
     let state = pod_state(pod);
-    let restarts = match (state.restarts.n, &state.restarts.last) {
-        (n, Some(last)) if n != 0 => format!("{n} ({} ago)", human::since(Some(last), now)),
-        (n, _) => n.to_string(),
-    };
-    let (spec, status) = (pod.spec.as_ref(), pod.status.as_ref());
-    let ip = status.and_then(|it| it.pod_ips.as_ref()?.first()).map(|it| it.ip.clone());
-    let gates = spec.and_then(|it| it.readiness_gates.as_deref()).unwrap_or_default();
-    let node = spec.and_then(|it| it.node_name.clone());
-    let nominated = status.and_then(|it| it.nominated_node_name.clone());
-    let gates = if gates.is_empty() {
-        "<none>".to_owned()
+    if options.with_kind {
+        to.format(format_args!("pod/{}", pod.name()));
     } else {
-        let n_true = gates.iter().filter(|it| condition_is(pod, &it.condition_type)).count();
-        format!("{n_true}/{}", gates.len())
-    };
-    vec![
-        pod.name().to_owned(),
-        format!("{}/{}", state.ready, state.total),
-        state.reason,
-        restarts,
-        human::since(pod.metadata.creation_timestamp.as_ref(), now),
-        or_none(ip.unwrap_or_default()),
-        or_none(node.unwrap_or_default()),
-        or_none(nominated.unwrap_or_default()),
-        gates,
-    ]
+        to.put_name(pod.name());
+    }
+    match (state.ready, state.total) {
+        // Most pods have one container.
+        (0, 1) => to.put_name("0/1"),
+        (1, 1) => to.put_name("1/1"),
+        (ready, total) => to.format(format_args!("{ready}/{total}")),
+    }
+    match state.reason {
+        Cow::Borrowed(reason) => to.put(reason),
+        Cow::Owned(reason) => to.make(|it| it.push_str(&reason)),
+    }
+    match (state.restarts.n, state.restarts.last) {
+        (0, _) => to.put_name("0"),
+        (n, Some(last)) => {
+            let ago = human::since(Some(last), to.now());
+            to.format(format_args!("{n} ({ago} ago)"));
+        }
+        (n, None) => to.format(format_args!("{n}")),
+    }
+    to.age(pod.metadata.creation_timestamp.as_ref());
+    if !options.wide {
+        return;
+    }
+    let (spec, status) = (pod.spec.as_ref(), pod.status.as_ref());
+    let ip = status.and_then(|it| it.pod_ips.as_ref()?.first());
+    to.put_name_or_none(ip.map(|it| it.ip.as_str()));
+    to.put_name_or_none(spec.and_then(|it| it.node_name.as_deref()));
+    to.put_name_or_none(status.and_then(|it| it.nominated_node_name.as_deref()));
+    match spec.and_then(|it| it.readiness_gates.as_deref()).unwrap_or_default() {
+        [] => to.put_name("<none>"),
+        gates => {
+            let n_true = gates.iter().filter(|it| condition_is(pod, &it.condition_type)).count();
+            to.format(format_args!("{n_true}/{}", gates.len()));
+        }
+    }
 }
 
 /// The roles of a node from its labels, sorted. Upstream: `findNodeRoles`.
@@ -372,43 +400,51 @@ pub(super) fn resource_quota(quota: &ResourceQuota, age: String) -> Vec<String> 
     vec![quota.name().to_owned(), requests.join(", "), limits.join(", "), age]
 }
 
-pub(super) fn event(event: &Event, now: Timestamp) -> Vec<String> {
+/// The cells of an event.
+pub(crate) fn event<'a>(event: &'a Event, options: &Options, to: &mut Cells<'a>) {
     let first = event.first_timestamp.as_ref().map(|it| it.0);
-    let first = human::since_timestamp(first.or(event.event_time.as_ref().map(|it| it.0)), now);
-    let mut last = match &event.last_timestamp {
-        Some(last) => human::since(Some(last), now),
-        None => first.clone(),
-    };
+    let first = first.or(event.event_time.as_ref().map(|it| it.0));
+    let mut last = event.last_timestamp.as_ref().map(|it| it.0).or(first);
     let mut count = event.count.unwrap_or_default().max(1);
     if let Some(series) = &event.series {
-        last = human::since_timestamp(series.last_observed_time.as_ref().map(|it| it.0), now);
+        last = series.last_observed_time.as_ref().map(|it| it.0);
         count = series.count.unwrap_or_default();
     }
-    let kind = event.involved_object.kind.as_deref().unwrap_or_default().to_lowercase();
-    let target = match event.involved_object.name.as_deref() {
-        Some(name) if !name.is_empty() => format!("{kind}/{name}"),
-        _ => kind,
-    };
-    let filled = |it: Option<&String>| it.filter(|it| !it.is_empty()).cloned();
-    let source = event.source.clone().unwrap_or_default();
-    let component = filled(source.component.as_ref());
+    to.age_of(last);
+    to.put(event.type_.as_deref().unwrap_or_default());
+    to.put(event.reason.as_deref().unwrap_or_default());
+    let object = &event.involved_object;
+    to.make(|it| {
+        it.extend(
+            object.kind.iter().flat_map(|kind| kind.chars().map(|it| it.to_ascii_lowercase())),
+        );
+        if let Some(name) = object.name.as_deref().filter(|it| !it.is_empty()) {
+            it.push('/');
+            it.push_str(name);
+        }
+    });
+    let message = event.message.as_deref().unwrap_or_default().trim();
+    if !options.wide {
+        return to.put(message);
+    }
+    to.put(object.field_path.as_deref().unwrap_or_default());
+    let source = event.source.as_ref();
+    let component = filled(source.and_then(|it| it.component.as_ref()));
     let component = component.or_else(|| filled(event.reporting_component.as_ref()));
-    let host = filled(source.host.as_ref());
-    let host = host.or_else(|| filled(event.reporting_instance.as_ref()));
+    let host = filled(source.and_then(|it| it.host.as_ref()));
     let component = component.unwrap_or_default();
-    let source = host.map_or_else(|| component.clone(), |host| format!("{component}, {host}"));
-    vec![
-        last,
-        event.type_.clone().unwrap_or_default(),
-        event.reason.clone().unwrap_or_default(),
-        target,
-        event.involved_object.field_path.clone().unwrap_or_default(),
-        source,
-        event.message.as_deref().unwrap_or_default().trim().to_owned(),
-        first,
-        count.to_string(),
-        event.name().to_owned(),
-    ]
+    match host.or_else(|| filled(event.reporting_instance.as_ref())) {
+        Some(host) => to.format(format_args!("{component}, {host}")),
+        None => to.put(component),
+    }
+    to.put(message);
+    to.age_of(first);
+    to.format(format_args!("{count}"));
+    if options.with_kind {
+        to.format(format_args!("event/{}", event.name()));
+    } else {
+        to.put_name(event.name());
+    }
 }
 
 /// At most three of a list. Upstream: `listWithMoreString`.
