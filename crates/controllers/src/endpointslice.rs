@@ -2,10 +2,11 @@
 //!
 //! Upstream: `pkg/controller/endpointslice/endpointslice_controller.go` and
 //! `staging/src/k8s.io/endpointslice/{reconciler,utils}.go`, v1.36.
-//! Differs from upstream: slices carry no topology hints and no trigger time, because no traffic
-//! flows here; an edit of a slice by hand stays until its Service or pods change.
+//! Differs from upstream: slices carry no topology hints, because no traffic flows here; an edit of
+//! a slice by hand stays until its Service or pods change.
 
 mod reconciler;
+mod trigger_time_tracker;
 mod utils;
 
 use std::collections::BTreeMap;
@@ -17,6 +18,7 @@ use api::{
 use k8s_openapi::api::core::v1::{Pod, Service};
 use k8s_openapi::api::discovery::v1::EndpointSlice;
 
+use self::trigger_time_tracker::TriggerTimeTracker;
 use crate::controller_utils::{enqueue, enqueue_all, warning};
 
 /// `source.component` of its events.
@@ -37,6 +39,7 @@ const MAX_RETRIES: u32 = 15;
 pub struct EndpointSliceController {
     /// How often the sync of a Service has failed in a row.
     retries: BTreeMap<ObjectRef, u32>,
+    trigger_times: TriggerTimeTracker,
 }
 
 impl Component for EndpointSliceController {
@@ -62,9 +65,10 @@ impl Component for EndpointSliceController {
         let mut plan = Plan::default();
         let Some(service) = view.listers.by_ref::<Service>(key) else {
             self.retries.remove(key);
+            self.trigger_times.delete(key);
             return plan;
         };
-        let errors = sync(&mut plan, service, view);
+        let errors = self.sync(&mut plan, service, view);
         if errors.is_empty() {
             self.retries.remove(key);
             return plan;
@@ -134,21 +138,25 @@ fn slice_changed(change: &Change, view: &View<'_>, queue: &mut WorkQueue) {
     queue.add_at(key, after_ms(view.now, SLICE_CHANGE_DELAY_MS));
 }
 
-/// Upstream: `syncService`.
-fn sync(plan: &mut Plan, service: &Service, view: &View<'_>) -> Vec<String> {
-    let Some(spec) = &service.spec else { return Vec::new() };
-    if spec.type_.as_deref() == Some("ExternalName") || spec.selector.is_none() {
-        return Vec::new();
+impl EndpointSliceController {
+    /// Upstream: `syncService`.
+    fn sync(&mut self, plan: &mut Plan, service: &Service, view: &View<'_>) -> Vec<String> {
+        let Some(spec) = &service.spec else { return Vec::new() };
+        if spec.type_.as_deref() == Some("ExternalName") || spec.selector.is_none() {
+            return Vec::new();
+        }
+        let pods = view.listers.list_in::<Pod>(service.namespace());
+        let pods: Vec<&Pod> = pods.filter(|it| utils::selects(service, it)).collect();
+        let slices = view.listers.list_in::<EndpointSlice>(service.namespace());
+        let slices: Vec<&EndpointSlice> = slices
+            .filter(|it| {
+                utils::label(&it.metadata, SERVICE_NAME_LABEL) == service.name()
+                    && utils::label(&it.metadata, MANAGED_BY_LABEL) == CONTROLLER_NAME
+                    && it.metadata.deletion_timestamp.is_none()
+            })
+            .collect();
+        // Also if nothing is written it counts as seen.
+        let trigger_time = self.trigger_times.compute(service, &pods);
+        reconciler::reconcile(plan, service, spec, &pods, &slices, trigger_time, view)
     }
-    let pods = view.listers.list_in::<Pod>(service.namespace());
-    let pods: Vec<&Pod> = pods.filter(|it| utils::selects(service, it)).collect();
-    let slices = view.listers.list_in::<EndpointSlice>(service.namespace());
-    let slices: Vec<&EndpointSlice> = slices
-        .filter(|it| {
-            utils::label(&it.metadata, SERVICE_NAME_LABEL) == service.name()
-                && utils::label(&it.metadata, MANAGED_BY_LABEL) == CONTROLLER_NAME
-                && it.metadata.deletion_timestamp.is_none()
-        })
-        .collect();
-    reconciler::reconcile(plan, service, spec, &pods, &slices, view)
 }

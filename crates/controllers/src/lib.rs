@@ -40,7 +40,7 @@ pub fn all() -> Vec<Box<dyn Component>> {
         Box::new(cronjob::CronJobController::default()),
         Box::new(ttlafterfinished::TtlAfterFinishedController),
         Box::new(garbagecollector::GarbageCollector),
-        Box::new(namespace::NamespaceController),
+        Box::new(namespace::NamespaceController::default()),
         Box::new(nodelifecycle::NodeLifecycleController::default()),
         Box::new(tainteviction::TaintEvictionController::default()),
         Box::new(podgc::PodGcController::default()),

@@ -8,12 +8,13 @@ use api::Order;
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
-use api::{Action, DeleteOptions, Plan, Resource, View, pods};
+use api::{Action, DeleteOptions, Plan, Resource, Timestamp, View, pods};
 use k8s_openapi::api::core::v1::{Node, Pod, Service, ServiceSpec};
 use k8s_openapi::api::discovery::v1::{Endpoint, EndpointPort, EndpointSlice};
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
+use super::trigger_time_tracker::annotate;
 use super::utils as util;
 use crate::controller_utils as utils;
 
@@ -41,6 +42,7 @@ pub(super) fn reconcile(
     spec: &ServiceSpec,
     pods: &[&Pod],
     slices: &[&EndpointSlice],
+    trigger_time: Option<Timestamp>,
     view: &View<'_>,
 ) -> Vec<String> {
     let mut errors = Vec::new();
@@ -50,7 +52,7 @@ pub(super) fn reconcile(
         let of_type: Vec<&EndpointSlice> = of_type.copied().collect();
         let one = OneType { service, spec, address_type, slices: &of_type };
         let (writes, mut failed) = one.reconcile(pods, view);
-        finalize(plan, service, writes, view);
+        finalize(plan, service, writes, trigger_time, view);
         errors.append(&mut failed);
     }
     for slice in slices.iter().filter(|it| !types.contains(&it.address_type.as_str())) {
@@ -64,7 +66,13 @@ fn delete(slice: &EndpointSlice) -> Action {
 }
 
 /// Turns pairs of a deletion and a creation into updates. Upstream: `finalize`.
-fn finalize(plan: &mut Plan, service: &Service, mut writes: Writes, view: &View<'_>) {
+fn finalize(
+    plan: &mut Plan,
+    service: &Service,
+    mut writes: Writes,
+    trigger_time: Option<Timestamp>,
+    view: &View<'_>,
+) {
     let mut delete_last = Vec::new();
     for old in writes.delete {
         match writes.create.pop() {
@@ -77,6 +85,9 @@ fn finalize(plan: &mut Plan, service: &Service, mut writes: Writes, view: &View<
                 delete_last.push(old);
             }
         }
+    }
+    for slice in writes.create.iter_mut().chain(&mut writes.update) {
+        annotate(&mut slice.metadata, trigger_time);
     }
     let terminating = service.metadata.deletion_timestamp.is_some()
         || utils::namespace_terminating(service.namespace(), view);
