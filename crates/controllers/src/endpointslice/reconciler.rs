@@ -304,7 +304,7 @@ mod tests {
         objects.put(node.into_object());
         let view = View {
             listers: api::Listers(&objects),
-            now: api::Timestamp::UNIX_EPOCH,
+            now: Timestamp::UNIX_EPOCH,
             seed: 0,
             settings: &api::Settings::default(),
             zones: &api::Zones::default(),
@@ -346,7 +346,7 @@ mod tests {
             let mut pod = pod(0, ready);
             pod.status.as_mut().unwrap().phase = Some(phase.to_owned());
             if going {
-                let now = api::time::meta_time(api::Timestamp::UNIX_EPOCH);
+                let now = api::time::meta_time(Timestamp::UNIX_EPOCH);
                 pod.metadata.deletion_timestamp = Some(now);
             }
             let mut service = service();
