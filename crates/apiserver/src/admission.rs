@@ -11,6 +11,7 @@ mod defaulttolerationseconds;
 mod lifecycle;
 mod limitranger;
 mod nodetaint;
+mod podresize;
 mod podsecurity;
 mod podtopologylabels;
 mod priority;
@@ -19,6 +20,7 @@ mod runtimeclass;
 mod storage;
 
 pub(crate) use lifecycle::validate_delete;
+pub(crate) use podresize::validate_resize;
 pub(crate) use podtopologylabels::topology_labels;
 pub(crate) use resourcequota::{charge_quotas, check_quotas};
 

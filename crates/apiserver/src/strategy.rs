@@ -339,12 +339,44 @@ pub fn prepare_for_status_update(new: &mut Object, old: &Object, now: Timestamp)
     }
 }
 
+/// Prepares a resize of a pod: nothing but the resources of its containers changes.
+pub fn prepare_for_resize(new: &mut Object, old: &Object) {
+    let (Object::Pod(new), Object::Pod(old)) = (&mut *new, old) else { return };
+    pod::prepare_resize(Arc::make_mut(new), old);
+    let grows = new.spec != old.spec;
+    let generation = old.metadata.generation.unwrap_or_default() + i64::from(grows);
+    Arc::make_mut(new).metadata.generation = Some(generation);
+}
+
 /// Prepares an update of a namespace's finalize subresource: only `spec.finalizers` changes.
 pub fn prepare_for_finalize(new: &mut Object, old: &Object) {
     let (Object::Namespace(new), Object::Namespace(old)) = (new, old) else { return };
     let spec = new.spec.clone();
     *new = Arc::clone(old);
     Arc::make_mut(new).spec = spec;
+}
+
+/// Whether the kind has a status subresource.
+#[must_use]
+pub fn has_status(kind: api::Kind) -> bool {
+    use api::Kind;
+    matches!(
+        kind,
+        Kind::Namespace
+            | Kind::Node
+            | Kind::Pod
+            | Kind::Service
+            | Kind::PersistentVolume
+            | Kind::PersistentVolumeClaim
+            | Kind::ResourceQuota
+            | Kind::ReplicaSet
+            | Kind::Deployment
+            | Kind::StatefulSet
+            | Kind::DaemonSet
+            | Kind::Job
+            | Kind::CronJob
+            | Kind::PodDisruptionBudget
+    )
 }
 
 /// Whether an update may leave out the resource version. Upstream: `AllowUnconditionalUpdate`.

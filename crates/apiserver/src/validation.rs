@@ -148,6 +148,17 @@ pub(crate) fn validate_update(store: &Store, new: &Object, old: &Object) -> Resu
     errors.into_result(new.kind(), new.name())
 }
 
+/// Checks a resize of a pod.
+pub(crate) fn validate_resize(store: &Store, new: &Object, old: &Object) -> Result<(), ApiError> {
+    let context = store.context();
+    let mut errors = Errors::default();
+    meta::common_update(&mut errors, new.meta(), old.meta());
+    if let (Object::Pod(new), Object::Pod(old)) = (new, old) {
+        core::pod_resize::resize(&mut errors, new, old, &context);
+    }
+    errors.into_result(new.kind(), new.name())
+}
+
 /// Checks an update of the status. Upstream's rules for a status concern those who write it by
 /// hand; those that keep a cluster sane are here.
 pub(crate) fn validate_status_update(new: &Object, old: &Object) -> Result<(), ApiError> {

@@ -100,18 +100,25 @@ pub(crate) fn print(
             }
             text
         }
-        Format::Yaml => yaml::to_string(&value()),
-        Format::Json => yaml::to_json_pretty(&value()),
+        Format::CustomColumns(columns) => custom_columns(columns, objects, options)?,
+        other => print_value(other, &value())?,
+    })
+}
+
+/// Prints a value in those forms that know nothing of objects.
+pub(crate) fn print_value(format: &Format, value: &Value) -> Result<String, Failure> {
+    Ok(match format {
+        Format::Json => yaml::to_json_pretty(value),
         Format::JsonPath(template) => {
             let template = Template::parse(&braced(template)).map_err(Failure::Text)?;
-            template.print(&value())
+            template.print(value)
         }
         Format::JsonPathAsJson(template) => {
             let template = Template::parse(&braced(template)).map_err(Failure::Text)?;
-            yaml::to_json_pretty(&template.all_values(&value()))
+            yaml::to_json_pretty(&template.all_values(value))
         }
-        Format::GoTemplate(template) => gotemplate::print(template, &value())?,
-        Format::CustomColumns(columns) => custom_columns(columns, objects, options)?,
+        Format::GoTemplate(template) => gotemplate::print(template, value)?,
+        _ => yaml::to_string(value),
     })
 }
 

@@ -38,6 +38,8 @@ struct Entry {
     requests: BTreeMap<String, i64>,
     ports: Vec<HostPort>,
     admitted: bool,
+    /// Of the spec that says what is requested.
+    generation: Option<i64>,
 }
 
 impl Component for Kubelet {
@@ -279,6 +281,7 @@ impl Kubelet {
             }
             self.add_pod(key, pod, spec, node, identity, view, &mut out);
         }
+        self.resize(key, pod);
         self.advance(key, pod, spec, node, view, out)
     }
 
@@ -301,7 +304,8 @@ impl Kubelet {
         let mut worker = PodWorker::new(identity, node.name().to_owned(), spec, view.now);
         if worker.resume(pod, spec) {
             state.usage.add(&requests, &ports);
-            let entry = Entry { worker, requests, ports, admitted: true };
+            let generation = pod.metadata.generation;
+            let entry = Entry { worker, requests, ports, admitted: true, generation };
             self.workers.insert(key.clone(), entry);
             return;
         }
@@ -320,7 +324,27 @@ impl Kubelet {
                 false
             }
         };
-        self.workers.insert(key.clone(), Entry { worker, requests, ports, admitted });
+        let generation = pod.metadata.generation;
+        let entry = Entry { worker, requests, ports, admitted, generation };
+        self.workers.insert(key.clone(), entry);
+    }
+
+    /// Takes over what the pod requests now: a resize takes effect at once.
+    fn resize(&mut self, key: &ObjectRef, pod: &Pod) {
+        let Some(entry) = self.workers.get_mut(key) else { return };
+        if entry.generation == pod.metadata.generation {
+            return;
+        }
+        entry.generation = pod.metadata.generation;
+        let requests = api::resources::pod_requests(pod);
+        if requests == entry.requests {
+            return;
+        }
+        if let Some(node) = self.nodes.get_mut(&entry.worker.node).filter(|_| entry.admitted) {
+            node.usage.remove(&entry.requests, &entry.ports);
+            node.usage.add(&requests, &entry.ports);
+        }
+        entry.requests = requests;
     }
 
     /// Brings one pod up to now and reports what has become of it.

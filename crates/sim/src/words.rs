@@ -24,6 +24,7 @@ pub(crate) fn verb(action: &Action) -> &'static str {
             "" => "patch",
             "status" => "status",
             "scale" => "scale",
+            "resize" => "resize",
             _ => "patch-subresource",
         },
         Action::Delete { .. } => "delete",

@@ -22,9 +22,10 @@ pub(crate) fn check_quotas(
     store: &Store,
     object: &Object,
     old: Option<&Object>,
+    resizes: bool,
     now: Timestamp,
 ) -> Result<Vec<ResourceQuota>, ApiError> {
-    if !object.kind().namespaced() || !handles(object, old) {
+    if !object.kind().namespaced() || !(resizes || handles(object, old)) {
         return Ok(Vec::new());
     }
     let all = store.listers().list_in::<ResourceQuota>(object.namespace());

@@ -88,7 +88,7 @@ impl Store {
         canonicalize(&mut object);
         admission::validate_create(self, &object)?;
         // A quota may refuse what could not be stored either.
-        let charged = admission::check_quotas(self, &object, None, now)?;
+        let charged = admission::check_quotas(self, &object, None, false, now)?;
         let key = object.object_ref();
         if self.objects.get(&key).is_some() {
             return Err(ApiError::already_exists(&key));

@@ -191,11 +191,12 @@ impl Correlator {
     }
 
     /// Counts the event.
-    fn observe(&mut self, key: u64, spec: &EventSpec, now: Timestamp, salt: u64) -> Logged {
+    fn observe(&mut self, key: u64, spec: &EventSpec, now: Timestamp, revision: u64) -> Logged {
         let name = &spec.regarding.name;
         let fresh = || {
-            // A real clock never shows the same nanosecond twice; ours does.
-            let nanoseconds = now.as_nanosecond() + i128::from(names::mix(salt) % 1_000_000);
+            // A real clock never shows the same nanosecond twice; ours does. Lists are in the
+            // order of names, and so what was recorded first comes first.
+            let nanoseconds = now.as_nanosecond() + i128::from(revision % 1_000_000);
             // 64 bits last until the year 2554, and they are written much faster.
             let name = match u64::try_from(nanoseconds) {
                 Ok(it) => format!("{name}.{it:x}"),

@@ -246,3 +246,95 @@ fn a_job_selects_its_own_pods() {
     );
     assert_eq!(value["spec"]["template"]["metadata"]["labels"]["job-name"], "pi");
 }
+
+/// A store with a node of two CPUs, a pod on it that asks for one, and another that asks for half.
+fn crowded() -> Store {
+    let mut store = store();
+    let amounts = json!({"cpu": "2", "memory": "1Gi"});
+    let node = json!({"metadata": {"name": "n"}, "status": {"allocatable": amounts}});
+    store.import(object(Kind::Node, node), at(0));
+    for (name, cpu) in [("a", "1"), ("b", "500m")] {
+        let mut pod = pod(name);
+        if let Object::Pod(it) = &mut pod {
+            let spec = std::sync::Arc::make_mut(it).spec.as_mut().unwrap();
+            let amounts = json!({"requests": {"cpu": cpu, "memory": "64Mi"}});
+            spec.containers[0].resources = serde_json::from_value(amounts).unwrap();
+        }
+        store.create(pod, at(1)).unwrap();
+        store.bind(&pod_key(name), "n", at(2)).unwrap();
+    }
+    store
+}
+
+#[test]
+fn a_resize_changes_nothing_but_resources_and_must_fit() {
+    let mut store = crowded();
+    let range = json!({"metadata": {"name": "r", "namespace": "default"}, "spec": {"limits": [
+        {"type": "Container", "min": {"memory": "32Mi"}}]}});
+    store.create(object(Kind::LimitRange, range), at(3)).unwrap();
+    let quota = json!({"metadata": {"name": "q", "namespace": "default"},
+        "spec": {"hard": {"requests.memory": "256Mi"}},
+        "status": {"hard": {"requests.memory": "256Mi"}, "used": {"requests.memory": "128Mi"}}});
+    store.import(object(Kind::ResourceQuota, quota), at(3));
+    let mut check = |resources: serde_json::Value, expected: &str| {
+        let container = json!({"name": "main", "image": "other", "resources": resources});
+        let patch = Patch::Strategic(json!({"metadata": {"labels": {"new": "label"}},
+            "spec": {"containers": [container]}}));
+        let found = store.patch(&pod_key("a"), "resize", &patch, at(4));
+        assert_eq!(found.map_or_else(|it| it.message, |_| String::new()), expected, "{resources}");
+    };
+    let forbidden = "pods \"a\" is forbidden:";
+    check(json!({"requests": {"cpu": "1500m"}}), "");
+    check(
+        json!({"requests": {"cpu": "1600m"}}),
+        &format!(
+            "{forbidden} node \"n\" has no room for more cpu now: a cluster would keep the resize \
+             waiting (condition PodResizePending), the simulation does not"
+        ),
+    );
+    check(
+        json!({"requests": {"cpu": "3", "memory": "2Gi"}}),
+        &format!(
+            "{forbidden} node didn't have enough allocatable resources: cpu, requested: 3000, \
+             allocatable: 2000; memory, requested: 2147483648, allocatable: 1073741824"
+        ),
+    );
+    check(
+        json!({"requests": {"memory": "16Mi"}}),
+        &format!("{forbidden} minimum memory usage per Container is 32Mi, but request is 16Mi"),
+    );
+    check(
+        json!({"requests": {"memory": "200Mi"}}),
+        &format!(
+            "{forbidden} exceeded quota: q, requested: requests.memory=136Mi, used: \
+             requests.memory=128Mi, limited: requests.memory=256Mi"
+        ),
+    );
+    check(
+        json!({"requests": {"cpu": null}}),
+        "Pod \"a\" is invalid: spec.containers[0].resources.requests: Forbidden: resource requests \
+         cannot be removed",
+    );
+    let stored = store.get(&pod_key("a")).unwrap();
+    assert_eq!(stored.meta().labels.as_ref().unwrap().len(), 1);
+    assert_eq!(stored.meta().generation, Some(2));
+    let pod: &Pod = stored.as_kind().unwrap();
+    let container = &pod.spec.as_ref().unwrap().containers[0];
+    assert_eq!(container.image.as_deref(), Some("nginx"));
+    let requests = container.resources.as_ref().unwrap().requests.as_ref().unwrap();
+    assert_eq!(requests["cpu"].0, "1500m");
+}
+
+#[test]
+fn events_of_one_instant_are_listed_in_the_order_in_which_they_were_recorded() {
+    let mut store = store();
+    let pod = store.create(pod("a"), at(1)).unwrap();
+    let reasons = ["Pulled", "Created", "Started", "Killing", "Failed", "BackOff"];
+    for reason in reasons {
+        let event = EventSpec::warning("kubelet", &pod, reason, "text");
+        store.apply_action(Action::Record(event), at(2)).unwrap();
+    }
+    let listed = store.listers().list::<Event>();
+    let listed: Vec<String> = listed.filter_map(|it| it.reason.clone()).collect();
+    assert_eq!(listed, reasons);
+}

@@ -19,6 +19,8 @@ pub(crate) enum Part {
     Status,
     /// The finalize subresource of namespaces.
     Finalize,
+    /// The resize subresource of pods.
+    Resize,
 }
 
 impl Store {
@@ -39,7 +41,8 @@ impl Store {
         self.update_part(object, Part::Status, now)
     }
 
-    /// Changes an object by a patch. `subresource` is empty, `status`, `scale` or `finalize`.
+    /// Changes an object by a patch. `subresource` is empty, `status`, `scale`, `resize` or
+    /// `finalize`.
     ///
     /// # Errors
     /// As for [`Store::update`], and `BadRequest` or `Invalid` for a patch that does not fit.
@@ -52,8 +55,9 @@ impl Store {
     ) -> Result<Object, ApiError> {
         let part = match subresource {
             "" => Part::Main,
-            "status" => Part::Status,
+            "status" if strategy::has_status(key.kind) => Part::Status,
             "finalize" => Part::Finalize,
+            "resize" if key.kind == api::Kind::Pod => Part::Resize,
             "scale" => return self.patch_scale(key, patch, now),
             other => return Err(no_subresource(key, other)),
         };
@@ -81,13 +85,14 @@ impl Store {
         let old = self.get(&key)?.clone();
         check_preconditions(&key, &new, &old)?;
         keep_system_fields(&mut new, &old);
-        if part == Part::Main {
+        if matches!(part, Part::Main | Part::Resize) {
             defaults::default_object(&mut new);
         }
         match part {
             Part::Main => strategy::prepare_for_update(&mut new, &old),
             Part::Status => strategy::prepare_for_status_update(&mut new, &old, now),
             Part::Finalize => strategy::prepare_for_finalize(&mut new, &old),
+            Part::Resize => strategy::prepare_for_resize(&mut new, &old),
         }
         if new == old && !deletes_now(&new, &old) {
             return Ok(old);
@@ -107,10 +112,16 @@ impl Store {
                 }
             }
             Part::Status | Part::Finalize => validation::validate_status_update(&new, &old)?,
+            Part::Resize => validation::validate_resize(self, &new, &old)?,
         }
-        if part == Part::Main {
-            admission::validate_update(self, &new, &old)?;
-            let charged = admission::check_quotas(self, &new, Some(&old), now)?;
+        if matches!(part, Part::Main | Part::Resize) {
+            let resizes = part == Part::Resize;
+            if resizes {
+                admission::validate_resize(self, &new, &old)?;
+            } else {
+                admission::validate_update(self, &new, &old)?;
+            }
+            let charged = admission::check_quotas(self, &new, Some(&old), resizes, now)?;
             admission::charge_quotas(self, charged);
             if new == old && !deletes_now(&new, &old) {
                 return Ok(old);

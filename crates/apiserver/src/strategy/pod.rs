@@ -113,6 +113,40 @@ pub(super) fn prepare_status(new: &mut Pod, old: &Pod) {
     }
 }
 
+/// Takes back everything but the resources. Where containers came, went or changed places, all of
+/// the new spec stays, so that it is refused. Upstream: `dropNonResizeUpdates`.
+pub(super) fn prepare_resize(new: &mut Pod, old: &Pod) {
+    let (Some(spec), Some(before)) = (&mut new.spec, &old.spec) else { return };
+    let init = before.init_containers.as_deref().unwrap_or_default();
+    let new_init = spec.init_containers.as_deref().unwrap_or_default();
+    if spec.containers.len() != before.containers.len() || new_init.len() != init.len() {
+        return;
+    }
+    let containers = resized(&spec.containers, &before.containers);
+    let init = spec.init_containers.as_ref().map(|it| resized(it, init));
+    *spec = PodSpec {
+        containers,
+        init_containers: init,
+        resources: spec.resources.take(),
+        ..before.clone()
+    };
+    new.status.clone_from(&old.status);
+    new.metadata.clone_from(&old.metadata);
+}
+
+fn resized(new: &[Container], old: &[Container]) -> Vec<Container> {
+    if new.iter().zip(old).any(|(new, old)| new.name != old.name) {
+        return new.to_vec();
+    }
+    let pairs = new.iter().zip(old);
+    let resized = pairs.map(|(new, old)| Container {
+        resources: new.resources.clone(),
+        resize_policy: new.resize_policy.clone(),
+        ..old.clone()
+    });
+    resized.collect()
+}
+
 /// The spec of the pods that an object is or makes.
 fn spec_of(object: &Object) -> Option<&PodSpec> {
     match object {

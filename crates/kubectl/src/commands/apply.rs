@@ -30,17 +30,35 @@ pub(super) const FLAGS: &[Flag] = &[
     switch("overwrite"),
     switch("openapi-patch"),
     value("subresource"),
+    switch("create-annotation"),
 ];
 
 pub(super) fn run(session: &mut Session<'_>) -> Result<Next, Failure> {
-    if session.args.positional.first().map(String::as_str) == Some("view-last-applied") {
-        return view_last_applied(session);
+    match session.args.positional.first().map(String::as_str) {
+        Some("view-last-applied") => return view_last_applied(session),
+        Some("set-last-applied") => return set_last_applied(session),
+        Some("edit-last-applied") => {
+            return Err(Failure::text(
+                "\"kubectl apply edit-last-applied\" is not possible in the simulation: there is no \
+                 editor on this command line; use \"kubectl apply set-last-applied\"",
+            ));
+        }
+        _ => {}
     }
     if !session.args.has("filename") {
         return Err(create::no_files(session));
     }
     if session.args.is_on("prune") {
         return Err(Failure::text("--prune is not supported here"));
+    }
+    if session.args.has("subresource") {
+        let why = match session.args.is_on("server-side") {
+            true => {
+                "applying to a subresource is not possible in the simulation: use \"kubectl patch\""
+            }
+            false => "--subresource can only be specified for --server-side",
+        };
+        return Err(Failure::text(why));
     }
     let input = files::input(session)?;
     let mut failures = vec![];
@@ -155,6 +173,44 @@ pub(super) fn difference(
         return (!selector.is_null()).then(|| json!({"spec": {"selector": selector}}));
     }
     difference
+}
+
+/// Writes a manifest into the annotation, as if it had been applied.
+fn set_last_applied(session: &mut Session<'_>) -> Result<Next, Failure> {
+    if !session.args.has("filename") {
+        return Err(create::no_files(session));
+    }
+    let input = files::input(session)?;
+    Failure::all(input.failures)?;
+    for item in &input.items {
+        let read = item.object(session, "applying")?;
+        let key = read.object.object_ref();
+        let live = session.client.objects().get(&key).cloned();
+        let live = live.ok_or_else(|| api::ApiError::not_found(&key))?;
+        let before = live.meta().annotations.as_ref();
+        let before = before.and_then(|it| it.get(last_applied::ANNOTATION));
+        if before.is_none() && !session.args.is_on("create-annotation") {
+            return Err(Failure::Text(format!(
+                "no last-applied-configuration annotation found on resource: {}, to create the \
+                 annotation, run the command with --create-annotation",
+                live.name()
+            )));
+        }
+        // As written, without the empty annotations that `apply` itself adds.
+        let text = format!("{}\n", yaml::to_json_string(&read.value));
+        if before == Some(&text) {
+            let name = live.name();
+            session.output.out(format!("set-last-applied {name}: no changes required.\n"));
+            continue;
+        }
+        let annotations = json!({last_applied::ANNOTATION: text});
+        let patch = Patch::Merge(json!({"metadata": {"annotations": annotations}}));
+        if session.dry_run()? != Some(DryRun::None) {
+            session.write(&Action::Patch { key, subresource: "", patch })?;
+        }
+        session.print(&live, "configured")?;
+    }
+    Ok(Next::Done)
 }
 
 fn view_last_applied(session: &mut Session<'_>) -> Result<Next, Failure> {

@@ -128,7 +128,10 @@ fn replace_one(session: &mut Session<'_>, item: &files::Item) -> Result<(), Fail
     if session.dry_run()? == Some(DryRun::None) {
         return session.print(&read.object, "replaced");
     }
-    let result = session.write(&Action::Update(read.object.clone()));
+    let part = session.args.get("subresource").unwrap_or_default();
+    let action =
+        super::subresource::replacing(super::subresource::of(&read.object, part)?, &read.object)?;
+    let result = session.write(&action);
     let object = result.map_err(|it| it.when("replacing", &read.source))?;
     session.print(&object.unwrap_or(read.object), "replaced")
 }

@@ -30,6 +30,7 @@ pub(super) const AUTH_FLAGS: &[Flag] = &[
     switch("quiet").or('q'),
     switch("list"),
     value("subresource"),
+    value("filename").or('f'),
     switch("no-headers"),
     value("output").or('o'),
 ];

@@ -3,9 +3,9 @@
 //! Upstream: `staging/src/k8s.io/kubectl/pkg/cmd/util/editor/editoptions.go`, v1.36.
 //! Differs from upstream: no editor is opened; the edited text is the standard input.
 
-use api::{Action, sent};
+use api::sent;
 
-use super::{Next, Session, files};
+use super::{Next, Session, files, subresource};
 use crate::DryRun;
 use crate::args::{Flag, switch, value};
 use crate::failure::Failure;
@@ -19,8 +19,12 @@ pub(super) fn run(session: &mut Session<'_>) -> Result<Next, Failure> {
         true => files::named(session)?,
         false => resources::resolve(&words, &session.query(true))?,
     };
+    let part = subresource::asked(session, &asked)?;
     let (objects, failures) = session.find(&asked, true)?;
     Failure::all(failures)?;
+    for object in &objects {
+        subresource::of(object, &part)?;
+    }
     let text = session.client.file("-").unwrap_or_default();
     if text.trim().is_empty() {
         return Err(Failure::text(
@@ -43,7 +47,7 @@ pub(super) fn run(session: &mut Session<'_>) -> Result<Next, Failure> {
         n_edited += 1;
         let object = match session.dry_run()? {
             Some(DryRun::None) => None,
-            _ => session.write(&Action::Update(read.object.clone()))?,
+            _ => session.write(&subresource::replacing(&part, &read.object)?)?,
         };
         session.print(&object.unwrap_or(read.object), "edited")?;
     }

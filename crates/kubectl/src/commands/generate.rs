@@ -43,6 +43,15 @@ const CONFIG: &[Flag] = &[
     switch("append-hash"),
     value("type"),
 ];
+const REGISTRY: &[Flag] = &[
+    value("docker-username"),
+    value("docker-password"),
+    value("docker-email"),
+    value("docker-server"),
+    value("from-file"),
+    switch("append-hash"),
+];
+const TLS: &[Flag] = &[value("cert"), value("key"), switch("append-hash")];
 const PRIORITY_CLASS: &[Flag] =
     &[value("value"), value("description"), switch("global-default"), value("preemption-policy")];
 const BUDGET: &[Flag] = &[value("selector"), value("min-available"), value("max-unavailable")];
@@ -163,6 +172,11 @@ fn finish(
     mut object: Object,
     what: Option<&str>,
 ) -> Result<Next, Failure> {
+    if session.args.is_on("append-hash") {
+        return Err(Failure::text(
+            "--append-hash is not possible in the simulation: give the object a name of its own",
+        ));
+    }
     let pretends = session.dry_run()? == Some(DryRun::None);
     if object.kind().namespaced() && (!pretends || session.args.has("namespace")) {
         object.meta_mut().namespace = Some(session.namespace.clone());

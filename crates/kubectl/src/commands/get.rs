@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use api::{Kind, Object};
 
-use super::{Next, Session, Waiting};
+use super::{Next, Session, Waiting, subresource};
 use crate::args::{Flag, switch, value};
 use crate::failure::Failure;
 use crate::output_format::{self, Format};
@@ -68,7 +68,13 @@ pub(super) fn run(session: &mut Session<'_>) -> Result<Next, Failure> {
     } else {
         resources::resolve(&args, &session.query(true))?
     };
+    let part = subresource::asked(session, &asked)?;
     let (mut objects, mut failures) = session.find(&asked, true)?;
+    subresource::keep(&part, &mut objects, &mut failures);
+    if part == "scale" && !objects.is_empty() {
+        session.output.out(subresource::print_scales(session, &objects, &format)?);
+        return Failure::all(failures).map(|()| Next::Done);
+    }
     let watching = session.args.is_on("watch") || session.args.is_on("watch-only");
     let seen = if watching { objects.clone() } else { vec![] };
     if session.args.is_on("watch-only") {

@@ -21,6 +21,7 @@ mod raw;
 mod rollout;
 mod scale;
 mod set;
+mod subresource;
 mod taint;
 mod wait;
 

@@ -4,9 +4,10 @@
 
 use api::{Action, ApiError, ApiReason, Object, Patch, yaml};
 
-use super::{Next, Session, files};
+use super::{Next, Session, files, subresource};
 use crate::args::{Flag, switch, value};
 use crate::failure::Failure;
+use crate::output_format::Format;
 use crate::{DryRun, resources};
 
 pub(super) const FLAGS: &[Flag] = &[
@@ -30,6 +31,10 @@ pub(super) fn run(session: &mut Session<'_>) -> Result<Next, Failure> {
             "--type must be one of [json merge strategic], not {kind:?}"
         )));
     }
+    let has = |flag| session.args.get(flag).is_some_and(|it| !it.is_empty());
+    if has("patch") && has("patch-file") {
+        return Err(Failure::text("cannot specify --patch and --patch-file together"));
+    }
     let text = match (session.args.get("patch"), session.args.get("patch-file")) {
         (Some(text), _) => text.to_owned(),
         (None, Some(file)) => session.client.file(file).ok_or_else(|| {
@@ -48,6 +53,7 @@ pub(super) fn run(session: &mut Session<'_>) -> Result<Next, Failure> {
         true => files::named(session)?,
         false => resources::resolve(&words, &session.query(false))?,
     };
+    subresource::asked(session, &asked)?;
     let (objects, mut failures) = session.find(&asked, false)?;
     for object in &objects {
         let result = parse(&kind, &text).and_then(|patch| patch_one(session, object, patch));
@@ -104,24 +110,28 @@ fn yaml_value(text: &str) -> Result<serde_json::Value, Failure> {
 }
 
 fn patch_one(session: &mut Session<'_>, object: &Object, patch: Patch) -> Result<(), Failure> {
-    let subresource = match session.args.get("subresource") {
-        None | Some("") => "",
-        Some("status") => "status",
-        Some("scale") => "scale",
-        Some(other) => {
-            return Err(Failure::Text(format!(
-                "invalid subresource value: {other:?}. Must be one of [status scale resize]"
-            )));
-        }
+    let name = session.args.get("subresource").unwrap_or_default();
+    let subresource = subresource::of(object, name)?;
+    let action = Action::Patch { key: object.object_ref(), subresource, patch };
+    let result = match session.dry_run()? {
+        // The client patches what it has got and asks nobody; what comes out is the same, but for
+        // what the server would refuse.
+        Some(DryRun::None) => match session.client.write(&action, DryRun::Server) {
+            Ok(result) => result,
+            Err(_) => return session.print_done(object, "patched"),
+        },
+        _ => session.write(&action)?,
     };
-    if session.dry_run()? == Some(DryRun::None) {
-        return session.print_done(object, "patched");
-    }
-    let key = object.object_ref();
-    let result = session.write(&Action::Patch { key, subresource, patch })?;
     let result = result.unwrap_or_else(|| object.clone());
-    if subresource == "scale" && !session.args.has("output") {
-        session.output.out(format!("scale.autoscaling/{} patched\n", object.name()));
+    if subresource == "scale" {
+        let text = match session.args.get("output") {
+            None => format!("scale.autoscaling/{} patched\n", object.name()),
+            output => {
+                let format = Format::parse(output, None)?;
+                subresource::print_scales(session, &[result], &format)?
+            }
+        };
+        session.output.out(text);
         return Ok(());
     }
     let done = if result == *object { "patched (no change)" } else { "patched" };

@@ -57,7 +57,7 @@ pub(super) fn values_of(flag: &str) -> &'static str {
         "cascade" => "background foreground orphan",
         "restart" => "Always OnFailure Never",
         "for" => "condition= create delete jsonpath=",
-        "subresource" => "status scale",
+        "subresource" => "status scale resize",
         "validate" => "strict warn ignore",
         "types" => "Normal Warning",
         "field-selector" => "metadata.name= spec.nodeName= status.phase= involvedObject.name=",

@@ -5,7 +5,7 @@
 use api::{Kind, Object};
 use serde_json::{Map, Value, json};
 
-use super::{COMMON, CONFIG, finish, object, only_name};
+use super::{COMMON, CONFIG, REGISTRY, TLS, finish, object, only_name};
 use crate::commands::{Next, Session};
 use crate::failure::Failure;
 
@@ -67,6 +67,80 @@ fn data(session: &Session<'_>) -> Result<Map<String, Value>, Failure> {
     Ok(data)
 }
 
+const DOCKER_CONFIG: &str = ".dockerconfigjson";
+
+/// What one signs in to a registry with. Upstream: `handleDockerCfgJSONContent`.
+fn registry(session: &Session<'_>) -> Result<Map<String, Value>, Failure> {
+    let mut data = Map::new();
+    let sources = session.args.list("from-file");
+    for source in &sources {
+        let (key, file) = source.split_once('=').unwrap_or((DOCKER_CONFIG, source));
+        let text = session.client.file(file).ok_or_else(|| {
+            Failure::Text(format!("error reading {file}: no such file or directory"))
+        })?;
+        add_key(session, &mut data, key, &text)?;
+    }
+    let given = |flag: &str| session.args.get(flag).unwrap_or_default();
+    let server = session.args.get("docker-server").unwrap_or("https://index.docker.io/v1/");
+    let (user, password) = (given("docker-username"), given("docker-password"));
+    if !sources.is_empty() {
+        return Ok(data);
+    }
+    if user.is_empty() || password.is_empty() || server.is_empty() {
+        return Err(Failure::text(
+            "either --from-file or the combination of --docker-username, --docker-password and \
+             --docker-server is required",
+        ));
+    }
+    let both = k8s_openapi::ByteString(format!("{user}:{password}").into_bytes());
+    let auth = api::wire::to_value(&both);
+    let fields = [
+        ("username", json!(user)),
+        ("password", json!(password)),
+        ("email", json!(given("docker-email"))),
+        ("auth", auth),
+    ];
+    let fields = fields.iter().filter(|it| it.1 != "");
+    let fields: Vec<String> = fields.map(|(name, it)| format!("\"{name}\":{it}")).collect();
+    let text = format!("{{\"auths\":{{{}:{{{}}}}}}}", json!(server), fields.join(","));
+    // As Go's encoder writes it.
+    let escapes = [('&', "\\u0026"), ('<', "\\u003c"), ('>', "\\u003e")];
+    let text = escapes.iter().fold(text, |text, (c, escape)| text.replace(*c, escape));
+    data.insert(DOCKER_CONFIG.to_owned(), text.into());
+    Ok(data)
+}
+
+/// A certificate and its key. Upstream: `createSecretTLS`; whether they belong together is not
+/// looked at.
+fn tls(session: &Session<'_>) -> Result<Map<String, Value>, Failure> {
+    let given = |flag: &str| session.args.get(flag).unwrap_or_default();
+    if given("cert").is_empty() || given("key").is_empty() {
+        return Err(Failure::text("key and cert must be specified"));
+    }
+    let mut data = Map::new();
+    let parts = [
+        ("cert", "tls.crt", "-----BEGIN CERTIFICATE-----", "certificate"),
+        ("key", "tls.key", "PRIVATE KEY-----", "key"),
+    ];
+    let mut texts = vec![];
+    for (flag, key, _, _) in parts {
+        let file = given(flag);
+        let text = session.client.file(file).ok_or_else(|| {
+            let why = format!("open {file}: no such file or directory");
+            Failure::Text(format!("Cannot read file {file}, {why}"))
+        })?;
+        data.insert(key.to_owned(), text.as_str().into());
+        texts.push(text);
+    }
+    for ((_, _, mark, what), text) in parts.iter().zip(&texts) {
+        if !text.contains(mark) {
+            let why = format!("tls: failed to find any PEM data in {what} input");
+            return Err(Failure::Text(why));
+        }
+    }
+    Ok(data)
+}
+
 /// A key once, and only one that the server takes.
 fn add_key(
     session: &Session<'_>,
@@ -110,20 +184,19 @@ pub(super) fn config_map(session: &Session<'_>, name: &str) -> Result<Object, Fa
 pub(super) fn secret_words(session: &mut Session<'_>, words: &[String]) -> Result<Next, Failure> {
     let (kind, words) = words.split_first().map_or(("", words), |it| (it.0.as_str(), it.1));
     session.command = format!("kubectl create secret {kind}");
-    match kind {
-        "generic" => {}
-        "docker-registry" | "tls" => {
-            return Err(Failure::Text(format!(
-                "\"kubectl create secret {kind}\" is not possible in the simulation: nothing uses \
-                 such a secret; create it from a manifest"
-            )));
-        }
+    let flags = match kind {
+        "generic" => CONFIG,
+        "docker-registry" => REGISTRY,
+        "tls" => TLS,
         _ => return Err(Failure::Raw(SECRET_HELP.to_owned())),
-    }
-    session.parse(words, &[COMMON, CONFIG])?;
+    };
+    session.parse(words, &[COMMON, flags])?;
     let name = only_name(&session.args)?;
-    let data = data(session)?;
-    let kind = session.args.get("type").unwrap_or("Opaque");
+    let (data, kind) = match kind {
+        "tls" => (tls(session)?, "kubernetes.io/tls"),
+        "docker-registry" => (registry(session)?, "kubernetes.io/dockerconfigjson"),
+        _ => (data(session)?, session.args.get("type").unwrap_or("Opaque")),
+    };
     let meta = json!({"name": name});
     let value = json!({"metadata": meta, "stringData": data, "type": kind});
     let mut secret = object(Kind::Secret, value)?;
