@@ -223,14 +223,14 @@ pub(crate) fn list(
     }
     let keys: Vec<Vec<&str>> = fields.iter().map(|it| it.path.split('.').collect()).collect();
     let none = BTreeMap::new();
-    let in_namespace = |it: &Object| {
-        query.all_namespaces || !kind.namespaced() || it.namespace() == query.namespace
-    };
     let matches = |it: &Object| {
         selector.matches(it.meta().labels.as_ref().unwrap_or(&none))
             && fields.iter().zip(&keys).all(|(field, keys)| field.accepts(it, keys))
     };
-    Ok(objects.list(kind).filter(|it| in_namespace(it) && matches(it)).cloned().collect())
+    if query.all_namespaces || !kind.namespaced() {
+        return Ok(objects.list(kind).filter(|it| matches(it)).cloned().collect());
+    }
+    Ok(objects.list_in(kind, query.namespace).filter(|it| matches(it)).cloned().collect())
 }
 
 /// One term of a field selector.

@@ -16,14 +16,18 @@ pub(crate) fn align(text: &str, min_width: usize, padding: usize) -> String {
     writer.out
 }
 
-const BLANKS: &str = "                                                                ";
+const BLANKS: &str = "        ";
 
 /// `n` blanks.
 pub(crate) fn pad(out: &mut String, mut n: usize) {
-    while n > 0 {
-        let some = n.min(BLANKS.len());
-        out.push_str(&BLANKS[..some]);
-        n -= some;
+    // In pieces of a known size, each a single store: WebAssembly calls out of the module to copy
+    // others.
+    while n >= BLANKS.len() {
+        out.push_str(BLANKS);
+        n -= BLANKS.len();
+    }
+    for _ in 0..n {
+        out.push(' ');
     }
 }
 

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use api::{Resource, quantity};
 use k8s_openapi::api::core::v1::{
     Container, ContainerState, ContainerStatus, Event, Node, NodeStatus, PersistentVolume,
-    PersistentVolumeClaim, Pod, ResourceQuota, Service,
+    PersistentVolumeClaim, Pod, PodCondition, ResourceQuota, Service,
 };
 use k8s_openapi::api::discovery::v1::EndpointSlice;
 use k8s_openapi::api::storage::v1::{CSIDriver, StorageClass};
@@ -104,8 +104,11 @@ fn pod_state(pod: &Pod) -> PodState<'_> {
         reason: Cow::Borrowed(status_reason.unwrap_or(phase)),
         restarts: Restarts::default(),
     };
-    let scheduled = api::pods::condition(pod, "PodScheduled");
-    if scheduled.is_some_and(|it| it.reason.as_deref() == Some("SchedulingGated")) {
+    // The reason is looked at first: most conditions have none.
+    let is_gate = |it: &PodCondition| {
+        it.reason.as_deref() == Some("SchedulingGated") && it.type_ == "PodScheduled"
+    };
+    if items(status, |it| it.conditions.as_ref()).iter().any(is_gate) {
         state.reason = Cow::Borrowed("SchedulingGated");
     }
     let mut sidecar_restarts = Restarts::default();
