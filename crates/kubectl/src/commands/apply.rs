@@ -215,7 +215,10 @@ fn set_last_applied(session: &mut Session<'_>) -> Result<Next, Failure> {
 
 fn view_last_applied(session: &mut Session<'_>) -> Result<Next, Failure> {
     let words = session.args.positional[1..].to_vec();
-    let asked = resources::resolve(&words, &session.query(true))?;
+    let asked = match session.args.has("filename") {
+        true => files::named(session)?,
+        false => resources::resolve(&words, &session.query(true))?,
+    };
     let (objects, failures) = session.find(&asked, true)?;
     for object in objects {
         let Some(value) = last_applied::get(&object) else {

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::{Next, Session, files};
 use crate::args::{Flag, switch, value};
 use crate::failure::Failure;
-use crate::{DryRun, names, resources};
+use crate::{names, resources};
 
 pub(super) const FLAGS: &[Flag] = &[
     switch("overwrite"),
@@ -81,10 +81,10 @@ pub(super) fn label(session: &mut Session<'_>) -> Result<Next, Failure> {
             (false, true) => "labeled",
             (true, false) => "unlabeled",
         };
-        let mut result = object.clone();
-        if (!added.is_empty() || !removed.is_empty()) && session.dry_run()? != Some(DryRun::None) {
-            result = send(session, object, "labels", &changes)?;
-        }
+        let result = match added.is_empty() && removed.is_empty() {
+            true => object.clone(),
+            false => send(session, object, "labels", &changes)?,
+        };
         session.print(&result, done)
     })
 }
@@ -124,10 +124,7 @@ pub(super) fn annotate(session: &mut Session<'_>) -> Result<Next, Failure> {
                 )));
             }
         }
-        let mut result = object.clone();
-        if session.dry_run()? != Some(DryRun::None) {
-            result = send(session, object, "annotations", &changes)?;
-        }
+        let result = send(session, object, "annotations", &changes)?;
         session.print(&result, "annotated")
     })
 }
@@ -185,7 +182,7 @@ fn send(
     }
     let patch = Patch::Merge(patch);
     let action = Action::Patch { key: object.object_ref(), subresource: "", patch };
-    Ok(session.write(&action)?.unwrap_or_else(|| object.clone()))
+    session.patched(object, &action)
 }
 
 fn list_pairs(

@@ -47,6 +47,9 @@ pub(super) const ANY_FLAGS: &[Flag] = &[
 pub(super) fn events(session: &mut Session<'_>) -> Result<Next, Failure> {
     let all = session.args.is_on("all-namespaces");
     let about = match session.args.get("for") {
+        Some(word) if !word.contains('/') => {
+            return Err(Failure::text("--for must be in resource/name form"));
+        }
         Some(word) => {
             let query = session.query(false);
             match resources::resolve(&[word.to_owned()], &query)? {

@@ -242,7 +242,26 @@ impl Session<'_> {
         }
         let words = [flags, &words[1..]].concat();
         self.parse(&words, command.flags)?;
+        if self.args.is_on("local") {
+            return Err(self.local());
+        }
         (command.run)(self)
+    }
+
+    /// Why `--local` is refused.
+    fn local(&self) -> Failure {
+        if self.command == "kubectl patch" && !self.args.positional.is_empty() {
+            return Failure::text("cannot specify --local and server resources");
+        }
+        if !self.args.has("filename") {
+            return Failure::text(
+                "error: you must specify resources by --filename when --local is set.\nExample \
+                 resource specifications include:\n   '-f rsrc.yaml'\n   '--filename=rsrc.json'",
+            );
+        }
+        Failure::text(
+            "--local is not possible in the simulation: create the objects and use --dry-run=client",
+        )
     }
 
     /// Takes the flags of a command apart.
@@ -306,6 +325,22 @@ impl Session<'_> {
         let result = self.client.write(action, dry_run);
         self.warnings();
         Ok(result?)
+    }
+
+    /// Sends a patch of an object. A client that only pretends works it out by itself: what comes
+    /// out is what the server would store, but for what only a write changes. What the server
+    /// would refuse, it does not know.
+    pub(crate) fn patched(&mut self, object: &Object, action: &Action) -> Result<Object, Failure> {
+        if self.dry_run()? != Some(DryRun::None) {
+            return Ok(self.write(action)?.unwrap_or_else(|| object.clone()));
+        }
+        self.warnings();
+        let result = self.client.write(action, DryRun::Server).ok().flatten();
+        self.client.take_warnings();
+        let mut result = result.unwrap_or_else(|| object.clone());
+        result.meta_mut().generation = object.meta().generation;
+        result.meta_mut().resource_version.clone_from(&object.meta().resource_version);
+        Ok(result)
     }
 
     /// `None` without `--dry-run`; `Some(None)` for the client's.

@@ -113,16 +113,12 @@ fn patch_one(session: &mut Session<'_>, object: &Object, patch: Patch) -> Result
     let name = session.args.get("subresource").unwrap_or_default();
     let subresource = subresource::of(object, name)?;
     let action = Action::Patch { key: object.object_ref(), subresource, patch };
-    let result = match session.dry_run()? {
-        // The client patches what it has got and asks nobody; what comes out is the same, but for
-        // what the server would refuse.
-        Some(DryRun::None) => match session.client.write(&action, DryRun::Server) {
-            Ok(result) => result,
-            Err(_) => return session.print_done(object, "patched"),
-        },
-        _ => session.write(&action)?,
-    };
-    let result = result.unwrap_or_else(|| object.clone());
+    let result = session.patched(object, &action)?;
+    // The client does not know what the server would refuse, and takes it for a change.
+    let refused = result == *object
+        && session.dry_run()? == Some(DryRun::None)
+        && session.client.write(&action, DryRun::Server).is_err();
+    session.client.take_warnings();
     if subresource == "scale" {
         let text = match session.args.get("output") {
             None => format!("scale.autoscaling/{} patched\n", object.name()),
@@ -134,6 +130,6 @@ fn patch_one(session: &mut Session<'_>, object: &Object, patch: Patch) -> Result
         session.output.out(text);
         return Ok(());
     }
-    let done = if result == *object { "patched (no change)" } else { "patched" };
+    let done = if result == *object && !refused { "patched (no change)" } else { "patched" };
     session.print_done(&result, done)
 }

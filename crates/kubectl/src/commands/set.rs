@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::{Next, Session, files, generate, help};
 use crate::args::{Flag, switch, value};
 use crate::failure::Failure;
-use crate::{DryRun, resources};
+use crate::resources;
 
 pub(super) const FLAGS: &[Flag] = &[
     value("filename").or('f'),
@@ -158,20 +158,14 @@ fn send(
         .rsplit('/')
         .filter(|it| !it.is_empty())
         .fold(spec, |inner, field| json!({field: inner}));
-    let mut result = object.clone();
-    if session.dry_run()? != Some(DryRun::None) {
-        let patch = Patch::Strategic(patch);
-        let action = Action::Patch { key: object.object_ref(), subresource: "", patch };
-        result = session
-            .write(&action)
-            .map_err(|failure| match failure {
-                Failure::Api(_, error) => {
-                    Failure::Text(format!("failed to patch {what}: {}", error.message))
-                }
-                other => other,
-            })?
-            .unwrap_or(result);
-    }
+    let patch = Patch::Strategic(patch);
+    let action = Action::Patch { key: object.object_ref(), subresource: "", patch };
+    let result = session.patched(object, &action).map_err(|failure| match failure {
+        Failure::Api(_, error) => {
+            Failure::Text(format!("failed to patch {what}: {}", error.message))
+        }
+        other => other,
+    })?;
     session.print(&result, done)
 }
 
@@ -282,18 +276,14 @@ fn service_account(
         .rsplit('/')
         .filter(|it| !it.is_empty())
         .fold(json!({"serviceAccountName": name}), |inner, field| json!({field: inner}));
-    let mut result = object.clone();
-    if session.dry_run()? != Some(DryRun::None) {
-        let patch = Patch::Strategic(patch);
-        let action = Action::Patch { key: object.object_ref(), subresource: "", patch };
-        let written = session.write(&action).map_err(|failure| match failure {
-            Failure::Api(_, error) => {
-                Failure::Text(format!("failed to patch ServiceAccountName {}", error.message))
-            }
-            other => other,
-        })?;
-        result = written.unwrap_or(result);
-    }
+    let patch = Patch::Strategic(patch);
+    let action = Action::Patch { key: object.object_ref(), subresource: "", patch };
+    let result = session.patched(object, &action).map_err(|failure| match failure {
+        Failure::Api(_, error) => {
+            Failure::Text(format!("failed to patch ServiceAccountName {}", error.message))
+        }
+        other => other,
+    })?;
     session.print(&result, "serviceaccount updated")
 }
 
@@ -320,11 +310,8 @@ fn selector(session: &mut Session<'_>, object: &Object, pairs: &[String]) -> Res
         return Err(Failure::text("setting a selector is only supported for Services"));
     }
     let map = equalities(pairs.first().map(String::as_str).unwrap_or_default())?;
-    let mut result = object.clone();
-    if session.dry_run()? != Some(DryRun::None) {
-        let patch = Patch::Json(json!([{"op": "add", "path": "/spec/selector", "value": map}]));
-        let action = Action::Patch { key: object.object_ref(), subresource: "", patch };
-        result = session.write(&action)?.unwrap_or(result);
-    }
+    let patch = Patch::Json(json!([{"op": "add", "path": "/spec/selector", "value": map}]));
+    let action = Action::Patch { key: object.object_ref(), subresource: "", patch };
+    let result = session.patched(object, &action)?;
     session.print(&result, "selector updated")
 }

@@ -9,8 +9,8 @@ use serde_json::json;
 use super::{Next, Session};
 use crate::args::{Flag, switch, value};
 use crate::failure::Failure;
+use crate::names;
 use crate::resources::{self, Asked};
-use crate::{DryRun, names};
 
 pub(super) const FLAGS: &[Flag] = &[
     switch("all"),
@@ -113,13 +113,10 @@ fn taint_one(
         }
     }
     let (done, taints) = reorganize(&old, add, remove, overwrite)?;
-    let mut result = object.clone();
-    if session.dry_run()? != Some(DryRun::None) {
-        let taints = if taints.is_empty() { json!(null) } else { json!(taints) };
-        let patch = Patch::Merge(json!({"spec": {"taints": taints}}));
-        let action = Action::Patch { key: object.object_ref(), subresource: "", patch };
-        result = session.write(&action)?.unwrap_or(result);
-    }
+    let taints = if taints.is_empty() { json!(null) } else { json!(taints) };
+    let patch = Patch::Merge(json!({"spec": {"taints": taints}}));
+    let action = Action::Patch { key: object.object_ref(), subresource: "", patch };
+    let result = session.patched(object, &action)?;
     session.print(&result, done)
 }
 

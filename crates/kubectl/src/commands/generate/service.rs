@@ -41,6 +41,9 @@ pub(super) fn service_words(session: &mut Session<'_>, words: &[String]) -> Resu
     };
     session.command = format!("kubectl create service {name}");
     session.parse(&words[1..], &[COMMON, SERVICE])?;
+    if name == &"externalname" && !session.args.has("external-name") {
+        return Err(Failure::text("required flag(s) \"external-name\" not set"));
+    }
     let name = only_name(&session.args)?;
     let node_port = int_flag(session, "node-port")?;
     let mut ports = vec![];
