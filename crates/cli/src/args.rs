@@ -20,7 +20,7 @@ Usage:
   orrery open LINK                              print the texts of a link
 
 Options:
-  --until, --at TIME   simulated time, such as 90s, 10m, 2h (default: as long as the scenario
+  --until, --at TIME   simulated time, such as 90s, 10m, 2h, 7d (default: as long as the scenario
                        says, else 10m for run, 0s otherwise)
   --preset NAME        minikube, default, three-zones or empty
   --seed N             the seed of everything random
@@ -184,14 +184,22 @@ fn format(name: Option<&str>) -> Result<Output, String> {
     })
 }
 
-/// `90s`, `10m`, `1h30m`, or plain seconds, as milliseconds.
+/// `90s`, `10m`, `1h30m`, `7d`, `2d12h`, or plain seconds, as milliseconds. Go's durations have no
+/// days; who types a time has.
 fn time(text: &str) -> Result<i64, String> {
     if let Ok(seconds) = text.parse::<u32>() {
         return Ok(i64::from(seconds) * 1_000);
     }
+    let split =
+        text.split_once('d').and_then(|(days, rest)| Some((days.parse::<u16>().ok()?, rest)));
+    let (days, rest) = split.unwrap_or((0, text));
+    let days_ms = i64::from(days) * 86_400_000;
+    if split.is_some() && rest.is_empty() {
+        return Ok(days_ms);
+    }
     let duration: api::duration::Duration =
-        text.parse().map_err(|error| format!("not a time: {error}"))?;
-    Ok(duration.as_millis())
+        rest.parse().map_err(|error| format!("not a time: {error}"))?;
+    Ok(days_ms.saturating_add(duration.as_millis()))
 }
 
 #[cfg(test)]
@@ -211,13 +219,22 @@ mod tests {
     }
 
     #[test]
-    fn times_are_go_durations_or_seconds() {
-        for (text, ms) in [("90", 90_000), ("1h30m", 5_400_000), ("250ms", 250)] {
+    fn times_are_days_go_durations_or_seconds() {
+        for (text, ms) in [
+            ("90", 90_000),
+            ("1h30m", 5_400_000),
+            ("250ms", 250),
+            ("7d", 604_800_000),
+            ("2d12h", 216_000_000),
+        ] {
             let args = check(&format!("run a.yaml --until {text} -o history")).unwrap();
             assert_eq!(args.until_ms, Some(ms), "{text}");
             assert_eq!(args.task, Task::Run { output: Output::History });
         }
-        assert!(check("run a.yaml --until soon").unwrap_err().contains("not a time"));
+        for text in ["soon", "d", "7days", "1h2d", "-1d"] {
+            let error = check(&format!("run a.yaml --until {text}")).unwrap_err();
+            assert!(error.contains("not a time"), "{text}: {error}");
+        }
     }
 
     #[test]
