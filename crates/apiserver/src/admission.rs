@@ -63,13 +63,17 @@ pub(crate) fn validate_update(
     store: &mut Store,
     new: &Object,
     old: &Object,
+    scales: bool,
 ) -> Result<(), ApiError> {
     // A pod's resources cannot change here, a claim's can.
     if new.kind() == api::Kind::PersistentVolumeClaim && old.meta().deletion_timestamp.is_none() {
         limitranger::validate(store, new)?;
     }
-    let warnings = podsecurity::validate(store, new, Some(old))?;
-    store.warn_of(new, warnings);
+    // Of subresources only those of pods are looked at.
+    if !scales {
+        let warnings = podsecurity::validate(store, new, Some(old))?;
+        store.warn_of(new, warnings);
+    }
     storage::validate_resize(store, new, old)?;
     priority::validate_class(store, new, false)
 }

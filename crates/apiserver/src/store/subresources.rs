@@ -236,7 +236,7 @@ impl Store {
             _ => return Err(no_subresource(key, "scale")),
         };
         *spec = Some(replicas);
-        self.update(object, now)
+        self.update_part(object, Part::Scale, now)
     }
 
     pub(crate) fn patch_scale(

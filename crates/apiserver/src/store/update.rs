@@ -15,6 +15,8 @@ use crate::{admission, defaults, patch, strategy, validation};
 pub(crate) enum Part {
     /// The main resource.
     Main,
+    /// The main resource, by way of the scale subresource.
+    Scale,
     /// The status subresource.
     Status,
     /// The finalize subresource of namespaces.
@@ -85,11 +87,12 @@ impl Store {
         let old = self.get(&key)?.clone();
         check_preconditions(&key, &new, &old)?;
         keep_system_fields(&mut new, &old);
-        if matches!(part, Part::Main | Part::Resize) {
+        let main = matches!(part, Part::Main | Part::Scale);
+        if main || part == Part::Resize {
             defaults::default_object(&mut new);
         }
         match part {
-            Part::Main => strategy::prepare_for_update(&mut new, &old),
+            Part::Main | Part::Scale => strategy::prepare_for_update(&mut new, &old),
             Part::Status => strategy::prepare_for_status_update(&mut new, &old, now),
             Part::Finalize => strategy::prepare_for_finalize(&mut new, &old),
             Part::Resize => strategy::prepare_for_resize(&mut new, &old),
@@ -97,14 +100,14 @@ impl Store {
         if new == old && !deletes_now(&new, &old) {
             return Ok(old);
         }
-        if part == Part::Main {
+        if main {
             admission::mutate_update(self, &mut new, &old)?;
             if let (Object::Service(new), Object::Service(old)) = (&mut new, &old) {
                 self.allocate_for_service(Arc::make_mut(new), Some(old))?;
             }
         }
         match part {
-            Part::Main => {
+            Part::Main | Part::Scale => {
                 validation::validate_update(self, &new, &old)?;
                 self.warn(&new, Some(&old));
                 if let Object::Service(_) = new {
@@ -114,12 +117,12 @@ impl Store {
             Part::Status | Part::Finalize => validation::validate_status_update(&new, &old)?,
             Part::Resize => validation::validate_resize(self, &new, &old)?,
         }
-        if matches!(part, Part::Main | Part::Resize) {
+        if main || part == Part::Resize {
             let resizes = part == Part::Resize;
             if resizes {
                 admission::validate_resize(self, &new, &old)?;
             } else {
-                admission::validate_update(self, &new, &old)?;
+                admission::validate_update(self, &new, &old, part == Part::Scale)?;
             }
             let charged = admission::check_quotas(self, &new, Some(&old), resizes, now)?;
             admission::charge_quotas(self, charged);

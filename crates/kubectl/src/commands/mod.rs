@@ -60,6 +60,8 @@ pub(crate) struct Session<'a> {
     pub(crate) namespace: String,
     /// The exit code of a failure.
     pub(crate) failure_code: i32,
+    /// What the server has warned of so far.
+    warned: Vec<String>,
 }
 
 /// How a command goes on.
@@ -196,6 +198,7 @@ pub fn run(words: &[String], client: &mut dyn Client) -> Outcome {
         command: "kubectl".to_owned(),
         namespace: "default".to_owned(),
         failure_code: 1,
+        warned: vec![],
     };
     let result = session.dispatch(words);
     session.finish(result)
@@ -204,7 +207,8 @@ pub fn run(words: &[String], client: &mut dyn Client) -> Outcome {
 pub(crate) fn poll(pending: Pending, client: &mut dyn Client) -> Outcome {
     let Pending { output, waiting, kept, .. } = pending;
     let Kept { args, command, namespace } = kept;
-    let mut session = Session { client, output, args, command, namespace, failure_code: 1 };
+    let mut session =
+        Session { client, output, args, command, namespace, failure_code: 1, warned: vec![] };
     let result = match waiting {
         Waiting::Drain(state) => drain::go_on(&mut session, state),
         Waiting::Get(state) => get::go_on(&mut session, state),
@@ -312,7 +316,11 @@ impl Session<'_> {
     /// Prints what the server warned of since the last request.
     fn warnings(&mut self) {
         for warning in self.client.take_warnings() {
-            self.output.err(format!("Warning: {warning}\n"));
+            // The same is said once, however many objects it is said of.
+            if !self.warned.contains(&warning) {
+                self.output.err(format!("Warning: {warning}\n"));
+                self.warned.push(warning);
+            }
         }
     }
 
