@@ -160,3 +160,51 @@ impl EndpointSliceController {
         reconciler::reconcile(plan, service, spec, &pods, &slices, trigger_time, view)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::testing::World;
+
+    /// A pod in short: the value of its label, whether it is ready, its address.
+    fn pod(label: &str, ready: bool, ip: &str) -> Object {
+        let ready = if ready { "True" } else { "False" };
+        let pod: Value = json!({
+            "metadata": { "name": "p", "namespace": "default", "labels": { "app": label } },
+            "status": {
+                "conditions": [{ "type": "Ready", "status": ready }], "podIPs": [{ "ip": ip }],
+            },
+        });
+        serde_json::from_value::<Pod>(pod).unwrap().into_object()
+    }
+
+    #[test]
+    fn a_service_is_looked_at_when_something_changes_that_a_slice_shows() {
+        let mut world = World::default();
+        world.put::<Service>(json!({
+            "metadata": { "name": "web" }, "spec": { "selector": { "app": "a" } },
+        }));
+        let of = |label: &str| Some(pod(label, true, "10.0.0.1"));
+        for (old, new, queued) in [
+            (None, of("a"), true),
+            (None, of("b"), false),
+            (of("a"), None, true),
+            (of("b"), None, false),
+            (of("a"), of("a"), false),
+            (of("a"), of("b"), true),
+            (of("b"), of("a"), true),
+            (of("b"), of("c"), false),
+            (of("a"), Some(pod("a", false, "10.0.0.1")), true),
+            (of("a"), Some(pod("b", false, "10.0.0.1")), true),
+            (of("a"), Some(pod("a", true, "10.0.0.2")), true),
+            (of("b"), Some(pod("b", false, "10.0.0.2")), false),
+        ] {
+            let change = Change { old, new };
+            let mut queue = WorkQueue::default();
+            EndpointSliceController::default().react(&change, &world.view(), &mut queue);
+            assert_eq!(!queue.entries.is_empty(), queued, "{change:?}");
+        }
+    }
+}

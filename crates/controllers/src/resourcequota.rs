@@ -192,6 +192,10 @@ mod tests {
             "hard": { "pods": "5", "requests.cpu": "2" },
             "used": { "pods": "2", "requests.cpu": "0.6" },
         });
-        assert_eq!(used(quota(status), &two), None);
+        assert_eq!(used(quota(status.clone()), &two), None);
+        // Another limit is.
+        let mut other = status;
+        other["hard"]["pods"] = json!("4");
+        assert_eq!(used(quota(other), &two), uses("2", "600m"));
     }
 }

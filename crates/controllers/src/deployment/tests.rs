@@ -305,3 +305,38 @@ fn the_oldest_empty_replica_sets_beyond_the_limit_go_when_the_roll_out_is_comple
     world.put::<ReplicaSet>(replica_set("new", 9, 1, 1, (1, 2)));
     assert_eq!(deleted(&decide(&world)), ["d-a", "d-b"]);
 }
+
+#[test]
+fn an_old_replica_set_with_pods_or_news_stays() {
+    // Rows: what the two oldest of three sets have; which of them go.
+    for (oldest, expected) in [
+        (json!({}), vec!["d-a"]),
+        (json!({ "status": { "replicas": 1 } }), vec![]),
+        (json!({ "spec": { "replicas": 1 } }), vec![]),
+        (json!({ "metadata": { "generation": 2 } }), vec![]),
+        // One that is going already does not count.
+        (json!({ "metadata": { "deletionTimestamp": time(9) } }), vec![]),
+    ] {
+        let mut world = World::default();
+        let mut d = deployment(1, json!(1), json!(0));
+        let status = json!({ "replicas": 1, "updatedReplicas": 1, "availableReplicas": 1,
+            "observedGeneration": 1, "readyReplicas": 1 });
+        d["status"] = status;
+        world.put::<Deployment>(d);
+        for (at, image) in ["a", "b", "c"].into_iter().enumerate() {
+            let at = i64::try_from(at).unwrap();
+            let mut rs = replica_set(image, at, 0, 0, (1, 2));
+            if image == "a" {
+                for (part, fields) in oldest.as_object().unwrap() {
+                    for (key, value) in fields.as_object().unwrap() {
+                        rs[part][key] = value.clone();
+                    }
+                }
+            }
+            world.put::<ReplicaSet>(rs);
+        }
+        world.put::<ReplicaSet>(replica_set("new", 9, 1, 1, (1, 2)));
+        // An old set with a size of its own is scaled down instead.
+        assert_eq!(deleted(&decide(&world)), expected, "{oldest}");
+    }
+}

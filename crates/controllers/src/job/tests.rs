@@ -1,12 +1,17 @@
 //! Passes over Jobs: what is there, and what the controller then does.
 
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use api::{Component, Kind, ObjectRef, Plan};
 use k8s_openapi::api::batch::v1::Job;
-use k8s_openapi::api::core::v1::Pod;
+use k8s_openapi::api::core::v1::{Namespace, Pod};
 use serde_json::{Value, json};
 
 use super::JobController;
+use super::indexed_job_utils::{OrderedIntervals, pods_with_delayed_deletion};
 use super::pod_failure_policy::{Verdict, match_pod_failure_policy};
-use crate::testing::{PodSketch, World, deleted, lines, owner, template, time};
+use crate::testing::{PodSketch, World, deleted, lines, owner, status_of, template, time};
 
 /// A Job of four completions, two at a time, that began at the beginning.
 fn job(spec: &Value, status: &Value) -> Value {
@@ -155,5 +160,172 @@ fn the_first_rule_that_matches_a_failed_pod_decides() {
         }))
         .unwrap();
         assert_eq!(match_pod_failure_policy(Some(&policy), &pod), verdict, "{rules:?} {code}");
+    }
+}
+
+/// A pod of an index that was tried so often before: `+` ended well, `x` badly, `.` runs, `~` runs
+/// and is going.
+fn indexed_pod(name: &str, index: i32, state: char, failures: i32, finished: i64) -> Value {
+    let phase = match state {
+        '+' => "Succeeded",
+        'x' => "Failed",
+        _ => "Running",
+    };
+    let ended = matches!(state, '+' | 'x');
+    let terminated = json!({ "exitCode": i32::from(state == 'x'), "finishedAt": time(finished) });
+    let container = json!({
+        "name": "c", "image": "", "imageID": "", "ready": false, "restartCount": 0,
+        "state": if ended { json!({ "terminated": terminated }) } else { json!({}) },
+    });
+    json!({
+        "metadata": {
+            "name": name, "uid": name, "labels": { "app": "a" },
+            "ownerReferences": [owner("Job", "a")],
+            "creationTimestamp": time(0), "finalizers": ["batch.kubernetes.io/job-tracking"],
+            "deletionTimestamp": (state == '~').then(|| time(0)),
+            "annotations": {
+                "batch.kubernetes.io/job-completion-index": index.to_string(),
+                "batch.kubernetes.io/job-index-failure-count": failures.to_string(),
+            },
+        },
+        "spec": { "nodeName": "n", "containers": [] },
+        "status": { "phase": phase, "containerStatuses": [container] },
+    })
+}
+
+/// Both halves of a pass in which everything works.
+fn pass(world: &World) -> Plan {
+    let mut controller = JobController::default();
+    let mut plan = world.decide::<Job>(&mut controller, "a");
+    let results: Vec<_> = plan.actions.iter().map(|_| Ok(None)).collect();
+    let key = ObjectRef::new(Kind::Job, "default", "a");
+    plan.actions.extend(controller.applied(&key, &results, &world.view()).actions);
+    plan
+}
+
+/// Rows: how many indexes may fail; the pods as index, state and earlier failures; the new
+/// conditions with the reason, the failed indexes, and the pods that are let go.
+#[test]
+fn the_indexes_decide_how_a_job_ends() {
+    type Row<'a> =
+        (Option<i32>, &'a [(i32, char, i32)], &'a [&'a str], &'a str, &'a str, &'a [&'a str]);
+    let rows: [Row<'_>; 7] = [
+        (
+            None,
+            &[(0, '+', 0), (1, '+', 0)],
+            &["SuccessCriteriaMet", "Complete"],
+            "CompletionsReached",
+            "",
+            &["p0", "p1"],
+        ),
+        (
+            None,
+            &[(0, '+', 0), (1, 'x', 1)],
+            &["FailureTarget", "Failed"],
+            "FailedIndexes",
+            "1",
+            &["p0", "p1"],
+        ),
+        (None, &[(0, '.', 0), (1, 'x', 1)], &[], "", "1", &["p1"]),
+        // The next pod of the index takes over the count: until then this one is kept.
+        (None, &[(0, '.', 0), (1, 'x', 0)], &[], "", "", &[]),
+        (
+            Some(0),
+            &[(0, 'x', 1), (1, 'x', 0)],
+            &["FailureTarget", "Failed"],
+            "MaxFailedIndexesExceeded",
+            "0",
+            &["p0", "p1"],
+        ),
+        (Some(1), &[(0, 'x', 1), (1, '.', 0)], &[], "", "0", &["p0"]),
+        // A pod that is still going holds the end up.
+        (
+            None,
+            &[(0, '+', 0), (1, '+', 0), (1, '~', 0)],
+            &["SuccessCriteriaMet"],
+            "CompletionsReached",
+            "",
+            &["p0", "p1", "p2"],
+        ),
+    ];
+    for (max_failed, pods, types, reason, failed, released) in rows {
+        let mut world = World::at_ms(10_000);
+        let spec = json!({
+            "completionMode": "Indexed", "completions": 2, "backoffLimitPerIndex": 1,
+            "backoffLimit": i32::MAX, "maxFailedIndexes": max_failed,
+        });
+        world.put::<Job>(job(&spec, &json!({})));
+        for (at, (index, state, failures)) in pods.iter().enumerate() {
+            world.put::<Pod>(indexed_pod(&format!("p{at}"), *index, *state, *failures, 9));
+        }
+        let plan = pass(&world);
+        let status = status_of::<Job>(&plan).unwrap().status.unwrap();
+        let conditions = status.conditions.unwrap_or_default();
+        let told: Vec<&str> = conditions.iter().map(|it| it.type_.as_str()).collect();
+        assert_eq!(told, types, "{pods:?}");
+        for condition in &conditions {
+            assert_eq!(condition.reason.as_deref(), Some(reason), "{pods:?}");
+        }
+        assert_eq!(status.failed_indexes.as_deref(), Some(failed), "{pods:?}");
+        let lines = lines(&plan);
+        let let_go: Vec<_> = lines.iter().filter_map(|it| it.strip_prefix("update Pod ")).collect();
+        assert_eq!(let_go, released, "{pods:?}: {lines:?}");
+    }
+}
+
+#[test]
+fn of_the_failed_pods_of_an_index_the_one_that_failed_last_hands_on_its_count() {
+    let job: Job = serde_json::from_value(job(
+        &json!({ "completionMode": "Indexed", "backoffLimitPerIndex": 5 }),
+        &json!({}),
+    ))
+    .unwrap();
+    // Pods as earlier failures and time of the end.
+    for (pods, last) in [
+        ([(0, 5), (1, 9)], "p1"),
+        ([(0, 5), (0, 9)], "p1"),
+        ([(0, 9), (0, 5)], "p0"),
+        ([(1, 5), (0, 9)], "p0"),
+    ] {
+        let pod = |(at, (failures, end)): (usize, (i32, i64))| {
+            let pod = indexed_pod(&format!("p{at}"), 1, 'x', failures, end);
+            Arc::new(serde_json::from_value::<Pod>(pod).unwrap())
+        };
+        let all: Vec<Arc<Pod>> = pods.into_iter().enumerate().map(pod).collect();
+        let none = OrderedIntervals::default();
+        let kept = pods_with_delayed_deletion(&job, &all, &BTreeSet::new(), &none, &none);
+        let kept: Vec<_> = kept.values().filter_map(|it| it.metadata.name.as_deref()).collect();
+        assert_eq!(kept, [last], "{pods:?}");
+    }
+}
+
+#[test]
+fn no_pod_is_tried_where_everything_is_being_deleted() {
+    let mut world = World::at_ms(10_000);
+    world.put::<Namespace>(
+        json!({ "metadata": { "name": "default", "deletionTimestamp": time(0) } }),
+    );
+    world.put::<Job>(job(&json!({}), &json!({})));
+    assert!(!lines(&pass(&world)).iter().any(|it| it.starts_with("create")));
+}
+
+/// After the pods of which some are refused: how many are active.
+#[test]
+fn a_refused_pod_is_not_active() {
+    for (refused, active) in [(vec![], 4), (vec![1], 3), (vec![0], 3), (vec![1, 2], 2)] {
+        let mut world = World::at_ms(10_000);
+        world.put::<Job>(job(&json!({ "parallelism": 4 }), &json!({})));
+        let mut controller = JobController::default();
+        let plan = world.decide::<Job>(&mut controller, "a");
+        assert_eq!(plan.attempts.iter().map(|it| it.batch).collect::<Vec<_>>(), [0, 1, 1, 2]);
+        let result = |at| match refused.contains(&at) {
+            true => Err(api::ApiError::new(api::ApiReason::Forbidden, "no room")),
+            false => Ok(None),
+        };
+        let results: Vec<_> = (0..4).map(result).collect();
+        let key = ObjectRef::new(Kind::Job, "default", "a");
+        let more = controller.applied(&key, &results, &world.view());
+        let status = status_of::<Job>(&more).unwrap().status.unwrap();
+        assert_eq!(status.active, Some(active), "{refused:?}");
     }
 }

@@ -96,30 +96,58 @@ fn release(volume: &PersistentVolume, plan: &mut Plan) {
         // The write brings the volume back here.
         return;
     }
-    let object = volume.clone().into_object();
     match policy(volume) {
-        "Delete" if volume.metadata.deletion_timestamp.is_none() => {
-            let is_csi = volume.spec.as_ref().is_some_and(|it| it.csi.is_some());
-            if is_csi || has_annotation(&volume.metadata.annotations, PROVISIONED_BY) {
+        "Delete" if volume.metadata.deletion_timestamp.is_none() => match undeletable(volume) {
+            None => {
                 let key = volume.object_ref();
                 plan.push(Action::Delete { key, options: DeleteOptions::default() });
-            } else if phase(volume) != "Failed" {
-                let text = format!(
-                    "error getting deleter volume plugin for volume \"{}\": no deletable volume \
-                     plugin matched",
-                    volume.name()
-                );
-                let change = serde_json::json!({"status": {"phase": "Failed", "message": text}});
-                patch(plan, &volume.object_ref(), "status", change);
-                record(plan, object, true, "VolumeFailedDelete", &text);
             }
-        }
+            Some(why) => fail(volume, "VolumeFailedDelete", &why, plan),
+        },
         "Recycle" => {
-            record(plan, object, false, "VolumeRecycled", "Volume recycled");
-            unbind(volume, plan);
+            let spec = volume.spec.as_ref();
+            if spec.is_some_and(|it| it.host_path.is_some() || it.nfs.is_some()) {
+                let object = volume.clone().into_object();
+                record(plan, object, false, "VolumeRecycled", "Volume recycled");
+                unbind(volume, plan);
+            } else {
+                let text = "No recycler plugin found for the volume!";
+                fail(volume, "VolumeFailedRecycle", text, plan);
+            }
         }
         _ => {}
     }
+}
+
+/// Why a volume cannot be deleted. Upstream: `findDeletablePlugin`, and the deleter of
+/// `pkg/volume/hostpath/host_path.go`.
+fn undeletable(volume: &PersistentVolume) -> Option<String> {
+    let spec = volume.spec.as_ref();
+    let is_csi = spec.is_some_and(|it| it.csi.is_some());
+    if is_csi || has_annotation(&volume.metadata.annotations, PROVISIONED_BY) {
+        return None;
+    }
+    let Some(host_path) = spec.and_then(|it| it.host_path.as_ref()) else {
+        return Some(format!(
+            "error getting deleter volume plugin for volume \"{}\": no deletable volume plugin \
+             matched",
+            volume.name()
+        ));
+    };
+    let path = &host_path.path;
+    let within = path.find("/tmp/").is_some_and(|at| at + "/tmp/".len() < path.len());
+    (!within)
+        .then(|| format!("host_path deleter only supports /tmp/.+ but received provided {path}"))
+}
+
+/// The volume stays as it is, for the user to see.
+fn fail(volume: &PersistentVolume, reason: &str, text: &str, plan: &mut Plan) {
+    if phase(volume) == "Failed" {
+        return;
+    }
+    let change = serde_json::json!({"status": {"phase": "Failed", "message": text}});
+    patch(plan, &volume.object_ref(), "status", change);
+    record(plan, volume.clone().into_object(), true, reason, text);
 }
 
 fn set_phase(volume: &PersistentVolume, new: &str, plan: &mut Plan) {

@@ -7,7 +7,7 @@ use k8s_openapi::api::core::v1::{PersistentVolume, PersistentVolumeClaim, Pod};
 use k8s_openapi::api::storage::v1::StorageClass;
 
 use super::PersistentVolumeController;
-use crate::testing::World;
+use crate::testing::{World, time};
 
 fn volume(name: &str, spec: Value) -> Value {
     let mut whole = json!({
@@ -156,8 +156,7 @@ fn a_released_volume_follows_its_policy() {
             "Released",
             vec![
                 "v status=Failed",
-                "VolumeFailedDelete: error getting deleter volume plugin for volume \"v\": no \
-                 deletable volume plugin matched",
+                "VolumeFailedDelete: host_path deleter only supports /tmp/.+ but received provided /x",
             ],
         ),
     ] {
@@ -178,6 +177,49 @@ fn a_released_volume_follows_its_policy() {
 }
 
 #[test]
+fn what_a_volume_is_made_of_decides_whether_it_can_be_deleted_or_recycled() {
+    let only_tmp =
+        "VolumeFailedDelete: host_path deleter only supports /tmp/.+ but received provided";
+    let mnt = format!("{only_tmp} /mnt/data");
+    let tmp = format!("{only_tmp} /tmp/");
+    let local = "VolumeFailedDelete: error getting deleter volume plugin for volume \"v\": no \
+                 deletable volume plugin matched";
+    let recycled = ["VolumeRecycled: Volume recycled", "v -> ", "v status=Available"];
+    for (policy, source, expected) in [
+        ("Delete", json!({ "hostPath": { "path": "/mnt/data" } }), vec!["v status=Failed", &mnt]),
+        ("Delete", json!({ "hostPath": { "path": "/tmp/" } }), vec!["v status=Failed", &tmp]),
+        ("Delete", json!({ "hostPath": { "path": "/tmp/data" } }), vec!["delete v"]),
+        ("Delete", json!({ "csi": { "driver": "d", "volumeHandle": "h" } }), vec!["delete v"]),
+        ("Delete", json!({ "local": { "path": "/mnt" } }), vec!["v status=Failed", local]),
+        ("Recycle", json!({ "hostPath": { "path": "/mnt/data" } }), recycled.to_vec()),
+        ("Recycle", json!({ "nfs": { "path": "/", "server": "s" } }), recycled.to_vec()),
+        (
+            "Recycle",
+            json!({ "local": { "path": "/mnt" } }),
+            vec![
+                "v status=Failed",
+                "VolumeFailedRecycle: No recycler plugin found for the volume!",
+            ],
+        ),
+    ] {
+        let mut world = World::default();
+        let gone = json!({"name": "gone", "namespace": "default", "uid": "gone"});
+        let mut spec = json!({
+            "claimRef": gone, "persistentVolumeReclaimPolicy": policy, "hostPath": null,
+        });
+        for (key, value) in source.as_object().into_iter().flatten() {
+            spec[key] = value.clone();
+        }
+        let mut it = volume("v", spec);
+        it["status"]["phase"] = "Released".into();
+        world.put::<PersistentVolume>(it);
+        let key = ObjectRef::new(Kind::PersistentVolume, "", "v");
+        let told = decide(&world, &mut PersistentVolumeController::default(), &key);
+        assert_eq!(told, expected, "{policy} {source}");
+    }
+}
+
+#[test]
 fn a_volume_that_is_promised_to_the_claim_comes_first_unless_another_of_that_name_was_meant() {
     for (uid, expected) in [("", "c -> big"), ("uid-c", "c -> big"), ("older", "c -> fits")] {
         let mut world = World::default();
@@ -189,5 +231,59 @@ fn a_volume_that_is_promised_to_the_claim_comes_first_unless_another_of_that_nam
         let key = ObjectRef::new(Kind::PersistentVolumeClaim, "default", "c");
         let told = decide(&world, &mut PersistentVolumeController::default(), &key);
         assert!(told.iter().any(|it| it == expected), "{uid}: {told:?}");
+    }
+}
+
+#[test]
+fn a_volume_whose_claim_took_another_is_given_up() {
+    let by_controller = json!({ "pv.kubernetes.io/bound-by-controller": "yes" });
+    let provisioned = json!({ "pv.kubernetes.io/provisioned-by": "csi.example.com" });
+    let free = vec!["v -> ", "v status=Available"];
+    for (annotations, policy, expected, claim_ref) in [
+        (&provisioned, "Delete", vec!["v status=Released"], None),
+        (&provisioned, "Retain", free.clone(), Some(json!({ "uid": null }))),
+        (&by_controller, "Delete", free.clone(), Some(Value::Null)),
+        (&json!({}), "Delete", free.clone(), Some(json!({ "uid": null }))),
+    ] {
+        let mut world = World::default();
+        let to = json!({"name": "c", "namespace": "default", "uid": "uid-c"});
+        let mut it =
+            volume("v", json!({ "claimRef": to, "persistentVolumeReclaimPolicy": policy }));
+        it["metadata"]["annotations"] = annotations.clone();
+        it["status"]["phase"] = "Bound".into();
+        world.put::<PersistentVolume>(it);
+        world.put::<PersistentVolumeClaim>(claim("c", json!({ "volumeName": "other" })));
+        let key = ObjectRef::new(Kind::PersistentVolume, "", "v");
+        let mut controller = PersistentVolumeController::default();
+        assert_eq!(decide(&world, &mut controller, &key), expected, "{annotations} {policy}");
+        let plan = controller.decide(&key, &world.view());
+        let patched = plan.actions.iter().find_map(|it| match it {
+            Action::Patch { patch: Patch::Merge(patch), .. } => patch["spec"].get("claimRef"),
+            _ => None,
+        });
+        assert_eq!(patched, claim_ref.as_ref(), "{annotations} {policy}");
+    }
+}
+
+#[test]
+fn the_newest_default_class_is_given_to_a_claim_without_one() {
+    const IS_DEFAULT: &str = "storageclass.kubernetes.io/is-default-class";
+    for (times, expected) in [([1, 2], "two"), ([2, 1], "one"), ([1, 1], "one")] {
+        let mut world = World::default();
+        for (name, second, mark) in
+            [("one", times[0], "true"), ("two", times[1], "true"), ("not", 9, "false")]
+        {
+            let mut it = class(name, "csi.example.com", "Immediate");
+            it["metadata"]["annotations"] = json!({ IS_DEFAULT: mark });
+            it["metadata"]["creationTimestamp"] = time(second);
+            world.put::<StorageClass>(it);
+        }
+        world.put::<PersistentVolumeClaim>(claim("c", json!({ "storageClassName": null })));
+        let key = ObjectRef::new(Kind::PersistentVolumeClaim, "default", "c");
+        let plan = PersistentVolumeController::default().decide(&key, &world.view());
+        let Some(Action::Patch { patch: Patch::Merge(patch), .. }) = plan.actions.first() else {
+            panic!("{plan:?}")
+        };
+        assert_eq!(patch["spec"]["storageClassName"], expected, "{times:?}");
     }
 }

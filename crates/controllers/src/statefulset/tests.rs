@@ -93,29 +93,34 @@ fn pods_start_and_stop_in_order() {
 
 #[test]
 fn an_update_goes_from_the_highest_number_down_to_the_partition() {
-    // Rows: the partition; the revisions of three ready pods; which is deleted.
-    for (partition, pods, deletes) in [
-        (0, "ooo", vec!["s-2"]),
-        (0, "oon", vec!["s-1"]),
-        (0, "onn", vec!["s-0"]),
-        (0, "nnn", vec![]),
-        (2, "ooo", vec!["s-2"]),
-        (2, "oon", vec![]),
+    // Rows: the partition; the revisions of three pods (`-`: new and not ready); which is deleted.
+    for (policy, partition, pods, deletes) in [
+        ("OrderedReady", 0, "ooo", vec!["s-2"]),
+        ("OrderedReady", 0, "oon", vec!["s-1"]),
+        ("OrderedReady", 0, "onn", vec!["s-0"]),
+        ("OrderedReady", 0, "nnn", vec![]),
+        ("OrderedReady", 2, "ooo", vec!["s-2"]),
+        ("OrderedReady", 2, "oon", vec![]),
+        ("Parallel", 0, "ooo", vec!["s-2"]),
+        ("Parallel", 0, "oo-", vec![]),
+        ("Parallel", 0, "o-n", vec![]),
+        ("Parallel", 0, "-on", vec!["s-1"]),
     ] {
         let mut world = World::default();
-        let new = put_set(&mut world, stateful_set(3, "OrderedReady", partition));
+        let new = put_set(&mut world, stateful_set(3, policy, partition));
         for (ordinal, state) in pods.chars().enumerate() {
             let name = format!("s-{ordinal}");
-            let revision = if state == 'n' { new.as_str() } else { "s-old" };
+            let revision = if state == 'o' { "s-old" } else { new.as_str() };
             let labels = &[
                 ("controller-revision-hash", revision),
                 ("statefulset.kubernetes.io/pod-name", name.as_str()),
             ];
-            let pod = PodSketch { labels, ..PodSketch::default() };
+            let ready = (state != '-').then_some(0);
+            let pod = PodSketch { labels, ready, ..PodSketch::default() };
             world.put_pod(&owner("StatefulSet", "s"), &name, pod);
         }
         let plan = decide(&world);
-        assert_eq!(deleted(&plan), deletes, "{partition} {pods}");
+        assert_eq!(deleted(&plan), deletes, "{policy} {partition} {pods}");
     }
 }
 
@@ -201,4 +206,28 @@ fn a_finished_update_makes_the_new_revision_the_current_one() {
     let status = status_of::<StatefulSet>(&decide(&world)).unwrap().status.unwrap();
     assert_eq!(status.current_revision.as_deref(), Some(revision.as_str()));
     assert_eq!((status.current_replicas, status.available_replicas), (Some(1), Some(1)));
+}
+
+#[test]
+fn the_oldest_revisions_that_nobody_uses_go() {
+    let mut world = World::default();
+    let mut set = stateful_set(1, "OrderedReady", 0);
+    set["spec"]["revisionHistoryLimit"] = json!(1);
+    set["status"] = json!({ "replicas": 1, "currentRevision": "s-2" });
+    world.put::<StatefulSet>(set);
+    for revision in 1..=5 {
+        world.put::<ControllerRevision>(json!({
+            "metadata": {
+                "name": format!("s-{revision}"),
+                "labels": { "app": "a" },
+                "ownerReferences": [owner("StatefulSet", "s")],
+            },
+            "data": { "spec": { "template": template(&format!("old-{revision}")) } },
+            "revision": revision,
+        }));
+    }
+    let labels = &[("controller-revision-hash", "s-1")];
+    world.put_pod(&owner("StatefulSet", "s"), "s-0", PodSketch { labels, ..PodSketch::default() });
+    let gone = deleted(&decide(&world));
+    assert_eq!(gone, ["s-0", "s-3", "s-4"], "the pod is of an old revision");
 }
