@@ -1,28 +1,30 @@
 //! The component: feeds the cache and the queue, and turns an attempt into a plan.
 //!
-//! Upstream: `pkg/scheduler/scheduler.go` and the binding cycle of `schedule_one.go`, v1.36.
-//! Differs from upstream: attempts and bindings do not overlap; a binding that waits for volumes is
-//! remembered and carried out when they are bound.
+//! Upstream: `pkg/scheduler/scheduler.go`, v1.36.
+
+mod binding;
+mod failure;
 
 use api::Order;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use api::time::{after_ms, ms_between};
+use api::time::after_ms;
 use api::{
-    Action, ApiError, Change, Component, ComponentId, DeleteOptions, EventSpec, Kind, Listers,
-    Object, ObjectRef, Objects, Plan, Resource as _, Timestamp, View, WorkQueue,
+    ApiError, Change, Component, ComponentId, EventSpec, Kind, Listers, Object, ObjectRef, Objects,
+    Plan, Resource as _, Timestamp, View, WorkQueue,
 };
-use k8s_openapi::api::core::v1::{PersistentVolume, PersistentVolumeClaim, Pod, PodCondition};
+use k8s_openapi::api::core::v1::Pod;
 use serde_json::Value;
 use view::Diagnosis;
 
+use self::binding::expect_on;
 use crate::apis::config::{self, Config};
 use crate::backend::cache::Cache;
 use crate::backend::queue::{Nominator, PopResult, QueuedPodInfo, SchedulingQueue};
 use crate::diagnosis;
 use crate::extender::{self, Handlers};
-use crate::framework::interface::{Handle, Nomination, Rejection};
+use crate::framework::interface::{Handle, Rejection};
 use crate::framework::runtime::{Cycle, Framework};
 use crate::framework::types::{NodeId, PodInfo};
 use crate::schedule_one::{Outcome, Sampling, schedule_pod};
@@ -293,65 +295,6 @@ impl Scheduler {
         ready.into_iter().chain(self.queue.next_time()).chain(volumes).min().map(|it| it.max(soon))
     }
 
-    fn has_bound_volumes(&self, listers: Listers<'_>) -> bool {
-        self.waiting.values().any(|it| are_volumes_bound(&it.pod.pod, listers))
-    }
-
-    /// Bindings whose volumes are bound now, or that waited too long.
-    fn finish_waiting(&mut self, view: &View<'_>) -> Option<Plan> {
-        let due = self.waiting.iter().find_map(|(key, it)| {
-            let bound = are_volumes_bound(&it.pod.pod, view.listers);
-            let late = ms_between(it.since, view.now) >= BIND_TIMEOUT_MS;
-            (bound || late).then(|| (key.clone(), bound))
-        });
-        let (key, bound) = due?;
-        let binding = self.waiting.remove(&key)?;
-        Some(if bound {
-            let mut plan = Plan::default();
-            self.bind(binding, view, &mut plan);
-            plan
-        } else {
-            let text = "running PreBind plugin \"VolumeBinding\": binding volumes: context deadline exceeded";
-            self.fail_binding(binding, text, view)
-        })
-    }
-
-    fn bind(&mut self, binding: Binding, view: &View<'_>, plan: &mut Plan) {
-        let pod = &binding.pod.pod;
-        let Some(framework) = self.framework_for(&pod.pod).cloned() else { return };
-        if let Some(Err(error)) = extender::bind(&framework.extenders, pod, &binding.node) {
-            plan.actions.extend(self.fail_binding(binding, &error, view).actions);
-            return;
-        }
-        let mut binders = framework.bind.iter().filter_map(|it| it.as_bind());
-        let Some(action) = binders.find_map(|it| it.bind(pod, &binding.node)) else { return };
-        plan.push(action);
-        let object = Object::Pod(pod.pod.clone());
-        let text = format!("Successfully assigned {} to {}", pod.key, binding.node);
-        plan.record(
-            EventSpec::normal(&framework.profile_name, &object, "Scheduled", text)
-                .on_control_plane(),
-        );
-        self.in_flight = Some(binding);
-    }
-
-    /// Takes an assumed pod back and queues it again. Upstream: `handleBindingCycleError`.
-    fn fail_binding(&mut self, binding: Binding, text: &str, view: &View<'_>) -> Plan {
-        let mut plan = Plan::default();
-        let mut pod = binding.pod;
-        if self.cache.forget_pod(&pod.pod.key) {
-            let change = Change { old: Some(Object::Pod(pod.pod.pod.clone())), new: None };
-            let event = crate::framework::events::ClusterEvent::new(
-                crate::framework::events::EventResource::AssignedPod,
-                crate::framework::events::ActionType::DELETE,
-            );
-            self.move_all(event, &change, view.listers, view.now);
-        }
-        pod.unschedulable_plugins.clear();
-        self.report_failure(pod, text, true, Some(&Nomination::Clear), view, &mut plan);
-        plan
-    }
-
     /// Schedules the pod that is next.
     fn schedule_one(&mut self, mut queued: QueuedPodInfo, view: &View<'_>) -> Plan {
         let mut plan = Plan::default();
@@ -425,178 +368,6 @@ impl Scheduler {
         self.cache.recycle(outcome.into_vectors());
         plan
     }
-
-    /// There is no node for the pod now. Upstream: `handleSchedulingFailure`.
-    fn handle_failure(
-        &mut self,
-        queued: QueuedPodInfo,
-        outcome: &Outcome,
-        view: &View<'_>,
-        plan: &mut Plan,
-    ) {
-        if let Some(Nomination::Node(node)) = &outcome.post_filter.nominated {
-            self.preempt(&queued.pod, node, &outcome.post_filter.victims, view, plan);
-        }
-        let fault = outcome.fault.is_some();
-        let text = outcome.fault.as_deref().or(outcome.message.as_deref()).unwrap_or_default();
-        let nominated = outcome.post_filter.nominated.as_ref();
-        self.report_failure(queued, text, fault, nominated, view, plan);
-    }
-
-    /// Deletes the victims. Upstream: `prepareCandidate`.
-    fn preempt(
-        &mut self,
-        pod: &PodInfo,
-        node: &str,
-        victims: &[Arc<PodInfo>],
-        view: &View<'_>,
-        plan: &mut Plan,
-    ) {
-        let profile = pod.spec().and_then(|it| it.scheduler_name.clone()).unwrap_or_default();
-        for victim in victims {
-            let key = victim.pod.object_ref();
-            let Some(Object::Pod(current)) = view.listers.object(&key) else { continue };
-            if current.metadata.deletion_timestamp.is_some() {
-                continue;
-            }
-            let mut updated = (**current).clone();
-            let status = updated.status.get_or_insert_default();
-            let condition = PodCondition {
-                type_: "DisruptionTarget".to_owned(),
-                status: "True".to_owned(),
-                reason: Some("PreemptionByScheduler".to_owned()),
-                message: Some(format!(
-                    "{profile}: preempting to accommodate a higher priority pod"
-                )),
-                observed_generation: current.metadata.generation,
-                ..PodCondition::default()
-            };
-            if api::pods::set_condition(status, condition, view.now) {
-                plan.push(Action::UpdateStatus(updated.into_object()));
-            }
-            plan.push(Action::Delete { key, options: DeleteOptions::default() });
-            let uid = pod.pod.metadata.uid.as_deref().unwrap_or_default();
-            let text = format!("Preempted by pod {uid} on node {node}");
-            let object = Object::Pod(current.clone());
-            plan.record(EventSpec::normal(&profile, &object, "Preempted", text));
-        }
-        // Pods of lower priority that were to run there have to look again.
-        let lower: Vec<Arc<PodInfo>> = self
-            .nominator
-            .pods_for(node)
-            .iter()
-            .filter(|it| it.priority < pod.priority)
-            .cloned()
-            .collect();
-        for other in lower {
-            self.nominator.delete(&other.key);
-            let Some(Object::Pod(current)) = view.listers.object(&other.pod.object_ref()) else {
-                continue;
-            };
-            let mut updated = (**current).clone();
-            let status = updated.status.get_or_insert_default();
-            if status.nominated_node_name.take().is_some_and(|it| !it.is_empty()) {
-                plan.push(Action::UpdateStatus(updated.into_object()));
-            }
-        }
-    }
-
-    /// Queues the pod again, says why in an event and in its condition.
-    fn report_failure(
-        &mut self,
-        mut queued: QueuedPodInfo,
-        text: &str,
-        fault: bool,
-        nomination: Option<&Nomination>,
-        view: &View<'_>,
-        plan: &mut Plan,
-    ) {
-        let key = queued.pod.pod.object_ref();
-        let Some(Object::Pod(current)) = view.listers.object(&key) else { return };
-        let Some(framework) = self.framework_for(current).cloned() else { return };
-        if current.metadata.uid != queued.pod.pod.metadata.uid {
-            return;
-        }
-        queued.pod = Arc::new(PodInfo::new(current.clone(), &mut self.cache.interner));
-        let info = queued.pod.clone();
-        if queued.unschedulable_plugins.is_empty() {
-            queued.errors += 1;
-        } else {
-            queued.unschedulable_count += 1;
-            queued.errors = 0;
-        }
-        queued.timestamp = view.now;
-        if queued.unschedulable_plugins.is_empty() {
-            self.queue.requeue(queued, view.now, Ok(()));
-        } else {
-            self.queue.add_unschedulable(queued);
-        }
-        match nomination {
-            Some(Nomination::Node(node)) => self.nominator.add(info.clone(), node),
-            Some(Nomination::Clear) => self.nominator.delete(&info.key),
-            None => {}
-        }
-        let mut note = text.to_owned();
-        if note.len() > NOTE_LENGTH_LIMIT {
-            let mut end = NOTE_LENGTH_LIMIT - 4;
-            while !note.is_char_boundary(end) {
-                end -= 1;
-            }
-            note.truncate(end);
-            note.push_str(" ...");
-        }
-        let object = Object::Pod(current.clone());
-        let name = &framework.profile_name;
-        plan.record(EventSpec::warning(name, &object, "FailedScheduling", note).on_control_plane());
-        let mut updated = (**current).clone();
-        let status = updated.status.get_or_insert_default();
-        let condition = PodCondition {
-            type_: "PodScheduled".to_owned(),
-            status: "False".to_owned(),
-            reason: Some(if fault { "SchedulerError" } else { "Unschedulable" }.to_owned()),
-            message: Some(text.to_owned()),
-            observed_generation: current.metadata.generation,
-            ..PodCondition::default()
-        };
-        let mut changed = api::pods::set_condition(status, condition, view.now);
-        let wanted = match nomination {
-            Some(Nomination::Node(node)) => Some(Some(node.to_string())),
-            Some(Nomination::Clear) => Some(None),
-            None => None,
-        };
-        if let Some(wanted) = wanted
-            && status.nominated_node_name.as_deref().unwrap_or_default()
-                != wanted.as_deref().unwrap_or_default()
-        {
-            status.nominated_node_name = wanted;
-            changed = true;
-        }
-        if changed {
-            plan.push(Action::UpdateStatus(updated.into_object()));
-        }
-    }
-}
-
-/// Tells the world where a pod will be while its volumes are being bound. Upstream: the feature
-/// `NominatedNodeNameForExpectation`.
-fn expect_on(key: &ObjectRef, node: &str, listers: Listers<'_>) -> Option<Action> {
-    let mut pod = listers.by_ref::<Pod>(key)?.clone();
-    pod.status.get_or_insert_default().nominated_node_name = Some(node.to_owned());
-    Some(Action::UpdateStatus(pod.into_object()))
-}
-
-/// Whether all claims of the pod are bound. Upstream: `checkBindings`.
-fn are_volumes_bound(pod: &PodInfo, listers: Listers<'_>) -> bool {
-    let mut claims = pod.volumes().iter().filter_map(|it| it.persistent_volume_claim.as_ref());
-    claims.all(|it| {
-        let claim = listers.get::<PersistentVolumeClaim>(pod.namespace_name(), &it.claim_name);
-        claim.is_some_and(|claim| {
-            let annotations = claim.metadata.annotations.as_ref();
-            let volume = claim.spec.as_ref().and_then(|it| it.volume_name.as_deref());
-            annotations.is_some_and(|it| it.contains_key("pv.kubernetes.io/bind-completed"))
-                && volume.is_some_and(|it| listers.get::<PersistentVolume>("", it).is_some())
-        })
-    })
 }
 
 impl Component for Scheduler {
