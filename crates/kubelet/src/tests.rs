@@ -1,5 +1,7 @@
 //! The kubelet against a store of the simplest kind: pods in, lines about their statuses out.
 
+mod eviction;
+
 use std::collections::BTreeMap;
 
 use api::k8s_openapi::api::coordination::v1::Lease;
@@ -420,35 +422,37 @@ fn sidecars_of_a_deleted_pod_stop_after_the_others_the_last_one_first() {
     it["initContainers"] = serde_json::json!([
         {"name": "a", "restartPolicy": "Always"}, {"name": "b", "restartPolicy": "Always"},
     ]);
-    bench.put(pod("p", it.clone(), &[("stop-delay", "3s")]));
-    bench.run_to(10);
-    bench.lines.clear();
-    delete(&mut bench, "p", 30);
-    bench.run_to(60);
-    bench.check(
-        "10 Killing: Stopping container a
-         10 Killing: Stopping container b
-         10 Killing: Stopping container c
-         13 p Running - a=running b=running c=Error(143)
-         16 p Running - a=running b=Error(143) c=Error(143)
-         19 p Failed - a=Error(143) b=Error(143) c=Error(143)
-         19 Pod default/p deleted",
-    );
-    // All share one grace period: who has had no time yet gets two seconds.
-    bench.put(pod("q", it, &[("stop-delay", "10s")]));
-    bench.run_to(70);
-    bench.lines.clear();
-    delete(&mut bench, "q", 12);
-    bench.run_to(100);
-    bench.check(
-        "70 Killing: Stopping container a
-         70 Killing: Stopping container b
-         70 Killing: Stopping container c
-         80 q Running - a=running b=running c=Error(143)
-         82 q Running - a=running b=Error(137) c=Error(143)
-         84 q Failed - a=Error(137) b=Error(137) c=Error(143)
-         84 Pod default/q deleted",
-    );
+    for (now, name, delay, grace, expected) in [
+        (
+            10,
+            "p",
+            "3s",
+            30,
+            "13 p Running - a=running b=running c=Error(143)
+             16 p Running - a=running b=Error(143) c=Error(143)
+             19 p Failed - a=Error(143) b=Error(143) c=Error(143)
+             19 Pod default/p deleted",
+        ),
+        // All share one grace period: who has had no time yet gets two seconds.
+        (
+            70,
+            "q",
+            "10s",
+            12,
+            "80 q Running - a=running b=running c=Error(143)
+             82 q Running - a=running b=Error(137) c=Error(143)
+             84 q Failed - a=Error(137) b=Error(137) c=Error(143)
+             84 Pod default/q deleted",
+        ),
+    ] {
+        bench.put(pod(name, it.clone(), &[("stop-delay", delay)]));
+        bench.run_to(now);
+        bench.lines.clear();
+        delete(&mut bench, name, grace);
+        bench.run_to(now + 50);
+        let killing = ["a", "b", "c"].map(|it| format!("{now} Killing: Stopping container {it}\n"));
+        bench.check(&(killing.concat() + expected));
+    }
 }
 
 #[test]
@@ -644,110 +648,4 @@ fn the_lease_of_a_failed_node_tells_its_last_renewal() {
     assert_eq!(renewed.0.as_second(), 20);
     let annotations = lease.metadata.annotations.as_ref().unwrap();
     assert_eq!(annotations["sim.orrery.dev/renewing"], "false");
-}
-
-/// A pod on `n1` that requests and uses memory.
-fn eater(name: &str, request: &str, usage: &str, priority: i32) -> Object {
-    let mut it = spec("Always");
-    it["priority"] = priority.into();
-    it["containers"][0]["resources"] = serde_json::json!({"requests": {"memory": request}});
-    pod(name, it, &[("memory-usage", usage)])
-}
-
-fn evictions(bench: &Bench) -> Vec<String> {
-    let lines = bench.lines.iter().filter(|it| it.contains(" Evicted"));
-    lines.map(|it| it.split(" low on").next().unwrap_or_default().to_owned()).collect()
-}
-
-fn pressure(bench: &Bench) -> bool {
-    let node = Listers(&bench.objects).node("n1").unwrap();
-    let mut conditions = node.status.iter().flat_map(|it| it.conditions.iter().flatten());
-    conditions.any(|it| it.type_ == "MemoryPressure" && it.status == "True")
-}
-
-#[test]
-fn a_node_without_memory_evicts_the_pod_that_exceeds_its_request_most() {
-    let mut bench = Bench::new(&["n1"]);
-    bench.put(eater("modest", "2Gi", "2Gi", 0));
-    bench.put(eater("greedy", "1Gi", "3Gi", 0));
-    bench.put(eater("dear", "1Gi", "3100Mi", 100));
-    bench.run_to(12);
-    bench.check(
-        "0 dear Pending - c=ContainerCreating
-         0 greedy Pending - c=ContainerCreating
-         0 modest Pending - c=ContainerCreating
-         1 dear Running ready c=running
-         1 greedy Running ready c=running
-         1 modest Running ready c=running
-         10 Evicted: The node was low on resource: memory. Threshold quantity: 100Mi, available: 0. Container c was using 3Gi, request is 1Gi, has larger consumption of memory. 
-         10 Killing: Stopping container c
-         10 greedy Running - c=running
-         11 greedy Failed Evicted - c=Error(143)",
-    );
-    assert!(pressure(&bench));
-    let key = ObjectRef::new(Kind::Pod, "default", "greedy");
-    let evicted = Listers(&bench.objects).by_ref::<Pod>(&key).unwrap();
-    let condition = pods::condition(evicted, "DisruptionTarget").unwrap();
-    assert_eq!(condition.reason.as_deref(), Some("TerminationByKubelet"));
-    // The node reports the pressure for five minutes longer.
-    bench.run_to(309);
-    assert!(pressure(&bench));
-    bench.run_to(330);
-    assert!(!pressure(&bench));
-    assert_eq!(evictions(&bench).len(), 2, "one event and one status");
-}
-
-#[test]
-fn victims_are_ranked_by_excess_then_priority_then_amount() {
-    for (pods, first) in [
-        // (name, request, usage, priority)
-        (vec![("a", "4Gi", "4Gi", 0), ("b", "100Mi", "4090Mi", 1000)], "b"),
-        (vec![("a", "1Gi", "4Gi", 10), ("b", "1Gi", "4090Mi", 0)], "b"),
-        (vec![("a", "1Gi", "3Gi", 0), ("b", "1Gi", "5Gi", 0)], "b"),
-        (vec![("a", "1Gi", "5Gi", 0), ("b", "4Gi", "5Gi", 0)], "a"),
-        (vec![("a", "0", "5Gi", 2_000_000_000), ("b", "3Gi", "3Gi", 5)], "b"),
-    ] {
-        let mut bench = Bench::new(&["n1"]);
-        for (name, request, usage, priority) in &pods {
-            bench.put(eater(name, request, usage, *priority));
-        }
-        bench.run_to(11);
-        let failed = bench.lines.iter().find(|it| it.contains(" Failed Evicted")).unwrap();
-        assert!(failed.starts_with(&format!("11 {first} ")), "{failed}: {pods:?}");
-    }
-}
-
-#[test]
-fn under_memory_pressure_pods_without_requests_are_not_admitted() {
-    let mut bench = Bench::new(&["n1"]);
-    bench.annotate_node("n1", "memory-usage", Some("8Gi"));
-    bench.run_to(15);
-    bench.put(pod("best-effort", spec("Always"), &[]));
-    let mut tolerant = spec("Always");
-    tolerant["tolerations"] = serde_json::json!([{"key": "node.kubernetes.io/memory-pressure"}]);
-    tolerant["tolerations"][0]["operator"] = "Exists".into();
-    bench.put(pod("tolerant", tolerant, &[]));
-    bench.run_to(16);
-    bench.check(
-        "15 Evicted: The node had condition: [MemoryPressure].
-         15 best-effort Failed Evicted -
-         15 tolerant Pending - c=ContainerCreating
-         16 tolerant Running ready c=running",
-    );
-}
-
-#[test]
-fn nobody_is_evicted_where_no_usage_is_told() {
-    let mut bench = Bench::new(&["n1"]);
-    let mut it = spec("Always");
-    it["containers"][0]["resources"] = serde_json::json!({"requests": {"memory": "8Gi"}});
-    bench.put(pod("full", it, &[]));
-    bench.run_to(101);
-    assert!(evictions(&bench).is_empty() && !pressure(&bench));
-    // Outside of pods something grows, and shrinks before the kubelet looks.
-    bench.annotate_node("n1", "memory-usage", Some("1Gi"));
-    bench.run_to(105);
-    bench.annotate_node("n1", "memory-usage", None);
-    bench.run_to(130);
-    assert!(evictions(&bench).is_empty() && !pressure(&bench));
 }
