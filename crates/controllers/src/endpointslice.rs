@@ -163,10 +163,12 @@ impl EndpointSliceController {
 
 #[cfg(test)]
 mod tests {
+    use api::Action;
+    use k8s_openapi::api::core::v1::Node;
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::testing::World;
+    use crate::testing::{World, time};
 
     /// A pod in short: the value of its label, whether it is ready, its address.
     fn pod(label: &str, ready: bool, ip: &str) -> Object {
@@ -178,6 +180,46 @@ mod tests {
             },
         });
         serde_json::from_value::<Pod>(pod).unwrap().into_object()
+    }
+
+    #[test]
+    fn what_is_written_shows_when_the_change_came_about() {
+        let mut world = World::at_ms(9_000);
+        world.put::<Service>(json!({
+            "metadata": { "name": "web", "creationTimestamp": time(5) },
+            "spec": { "selector": { "app": "a" }, "ipFamilies": ["IPv4"] },
+        }));
+        world.put::<Node>(json!({ "metadata": { "name": "n" } }));
+        let mut controller = EndpointSliceController::default();
+        let mut at = |world: &mut World| {
+            let plan = world.decide::<Service>(&mut controller, "web");
+            let slice = plan.actions.iter().find_map(|it| match it {
+                Action::Create { object, .. } | Action::Update(object) => Some(object.clone()),
+                _ => None,
+            });
+            let mut slice = slice.unwrap();
+            slice.meta_mut().name = Some("web-1".to_owned());
+            let annotations = slice.meta().annotations.clone().unwrap_or_default();
+            world.objects.put(slice);
+            annotations.get("endpoints.kubernetes.io/last-change-trigger-time").cloned()
+        };
+        assert_eq!(at(&mut world).as_deref(), Some("1970-01-01T00:00:05Z"));
+        for (second, ready) in [(7, true), (8, false)] {
+            world.put::<Pod>(json!({
+                "metadata": { "name": "p", "labels": { "app": "a" } },
+                "spec": { "nodeName": "n", "containers": [] },
+                "status": {
+                    "phase": "Running", "podIPs": [{ "ip": "10.0.0.1" }],
+                    "conditions": [{
+                        "type": "Ready", "status": if ready { "True" } else { "False" },
+                        "lastTransitionTime": time(second),
+                    }],
+                },
+            }));
+            assert_eq!(at(&mut world), Some(format!("1970-01-01T00:00:0{second}Z")));
+        }
+        world.objects.remove(&ObjectRef::new(Kind::Pod, "default", "p"));
+        assert_eq!(at(&mut world), None);
     }
 
     #[test]

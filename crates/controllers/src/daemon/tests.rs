@@ -214,3 +214,37 @@ fn an_old_revision_goes_when_there_are_too_many_and_no_pod_has_it() {
     put(&mut world, "n1", PodSketch { node: "n1", labels, deleted: true, ..NEW });
     assert_eq!(deleted(&decide(&world)), ["old2", "old3"]);
 }
+
+#[test]
+fn a_pod_that_is_going_is_replaced_early_only_with_surge_and_where_one_should_run() {
+    let taint = |effect: &str| json!([{ "key": "k", "effect": effect }]);
+    for (strategy, taints, creates) in [
+        (rolling(1, 0), json!([]), vec!["n1"]),
+        (rolling(0, 1), json!([]), vec![]),
+        // A pod that is there may stay, but none starts.
+        (rolling(1, 0), taint("NoSchedule"), vec![]),
+    ] {
+        let mut world = world(&strategy, 0);
+        world.put::<Node>(json!({ "metadata": { "name": "n1" }, "spec": { "taints": taints } }));
+        let pod = PodSketch { node: "n1", deleted: true, ..PodSketch::default() };
+        put(&mut world, "p", pod);
+        assert_eq!(created_on(&decide(&world)), creates, "{strategy} {taints}");
+    }
+}
+
+#[test]
+fn pods_are_created_in_batches_and_deleted_whatever_becomes_of_them() {
+    let mut world = world(&rolling(0, 1), 4);
+    put(&mut world, "old", PodSketch { node: "n1", ..PodSketch::default() });
+    put(&mut world, "twin", PodSketch { node: "n1", created: 5, ..PodSketch::default() });
+    let plan = decide(&world);
+    assert_eq!(deleted(&plan), ["twin"]);
+    let attempts = plan.attempts.iter().map(|it| {
+        let is_delete = matches!(plan.actions[it.actions.start], Action::Delete { .. });
+        (if is_delete { "delete" } else { "create" }, it.actions.len(), it.batch)
+    });
+    assert_eq!(
+        attempts.collect::<Vec<_>>(),
+        [("create", 1, 0), ("create", 1, 1), ("create", 1, 1), ("delete", 2, 0)]
+    );
+}
