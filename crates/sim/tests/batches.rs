@@ -110,3 +110,19 @@ fn a_refused_claim_is_told_for_the_claim_and_for_its_pod() {
         ]
     );
 }
+
+/// Although the status was written after the refusal.
+#[test]
+fn a_refused_pod_is_tried_again_with_delays_that_double() {
+    let head =
+        "apiVersion: apps/v1\nkind: StatefulSet\nmetadata: {name: w}\nspec:\n  serviceName: w";
+    let mut simulation = run(head, POD, "{pods: 0}");
+    // Tried at 5, 10, 20, 40, 80, 160, 320 and 640 ms.
+    for (ms, times) in [(9, 1), (19, 2), (300, 6), (639, 7), (700, 8)] {
+        simulation.run_until(ms, 100_000);
+        let events = simulation.listers().list::<Event>();
+        let refused = events.filter(|it| it.reason.as_deref() == Some("FailedCreate"));
+        let tried: i32 = refused.filter_map(|it| it.count).sum();
+        assert_eq!(tried, times, "at {ms} ms");
+    }
+}
