@@ -366,6 +366,31 @@ mod tests {
     }
 
     #[test]
+    fn a_claim_counts_whole_bytes_and_what_it_was_promised() {
+        for (asked, promised, counted) in [
+            ("1Gi", None, "1Gi"),
+            ("1500m", None, "2"),
+            ("1Gi", Some("2Gi"), "2Gi"),
+            ("2Gi", Some("1Gi"), "2Gi"),
+        ] {
+            let promised = promised.map(|it| json!({"storage": it}));
+            let claim: PersistentVolumeClaim = serde_json::from_value(json!({
+                "spec": {"resources": {"requests": {"storage": asked}}},
+                "status": {"allocatedResources": promised},
+            }))
+            .unwrap();
+            check(
+                &claim.into_object(),
+                &[
+                    ("count/persistentvolumeclaims", "1"),
+                    ("persistentvolumeclaims", "1"),
+                    ("requests.storage", counted),
+                ],
+            );
+        }
+    }
+
+    #[test]
     fn scopes_choose_pods() {
         let quota = |spec: serde_json::Value| -> ResourceQuota {
             serde_json::from_value(json!({"spec": spec})).unwrap()
