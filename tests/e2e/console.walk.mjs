@@ -95,6 +95,23 @@ export const walks = {
     expect(/Scenario is no object of the cluster/.test(await logText(page)), "what is passed over is said");
   },
 
+  async "the console shows what came last, and the names in it select their objects"({ page, url }) {
+    await minikube(page, url);
+    await jump(page, "5s");
+    await type(page, "run web --image=nginx", /pod\/web created/);
+    await jump(page, "20s");
+    await type(page, "describe node minikube", /Non-terminated Pods/);
+    await type(page, "get pods -o wide", /web\s+1\/1\s+Running/);
+    const log = page.getByTestId("console-log");
+    const below = await log.evaluate((it) => it.scrollHeight - it.scrollTop - it.clientHeight);
+    expect(below < 2, `the log stands at its end, ${below} px above it`);
+    await log.getByRole("link", { name: "web", exact: true }).last().click();
+    await page.getByTestId("inspector").getByRole("heading", { name: "web", exact: true }).waitFor();
+    await log.getByRole("link", { name: "minikube", exact: true }).last().click();
+    await page.getByTestId("inspector").getByRole("heading", { name: "minikube", exact: true }).waitFor();
+    expect(!(await page.evaluate(() => location.hash)).endsWith("#"), "a link of the log leaves the address alone");
+  },
+
   async "what nobody means is answered in kubectl's words, and the page goes on"({ page, url }) {
     await minikube(page, url);
     for (const [line, answer] of [

@@ -102,7 +102,8 @@ Commands of the console:
   fail node NAME               cuts a node off; recover node NAME brings it back
   stop controller NAME         stops a controller; start controller NAME starts it
 
-Tab completes; arrows go through what was entered; several lines can be pasted.
+Tab completes; arrows go through what was entered; several lines can be pasted. A name in an
+answer selects its object.
 
 ";
 

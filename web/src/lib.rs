@@ -23,6 +23,7 @@ mod examples;
 mod format;
 mod host;
 mod link;
+mod linked;
 mod msg;
 mod outline;
 mod play;

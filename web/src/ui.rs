@@ -2,7 +2,9 @@
 
 use view::{Fork, ObjectName};
 
+use crate::linked::Link;
 use crate::play::Speed;
+use crate::shared::Shared;
 
 /// Tabs of the stage.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -143,7 +145,7 @@ pub enum Health {
 }
 
 /// A line of the console.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Said {
     /// What was typed.
     pub line: String,
@@ -151,6 +153,8 @@ pub struct Said {
     pub output: Option<String>,
     /// The exit code was not 0.
     pub failed: bool,
+    /// The objects that the output names; `None` until somebody looked.
+    pub links: Option<Shared<Vec<Link>>>,
 }
 
 /// All of it.

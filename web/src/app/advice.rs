@@ -65,7 +65,7 @@ impl App {
         let lines: Vec<&str> = steps.iter().map(|it| it.command.as_str()).collect();
         let line = lines.join(" && ");
         let mut said = self.said.to_vec();
-        said.push(Said { line, output: None, failed: false });
+        said.push(Said { line, ..Said::default() });
         self.said = Shared::new(said);
         self.ui.attempt = None;
         self.flight.command_id = self.ask(Op::Act { steps }, true);

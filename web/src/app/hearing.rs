@@ -120,6 +120,7 @@ impl App {
             self.answered(reply.id, result);
         }
         self.picture(reply);
+        self.link_said();
         if !self.ui.playing {
             self.announce();
         }

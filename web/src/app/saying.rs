@@ -2,6 +2,7 @@
 
 use super::App;
 use crate::console::{self, Completed, Entered};
+use crate::linked;
 use crate::protocol::{Op, Reply};
 use crate::shared::Shared;
 use crate::ui::Said;
@@ -92,10 +93,10 @@ impl App {
     /// A line of the console, with what is known of its answer.
     pub(super) fn push_said(&mut self, line: &str, output: Option<String>) {
         let mut said = self.said.to_vec();
-        said.push(Said { line: line.to_owned(), output: output.clone(), failed: false });
+        said.push(Said { line: line.to_owned(), output: output.clone(), ..Said::default() });
         if output.is_some() {
             // The rest of the answer comes behind it.
-            said.push(Said { line: "kubectl help".to_owned(), output: None, failed: false });
+            said.push(Said { line: "kubectl help".to_owned(), ..Said::default() });
         }
         let n_old = said.len().saturating_sub(MAX_SAID);
         said.drain(..n_old);
@@ -109,15 +110,29 @@ impl App {
         match said.last_mut() {
             Some(last) if last.output.is_none() || watched => {
                 last.output = Some(output);
-                last.failed = failed;
+                (last.failed, last.links) = (failed, None);
             }
             _ => {
                 let line = "kubectl apply -f -".to_owned();
-                said.push(Said { line, output: Some(output), failed });
+                said.push(Said { line, output: Some(output), failed, links: None });
             }
         }
         self.said = Shared::new(said);
         self.ui.console |= failed;
+    }
+
+    /// Finds the objects that new outputs name, once the picture knows them.
+    pub(super) fn link_said(&mut self) {
+        let is_new = |it: &Said| it.output.is_some() && it.links.is_none();
+        if !self.said.iter().any(is_new) {
+            return;
+        }
+        let mut said = self.said.to_vec();
+        for it in said.iter_mut().filter(|it| is_new(it)) {
+            let output = it.output.as_deref().unwrap_or_default();
+            it.links = Some(Shared::new(linked::links(output, &self.cluster)));
+        }
+        self.said = Shared::new(said);
     }
 
     /// Repeats the watched command if something has changed since.

@@ -1,6 +1,6 @@
 //! A kubectl command line.
 
-use web_sys::HtmlInputElement;
+use web_sys::{Element, HtmlInputElement};
 use yew::prelude::*;
 
 use super::{Send, on};
@@ -82,12 +82,22 @@ pub fn Console(props: &Props) -> Html {
             let _ = input.set_selection_range(cursor, cursor);
         }
     });
+    let log = use_node_ref();
+    use_effect_with(
+        (props.said.clone(), props.completed.clone(), props.open, log.clone()),
+        |(.., log)| {
+            // What came last is what was asked for.
+            if let Some(log) = log.cast::<Element>() {
+                log.set_scroll_top(log.scroll_height());
+            }
+        },
+    );
     let shown = &props.completed.shown;
     html! {
         <section class="console" aria-label="Console" data-testid="console">
             if props.open && !(props.said.is_empty() && shown.is_empty()) {
-                <div class="log" role="log" aria-label="Console output" data-testid="console-log" tabindex="0">
-                    <div>{ for props.said.iter().map(said) }</div>
+                <div ref={log} class="log" role="log" aria-label="Console output" data-testid="console-log" tabindex="0">
+                    <div>{ for props.said.iter().map(|it| said(it, &props.send)) }</div>
                     if !shown.is_empty() {
                         <div class="said" data-testid="console-candidates">{ shown.join("  ") }</div>
                     }
@@ -116,11 +126,33 @@ pub fn Console(props: &Props) -> Html {
     }
 }
 
-fn said(it: &Said) -> Html {
+fn said(it: &Said, send: &Send) -> Html {
     html! {
         <div>
             <div class="said">{ format!("$ {}", it.line) }</div>
-            <div class={it.failed.then_some("failed")}>{ it.output.clone().unwrap_or_default() }</div>
+            <div class={it.failed.then_some("failed")}>{ output(it, send) }</div>
         </div>
     }
+}
+
+/// The output, in which the names of objects select them.
+fn output(it: &Said, send: &Send) -> Html {
+    let text = it.output.as_deref().unwrap_or_default();
+    let Some(links) = &it.links else { return html! { text.to_owned() } };
+    let mut end = 0;
+    let parts = links.iter().map(|link| {
+        let before = text.get(end..link.from).unwrap_or_default();
+        end = link.to;
+        let select = {
+            let (send, object) = (send.clone(), link.object.clone());
+            Callback::from(move |event: MouseEvent| {
+                event.prevent_default();
+                send.emit(Msg::Select(Some(object.clone())));
+            })
+        };
+        let word = text.get(link.from..link.to).unwrap_or_default();
+        html! { <>{ before.to_owned() }<a href="#" onclick={select}>{ word.to_owned() }</a></> }
+    });
+    let parts: Html = parts.collect();
+    html! { <>{ parts }{ text.get(end..).unwrap_or_default().to_owned() }</> }
 }

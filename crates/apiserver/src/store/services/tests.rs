@@ -1,3 +1,5 @@
+//! Services as they are created and changed.
+
 use serde_json::{Value, json};
 
 use super::ports::{FIRST_PORT, LAST_PORT};
