@@ -224,7 +224,8 @@ pub(crate) fn list(
     let keys: Vec<Vec<&str>> = fields.iter().map(|it| it.path.split('.').collect()).collect();
     let none = BTreeMap::new();
     let matches = |it: &Object| {
-        selector.matches(it.meta().labels.as_ref().unwrap_or(&none))
+        (selector.requirements.is_empty()
+            || selector.matches(it.meta().labels.as_ref().unwrap_or(&none)))
             && fields.iter().zip(&keys).all(|(field, keys)| field.accepts(it, keys))
     };
     if query.all_namespaces || !kind.namespaced() {
