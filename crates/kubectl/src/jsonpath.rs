@@ -523,4 +523,39 @@ mod tests {
         let error = Template::parse("{.spec").unwrap_err();
         assert_eq!(error, "error parsing jsonpath {.spec, unclosed action");
     }
+
+    #[test]
+    fn a_path_finds_in_an_object_what_it_finds_in_all_of_it() {
+        let pod = json!({
+            "metadata": {"name": "a", "labels": {"app.io/x": "y"}},
+            "spec": {"nodeName": "n", "containers": [
+                {"name": "c", "image": "i"}, {"name": "d", "image": "j", "ports": [{"containerPort": 80}]},
+            ]},
+            "status": {"phase": "Running", "conditions": [{"type": "Ready", "status": "True"}]},
+        });
+        let pod = api::wire::object_from_value(api::Kind::Pod, &pod).unwrap();
+        let whole = sent::object_value(&pod);
+        for (path, n_found) in [
+            ("{.metadata.name}", 1),
+            ("{.metadata}", 1),
+            ("{.metadata.labels.app\\.io/x}", 1),
+            ("{.metadata.labels.other}", 0),
+            ("{.spec.nodeName}", 1),
+            ("{.spec.containers[*].image}", 2),
+            ("{.spec.containers[1].ports[0].containerPort}", 1),
+            ("{.spec.containers[0].resources}", 1),
+            ("{.spec.containers[?(@.name==\"d\")].image}", 1),
+            ("{.spec.containers[?(@.name!=$.metadata.name)].image}", 2),
+            ("{.status.conditions[0].lastProbeTime}", 1),
+            ("{.status['phase','podIP']}", 1),
+            ("{.kind}", 1),
+            ("{..name}", 3),
+            ("{.spec.*}", 2),
+        ] {
+            let template = Template::parse(path).unwrap();
+            let found = template.find_in(&pod);
+            assert_eq!(found, template.find(&whole), "{path}");
+            assert_eq!(found.len(), n_found, "{path}: {found:?}");
+        }
+    }
 }
