@@ -64,15 +64,17 @@ impl<'a> Cells<'a> {
         }
     }
 
-    /// As [`put`](Self::put), for names and words that are known to be plain.
-    pub(crate) fn put_name(&mut self, name: &'a str) {
-        debug_assert!(name.bytes().all(is_plain), "{name}");
-        self.cells.push(Cell::Borrowed(name));
+    /// As [`put`](Self::put), for a word of our own, which is plain.
+    fn put_word(&mut self, word: &'static str) {
+        self.cells.push(Cell::Borrowed(word));
     }
 
-    /// A name that may be missing.
-    pub(crate) fn put_name_or_none(&mut self, name: Option<&'a str>) {
-        self.put_name(name.filter(|it| !it.is_empty()).unwrap_or("<none>"));
+    /// A text that may be missing.
+    pub(crate) fn put_or_none(&mut self, text: Option<&'a str>) {
+        match text.filter(|it| !it.is_empty()) {
+            Some(text) => self.put(text),
+            None => self.put_word("<none>"),
+        }
     }
 
     /// A cell that is made for the table.
@@ -110,7 +112,7 @@ impl<'a> Cells<'a> {
 
     /// As [`age`](Self::age).
     pub(crate) fn age_of(&mut self, time: Option<Timestamp>) {
-        let Some(time) = time else { return self.put_name("<unknown>") };
+        let Some(time) = time else { return self.put_word("<unknown>") };
         match self.last_age {
             Some((last, cell)) if last == time => self.cells.push(cell),
             _ => {

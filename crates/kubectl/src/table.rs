@@ -44,7 +44,7 @@ impl<'a> Table<'a> {
         }
         for object in self.objects {
             if with_namespace {
-                cells.put_name(object.namespace());
+                cells.put(object.namespace());
             }
             match object {
                 Object::Pod(pod) => printers::core::pod(pod, options, &mut cells),

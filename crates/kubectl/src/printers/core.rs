@@ -187,12 +187,12 @@ pub(crate) fn pod<'a>(pod: &'a Pod, options: &Options, to: &mut Cells<'a>) {
     if options.with_kind {
         to.format(format_args!("pod/{}", pod.name()));
     } else {
-        to.put_name(pod.name());
+        to.put(pod.name());
     }
     match (state.ready, state.total) {
         // Most pods have one container.
-        (0, 1) => to.put_name("0/1"),
-        (1, 1) => to.put_name("1/1"),
+        (0, 1) => to.put("0/1"),
+        (1, 1) => to.put("1/1"),
         (ready, total) => to.format(format_args!("{ready}/{total}")),
     }
     match state.reason {
@@ -200,7 +200,7 @@ pub(crate) fn pod<'a>(pod: &'a Pod, options: &Options, to: &mut Cells<'a>) {
         Cow::Owned(reason) => to.make(|it| it.push_str(&reason)),
     }
     match (state.restarts.n, state.restarts.last) {
-        (0, _) => to.put_name("0"),
+        (0, _) => to.put("0"),
         (n, Some(last)) => {
             let ago = human::since(Some(last), to.now());
             to.format(format_args!("{n} ({ago} ago)"));
@@ -213,11 +213,11 @@ pub(crate) fn pod<'a>(pod: &'a Pod, options: &Options, to: &mut Cells<'a>) {
     }
     let (spec, status) = (pod.spec.as_ref(), pod.status.as_ref());
     let ip = status.and_then(|it| it.pod_ips.as_ref()?.first());
-    to.put_name_or_none(ip.map(|it| it.ip.as_str()));
-    to.put_name_or_none(spec.and_then(|it| it.node_name.as_deref()));
-    to.put_name_or_none(status.and_then(|it| it.nominated_node_name.as_deref()));
+    to.put_or_none(ip.map(|it| it.ip.as_str()));
+    to.put_or_none(spec.and_then(|it| it.node_name.as_deref()));
+    to.put_or_none(status.and_then(|it| it.nominated_node_name.as_deref()));
     match spec.and_then(|it| it.readiness_gates.as_deref()).unwrap_or_default() {
-        [] => to.put_name("<none>"),
+        [] => to.put("<none>"),
         gates => {
             let n_true = gates.iter().filter(|it| condition_is(pod, &it.condition_type)).count();
             to.format(format_args!("{n_true}/{}", gates.len()));
@@ -446,7 +446,7 @@ pub(crate) fn event<'a>(event: &'a Event, options: &Options, to: &mut Cells<'a>)
     if options.with_kind {
         to.format(format_args!("event/{}", event.name()));
     } else {
-        to.put_name(event.name());
+        to.put(event.name());
     }
 }
 
