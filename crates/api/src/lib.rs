@@ -5,6 +5,7 @@
 //! only one who calls. This crate knows neither.
 
 mod component;
+mod event;
 mod kind;
 mod listers;
 mod name;
@@ -32,9 +33,10 @@ pub mod yaml;
 pub mod zones;
 
 pub use component::{Change, Component, ComponentId, Ending, Settings, View, WorkQueue};
+pub use event::{Event, Recorded};
 pub use kind::Kind;
 pub use listers::Listers;
-pub use name::{ObjectRef, SmolStr};
+pub use name::{ObjectRef, SmolStr, uuid_text};
 pub use object::{Object, Resource, controller_of};
 pub use objects::Objects;
 pub use order::Order;

@@ -53,6 +53,20 @@ impl ObjectRef {
     }
 }
 
+/// 128 bits as the text of a UUID.
+#[must_use]
+pub fn uuid_text(bits: u128) -> String {
+    let mut text = String::with_capacity(36);
+    for at in (0..32_u32).rev() {
+        let digit = usize::try_from(bits >> (4 * at) & 0xf).unwrap_or_default();
+        text.push(char::from(b"0123456789abcdef"[digit]));
+        if matches!(at, 24 | 20 | 16 | 12) {
+            text.push('-');
+        }
+    }
+    text
+}
+
 impl fmt::Display for ObjectRef {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {}", self.kind, self.namespaced_name())

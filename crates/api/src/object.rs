@@ -59,16 +59,6 @@ macro_rules! objects {
             $kind(Arc<$path>),
         )* }
 
-        $(impl Resource for $path {
-            const KIND: Kind = Kind::$kind;
-            fn from_object(object: &Object) -> Option<&Arc<Self>> {
-                match object { Object::$kind(it) => Some(it), _ => None }
-            }
-            fn into_object(self) -> Object { Object::$kind(Arc::new(self)) }
-            fn meta(&self) -> &ObjectMeta { &self.metadata }
-            fn meta_mut(&mut self) -> &mut ObjectMeta { &mut self.metadata }
-        })*
-
         impl Object {
             /// The kind.
             #[must_use]
@@ -78,11 +68,11 @@ macro_rules! objects {
             /// The metadata.
             #[must_use]
             pub fn meta(&self) -> &ObjectMeta {
-                match self { $(Object::$kind(it) => &it.metadata,)* }
+                match self { $(Object::$kind(it) => it.meta(),)* }
             }
             /// The metadata, for change; copies the object if it is shared.
             pub fn meta_mut(&mut self) -> &mut ObjectMeta {
-                match self { $(Object::$kind(it) => &mut Arc::make_mut(it).metadata,)* }
+                match self { $(Object::$kind(it) => Arc::make_mut(it).meta_mut(),)* }
             }
             /// Whether two objects are the same allocation: unchanged for certain.
             #[must_use]
@@ -116,7 +106,25 @@ macro_rules! objects {
     };
 }
 
-objects! {
+/// How the kinds that are upstream's types are reached.
+macro_rules! resources {
+    ($($kind:ident = $path:path),* $(,)?) => {
+        $(impl Resource for $path {
+            const KIND: Kind = Kind::$kind;
+            fn from_object(object: &Object) -> Option<&Arc<Self>> {
+                match object { Object::$kind(it) => Some(it), _ => None }
+            }
+            fn into_object(self) -> Object { Object::$kind(Arc::new(self)) }
+            fn meta(&self) -> &ObjectMeta { &self.metadata }
+            fn meta_mut(&mut self) -> &mut ObjectMeta { &mut self.metadata }
+        })*
+
+        // Events have a form of their own.
+        objects! { $($kind = $path,)* Event = crate::Event }
+    };
+}
+
+resources! {
     Namespace = api::core::v1::Namespace,
     Node = api::core::v1::Node,
     Pod = api::core::v1::Pod,
@@ -128,7 +136,6 @@ objects! {
     PersistentVolumeClaim = api::core::v1::PersistentVolumeClaim,
     ResourceQuota = api::core::v1::ResourceQuota,
     LimitRange = api::core::v1::LimitRange,
-    Event = api::core::v1::Event,
     Binding = api::core::v1::Binding,
     ReplicaSet = api::apps::v1::ReplicaSet,
     Deployment = api::apps::v1::Deployment,
@@ -166,19 +173,45 @@ impl Object {
     /// Its key.
     #[must_use]
     pub fn object_ref(&self) -> ObjectRef {
-        ObjectRef::new(self.kind(), self.namespace(), self.name())
+        match self {
+            Object::Event(it) => it.object_ref(),
+            _ => ObjectRef::new(self.kind(), self.namespace(), self.name()),
+        }
     }
 
     /// `metadata.name`, empty while it has none.
     #[must_use]
     pub fn name(&self) -> &str {
+        if let Object::Event(it) = self {
+            return it.name();
+        }
         self.meta().name.as_deref().unwrap_or_default()
     }
 
     /// `metadata.namespace`, empty where there is none.
     #[must_use]
     pub fn namespace(&self) -> &str {
+        if let Object::Event(it) = self {
+            return it.namespace();
+        }
         self.meta().namespace.as_deref().unwrap_or_default()
+    }
+
+    /// Sets `metadata.resourceVersion`; copies the object if it is shared.
+    pub fn set_version(&mut self, version: u64) {
+        match self {
+            Object::Event(it) => Arc::make_mut(it).set_version(version),
+            _ => self.meta_mut().resource_version = Some(version.to_string()),
+        }
+    }
+
+    /// Its owners.
+    #[must_use]
+    pub fn owners(&self) -> &[OwnerReference] {
+        match self {
+            Object::Event(it) => it.owners(),
+            _ => self.meta().owner_references.as_deref().unwrap_or_default(),
+        }
     }
 
     /// `metadata.uid`, empty before it is stored.
@@ -196,7 +229,7 @@ impl Object {
     /// The owner reference with `controller: true`. Upstream: `metav1.GetControllerOf`.
     #[must_use]
     pub fn controller(&self) -> Option<&OwnerReference> {
-        controller_of(self.meta())
+        self.owners().iter().find(|it| it.controller == Some(true))
     }
 }
 

@@ -166,7 +166,7 @@ fn owners_of(object: &Object) -> impl Iterator<Item = &str> {
     let adoptable =
         matches!(object.kind(), Kind::Pod | Kind::ReplicaSet | Kind::ControllerRevision);
     let orphan = adoptable && object.controller().is_none();
-    let owners = object.meta().owner_references.iter().flatten().map(|it| it.uid.as_str());
+    let owners = object.owners().iter().map(|it| it.uid.as_str());
     owners.chain(orphan.then_some(NO_OWNER))
 }
 

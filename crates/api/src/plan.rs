@@ -4,7 +4,7 @@ use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 
-use crate::{Kind, Object, ObjectRef, Timestamp};
+use crate::{Kind, Object, ObjectRef, SmolStr, Timestamp};
 
 /// The answer of a component: actions in order, and when it wants to look again.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -166,19 +166,19 @@ pub struct EventSpec {
     /// What it is about.
     pub regarding: ObjectRef,
     /// Its uid.
-    pub uid: String,
+    pub uid: SmolStr,
     /// `Warning` instead of `Normal`.
     pub warning: bool,
     /// A word in camel case.
-    pub reason: String,
+    pub reason: SmolStr,
     /// The sentence.
     pub message: String,
     /// `source.component`, such as `job-controller`.
-    pub component: String,
+    pub component: SmolStr,
     /// `source.host`: the node, for the kubelet's events; else empty.
-    pub host: String,
+    pub host: SmolStr,
     /// `involvedObject.fieldPath`, such as `spec.containers{main}`; mostly empty.
-    pub field_path: String,
+    pub field_path: SmolStr,
 }
 
 impl EventSpec {
@@ -189,22 +189,33 @@ impl EventSpec {
         reason: &str,
         message: impl Into<String>,
     ) -> Self {
+        Self::about(component, object.object_ref(), object.uid(), reason, message)
+    }
+
+    /// A `Normal` event about an object that may be gone.
+    pub fn about(
+        component: &str,
+        regarding: ObjectRef,
+        uid: &str,
+        reason: &str,
+        message: impl Into<String>,
+    ) -> Self {
         Self {
-            regarding: object.object_ref(),
-            uid: object.uid().to_owned(),
+            regarding,
+            uid: uid.into(),
             warning: false,
-            reason: reason.to_owned(),
+            reason: reason.into(),
             message: message.into(),
-            component: component.to_owned(),
-            host: String::new(),
-            field_path: String::new(),
+            component: component.into(),
+            host: SmolStr::default(),
+            field_path: SmolStr::default(),
         }
     }
 
     /// From the instance of a component that runs on the control plane. Schedulers tell it.
     #[must_use]
     pub fn on_control_plane(self) -> Self {
-        Self { host: format!("{}-control-plane", self.component), ..self }
+        Self { host: format!("{}-control-plane", self.component).into(), ..self }
     }
 
     /// A `Warning` event.
@@ -215,6 +226,12 @@ impl EventSpec {
         message: impl Into<String>,
     ) -> Self {
         Self { warning: true, ..Self::normal(component, object, reason, message) }
+    }
+
+    /// `Normal` or `Warning`.
+    #[must_use]
+    pub const fn type_name(&self) -> &'static str {
+        if self.warning { "Warning" } else { "Normal" }
     }
 }
 

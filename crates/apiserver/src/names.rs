@@ -54,33 +54,18 @@ pub(crate) fn generate_name(base: &str, mut random: u64) -> String {
     name
 }
 
-/// A version 4 UUID.
-pub(crate) fn uid(seed: u64, number: u64) -> String {
+/// A version 4 UUID, as a number.
+pub(crate) fn uid_bits(seed: u64, number: u64) -> u128 {
     let high = mix(seed ^ mix(number));
     let low = mix(high ^ number);
-    let groups = [
-        (high >> 32, 8),
-        ((high >> 16) & 0xffff, 4),
-        (0x4000 | (high & 0xfff), 4),
-        (0x8000 | ((low >> 48) & 0x3fff), 4),
-        (low & 0xffff_ffff_ffff, 12),
-    ];
-    let mut text = String::with_capacity(36);
-    for (number, n_digits) in groups {
-        if !text.is_empty() {
-            text.push('-');
-        }
-        push_hex(&mut text, number, n_digits);
-    }
-    text
+    let version = (high & 0xffff_ffff_ffff_0fff) | 0x4000;
+    let variant = (low & 0x3fff_ffff_ffff_ffff) | 0x8000_0000_0000_0000;
+    u128::from(version) << 64 | u128::from(variant)
 }
 
-/// Adds the last hexadecimal digits of a number.
-fn push_hex(text: &mut String, number: u64, n_digits: u32) {
-    for at in (0..n_digits).rev() {
-        let digit = usize::try_from(number >> (4 * at) & 0xf).unwrap_or_default();
-        text.push(char::from(b"0123456789abcdef"[digit]));
-    }
+/// A version 4 UUID.
+pub(crate) fn uid(seed: u64, number: u64) -> String {
+    api::uuid_text(uid_bits(seed, number))
 }
 
 #[cfg(test)]

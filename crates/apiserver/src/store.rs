@@ -162,7 +162,7 @@ impl Store {
     /// Writes an object under a new revision and logs the change.
     pub(crate) fn commit(&mut self, mut object: Object) -> Object {
         self.revision += 1;
-        object.meta_mut().resource_version = Some(self.revision.to_string());
+        object.set_version(self.revision);
         let old = self.objects.put(object.clone());
         self.changes.push(Change { old, new: Some(object.clone()) });
         object

@@ -56,7 +56,9 @@ pub(crate) fn validate_create(store: &Store, object: &Object) -> Result<(), ApiE
         Object::PersistentVolumeClaim(it) => core::storage::claim(e, it),
         Object::ResourceQuota(it) => core::quota::resource_quota(e, it),
         Object::LimitRange(it) => core::quota::limit_range(e, it),
-        Object::Event(it) => meta::object_meta(e, &it.metadata, true, text::dns1123_subdomain),
+        Object::Event(it) => {
+            meta::object_meta(e, &it.whole().metadata, true, text::dns1123_subdomain)
+        }
         Object::Binding(_) => {}
         Object::ReplicaSet(it) => apps::replica_set(e, it, &context),
         Object::Deployment(it) => apps::deployment(e, it, &context),

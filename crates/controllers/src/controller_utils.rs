@@ -182,16 +182,7 @@ pub(crate) fn normal(
     reason: &str,
     message: impl Into<String>,
 ) -> EventSpec {
-    EventSpec {
-        regarding: about.object_ref(),
-        uid: about.uid().to_owned(),
-        warning: false,
-        reason: reason.to_owned(),
-        message: message.into(),
-        component: component.to_owned(),
-        host: String::new(),
-        field_path: String::new(),
-    }
+    EventSpec::about(component, about.object_ref(), about.uid(), reason, message)
 }
 
 /// A `Warning` event about an object.

@@ -170,16 +170,7 @@ fn mark_not_ready(pod: &Pod, view: &View<'_>, plan: &mut Plan) {
 }
 
 fn node_event(name: &str, uid: &str, reason: &str, message: String) -> EventSpec {
-    EventSpec {
-        regarding: ObjectRef::new(Kind::Node, "", name),
-        uid: uid.to_owned(),
-        warning: false,
-        reason: reason.to_owned(),
-        message,
-        component: COMPONENT.to_owned(),
-        host: String::new(),
-        field_path: String::new(),
-    }
+    EventSpec::about(COMPONENT, ObjectRef::new(Kind::Node, "", name), uid, reason, message)
 }
 
 /// What one pass has found and is going to write.

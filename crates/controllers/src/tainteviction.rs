@@ -174,16 +174,8 @@ impl TaintEvictionController {
 
 /// Upstream's reference to the pod has no uid.
 fn event(pod: &ObjectRef, what: &str) -> EventSpec {
-    EventSpec {
-        regarding: pod.clone(),
-        uid: String::new(),
-        warning: false,
-        reason: "TaintManagerEviction".to_owned(),
-        message: format!("{what} Pod {}", pod.namespaced_name()),
-        component: COMPONENT.to_owned(),
-        host: String::new(),
-        field_path: String::new(),
-    }
+    let message = format!("{what} Pod {}", pod.namespaced_name());
+    EventSpec::about(COMPONENT, pod.clone(), "", "TaintManagerEviction", message)
 }
 
 /// Upstream: `deletePodHandler`.

@@ -318,14 +318,10 @@ pub(crate) fn plain_field<'a>(object: &'a Object, path: &[&str]) -> Option<&'a s
         (["status", "phase"], Object::Pod(pod)) => {
             text(pod.status.as_ref().and_then(|it| it.phase.as_ref()))
         }
-        (["type"], Object::Event(event)) => text(event.type_.as_ref()),
-        (["reason"], Object::Event(event)) => text(event.reason.as_ref()),
-        (["involvedObject", "name"], Object::Event(event)) => {
-            text(event.involved_object.name.as_ref())
-        }
-        (["involvedObject", "kind"], Object::Event(event)) => {
-            text(event.involved_object.kind.as_ref())
-        }
+        (["type"], Object::Event(event)) => Some(event.type_name()),
+        (["reason"], Object::Event(event)) => Some(event.reason()),
+        (["involvedObject", "name"], Object::Event(event)) => Some(event.about_name()),
+        (["involvedObject", "kind"], Object::Event(event)) => Some(event.about_kind()),
         _ => None,
     }
 }

@@ -21,16 +21,11 @@ impl<'a> Recorder<'a> {
         let meta = &self.pod.metadata;
         let namespace = meta.namespace.as_deref().unwrap_or_default();
         let name = meta.name.as_deref().unwrap_or_default();
-        self.events.push(EventSpec {
-            regarding: ObjectRef::new(Kind::Pod, namespace, name),
-            uid: meta.uid.clone().unwrap_or_default(),
-            warning,
-            reason: reason.to_owned(),
-            message,
-            component: "kubelet".to_owned(),
-            host: self.node.to_owned(),
-            field_path,
-        });
+        let about = ObjectRef::new(Kind::Pod, namespace, name);
+        let uid = meta.uid.as_deref().unwrap_or_default();
+        let event = EventSpec::about("kubelet", about, uid, reason, message);
+        let (host, field_path) = (self.node.into(), field_path.into());
+        self.events.push(EventSpec { warning, host, field_path, ..event });
     }
 
     /// An event about the pod as a whole.

@@ -143,17 +143,9 @@ pub(crate) fn sync_node(node: &Node, state: &mut NodeState, view: &View<'_>) -> 
 }
 
 pub(crate) fn event(node: &Node, reason: &str, message: &str) -> EventSpec {
-    EventSpec {
-        regarding: node.object_ref(),
-        // Upstream's reference to the node has its name for a uid.
-        uid: node.name().to_owned(),
-        warning: false,
-        reason: reason.to_owned(),
-        message: message.to_owned(),
-        component: "kubelet".to_owned(),
-        host: node.name().to_owned(),
-        field_path: String::new(),
-    }
+    // Upstream's reference to the node has its name for a uid.
+    let event = EventSpec::about("kubelet", node.object_ref(), node.name(), reason, message);
+    EventSpec { host: node.name().into(), ..event }
 }
 
 fn sync_status(node: &Node, state: &NodeState, now: Timestamp, plan: &mut Plan) {

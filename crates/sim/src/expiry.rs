@@ -3,8 +3,7 @@
 //! Upstream: `--event-ttl` of kube-apiserver (`pkg/controlplane/apiserver/options`), v1.36.
 //! Differs from upstream: expired events go at the next full minute, together.
 
-use api::k8s_openapi::api::core::v1::Event;
-use api::{ObjectRef, SharedMap, Timestamp, time};
+use api::{Event, ObjectRef, SharedMap, Timestamp, time};
 
 /// Upstream: `EventTTL`.
 const EVENT_TTL_MS: i64 = 3_600_000;
@@ -43,8 +42,7 @@ impl Expiry {
 
 /// Whether an event was last written so long ago that it goes.
 pub(crate) fn is_over(event: &Event, now: Timestamp) -> bool {
-    let exact = event.event_time.as_ref().map(|it| it.0);
-    let last = event.last_timestamp.as_ref().map(|it| it.0).max(exact);
+    let last = event.last_timestamp().max(event.event_time());
     last.is_none_or(|it| time::ms_between(it, now) >= EVENT_TTL_MS)
 }
 

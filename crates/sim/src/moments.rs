@@ -2,8 +2,8 @@
 //! line and the ends of the spans in the lanes.
 
 use api::k8s_openapi::api::batch::v1::Job;
-use api::k8s_openapi::api::core::v1::{ContainerStatus, Event, Node, Pod};
-use api::{Change, Kind, Listers, Object, ObjectRef, Resource, controller_of, pods};
+use api::k8s_openapi::api::core::v1::{ContainerStatus, Node, Pod};
+use api::{Change, Event, Kind, Listers, Object, ObjectRef, Resource, controller_of, pods};
 use view::MarkKind;
 
 use crate::picture::state_word;
@@ -263,11 +263,10 @@ fn node_differences(old: &Node, new: &Node) -> Vec<String> {
 }
 
 fn event_moments((_, new): (Option<&Event>, Option<&Event>)) -> Vec<(MomentKind, String)> {
-    let Some(event) = new.filter(|it| it.type_.as_deref() == Some("Warning")) else {
+    let Some(event) = new.filter(|it| it.type_name() == "Warning") else {
         return vec![];
     };
-    let reason = event.reason.as_deref().unwrap_or_default();
-    vec![(MomentKind::Warning, reason.to_owned())]
+    vec![(MomentKind::Warning, event.reason().to_owned())]
 }
 
 /// The top-most controlling owner, if the object has one. Where an owner is gone, its reference

@@ -2,8 +2,8 @@
 
 use std::fmt::Write as _;
 
-use api::k8s_openapi::api::core::v1::{Event, Pod};
-use api::{Action, Change, Kind, Object, ObjectRef, Resource, pods};
+use api::k8s_openapi::api::core::v1::Pod;
+use api::{Action, Change, Event, Object, ObjectRef, Resource, pods};
 
 use crate::moments::MomentKind;
 
@@ -90,24 +90,10 @@ pub(crate) fn of_change(
 }
 
 fn of_event(event: &Event) -> Line {
-    let about = &event.involved_object;
-    let kind = about.kind.as_deref().unwrap_or_default();
-    let api_version = about.api_version.as_deref().unwrap_or_default();
-    let kind = Kind::from_api_version(api_version, kind);
-    let object = match kind {
-        Some(kind) => ObjectRef::new(
-            kind,
-            about.namespace.as_deref().filter(|_| kind.namespaced()).unwrap_or_default(),
-            about.name.as_deref().unwrap_or_default(),
-        ),
-        None => event.object_ref(),
-    };
-    let part = |it| Option::<&str>::unwrap_or_default(it);
-    let (type_, reason) = (event.type_.as_deref(), event.reason.as_deref());
-    let mut detail =
-        [part(type_), " ", part(reason), ": ", part(event.message.as_deref())].concat();
-    if let Some(count) = event.count.filter(|it| *it > 1) {
-        let _ = write!(detail, " (x{count})");
+    let object = event.regarding().unwrap_or_else(|| event.object_ref());
+    let mut detail = [event.type_name(), " ", event.reason(), ": ", event.message()].concat();
+    if event.count() > 1 {
+        let _ = write!(detail, " (x{})", event.count());
     }
     Line { verb: "event", object, detail }
 }

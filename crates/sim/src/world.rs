@@ -11,10 +11,10 @@ mod stepping;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use api::k8s_openapi::api::core::v1::{Event, Pod};
+use api::k8s_openapi::api::core::v1::Pod;
 use api::{
-    Action, ApiError, Attempt, Change, Component, ComponentId, Kind, Listers, Object, ObjectRef,
-    Plan, Timestamp, View, WorkQueue, time,
+    Action, ApiError, Attempt, Change, Component, ComponentId, Event, Kind, Listers, Object,
+    ObjectRef, Plan, Timestamp, View, WorkQueue, time,
 };
 use apiserver::Store;
 use view::{CommandResult, Notice};

@@ -2,8 +2,9 @@
 
 #![expect(clippy::unwrap_used, reason = "tests may stop")]
 
+use api::Event;
 use api::k8s_openapi::api::apps::v1::{ReplicaSet, StatefulSet};
-use api::k8s_openapi::api::core::v1::{Event, Pod};
+use api::k8s_openapi::api::core::v1::Pod;
 use sim::{Options, Simulation};
 
 const POD: &str = "  selector: {matchLabels: {app: web}}
@@ -25,8 +26,8 @@ fn run(head: &str, tail: &str, quota: &str) -> Simulation {
 
 fn refusals(simulation: &Simulation) -> Vec<String> {
     let events = simulation.listers().list::<Event>();
-    let refused = events.filter(|it| it.reason.as_deref() == Some("FailedCreate"));
-    let mut messages: Vec<String> = refused.filter_map(|it| it.message.clone()).collect();
+    let refused = events.filter(|it| it.reason() == "FailedCreate");
+    let mut messages: Vec<String> = refused.map(|it| it.message().to_owned()).collect();
     messages.sort();
     messages
 }
@@ -121,8 +122,8 @@ fn a_refused_pod_is_tried_again_with_delays_that_double() {
     for (ms, times) in [(9, 1), (19, 2), (300, 6), (639, 7), (700, 8)] {
         simulation.run_until(ms, 100_000);
         let events = simulation.listers().list::<Event>();
-        let refused = events.filter(|it| it.reason.as_deref() == Some("FailedCreate"));
-        let tried: i32 = refused.filter_map(|it| it.count).sum();
+        let refused = events.filter(|it| it.reason() == "FailedCreate");
+        let tried: i32 = refused.map(Event::count).sum();
         assert_eq!(tried, times, "at {ms} ms");
     }
 }

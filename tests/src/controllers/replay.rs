@@ -2,8 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use api::k8s_openapi::api::core::v1::Event;
-use api::{Change, Kind, Object, Timestamp, Zones, yaml};
+use api::{Change, Event, Kind, Object, Timestamp, Zones, yaml};
 use serde_json::{Value, json};
 use sim::{Options, Simulation};
 use view::TimedAction;
@@ -192,9 +191,7 @@ impl Watch {
         for (ms, change) in simulation.take_changes() {
             let Some(object) = change.object() else { continue };
             // Events about nodes are in the namespace `default`.
-            let about_node = object
-                .as_kind::<Event>()
-                .is_some_and(|it| it.involved_object.kind.as_deref() == Some("Node"));
+            let about_node = object.as_kind::<Event>().is_some_and(|it| it.about_kind() == "Node");
             let is_node = object.kind() == Kind::Node || about_node;
             if !is_node && object.namespace() != self.namespace {
                 continue;
@@ -279,18 +276,15 @@ impl Watch {
     }
 
     fn event(&self, t: f64, event: &Event) -> SeenEvent {
-        let about = &event.involved_object;
-        let text = |it: &Option<String>| it.clone().unwrap_or_default();
-        let object = format!("{}/{}", text(&about.kind), text(&about.name));
-        let source = event.source.as_ref();
+        let object = format!("{}/{}", event.about_kind(), event.about_name());
         SeenEvent {
             t,
             object: self.tokens.normalise(&object),
-            type_: text(&event.type_),
-            reason: text(&event.reason),
-            message: self.tokens.normalise(&text(&event.message)),
-            source: source.map(|it| text(&it.component)).unwrap_or_default(),
-            count: i64::from(event.count.unwrap_or(1)),
+            type_: event.type_name().to_owned(),
+            reason: event.reason().to_owned(),
+            message: self.tokens.normalise(event.message()),
+            source: event.component().to_owned(),
+            count: i64::from(event.count()),
         }
     }
 }

@@ -7,9 +7,7 @@
 
 use std::sync::Arc;
 
-use api::{EventSpec, Kind, Object, ObjectRef, SharedMap, Timestamp};
-use k8s_openapi::api::core::v1::{Event, EventSource, ObjectReference};
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use api::{Event, EventSpec, Kind, Object, ObjectRef, Recorded, SharedMap, SmolStr, Timestamp};
 
 use crate::names;
 use crate::store::Store;
@@ -66,7 +64,7 @@ impl Similar {
 struct Logged {
     count: i32,
     first: Timestamp,
-    name: Arc<str>,
+    name: SmolStr,
 }
 
 #[derive(Clone, Debug)]
@@ -95,8 +93,8 @@ impl Store {
         if correlator.floods(source, now) {
             return;
         }
-        let namespace = namespace_of(&spec);
-        let reference = ObjectRef::new(Kind::Event, namespace, &logged.name);
+        let namespace = Recorded::namespace_of(&spec.regarding).into();
+        let reference = ObjectRef { kind: Kind::Event, namespace, name: logged.name.clone() };
         let old = self.objects.get(&reference).cloned();
         let old = old.and_then(|it| match it {
             Object::Event(it) => Some(it),
@@ -104,13 +102,10 @@ impl Store {
         });
         let event = match old {
             Some(mut old) => {
-                let it = Arc::make_mut(&mut old);
-                it.count = Some(logged.count);
-                it.message = Some(spec.message);
-                it.last_timestamp = Some(api::time::meta_time(now));
+                Arc::make_mut(&mut old).repeat(spec.message, logged.count, now);
                 old
             }
-            None => Arc::new(self.new_event(spec, &logged, now)),
+            None => Arc::new(self.new_event(spec, logged, now)),
         };
         self.commit(Object::Event(event));
     }
@@ -123,47 +118,21 @@ impl Store {
         }
     }
 
-    fn new_event(&self, spec: EventSpec, logged: &Logged, now: Timestamp) -> Event {
-        let key = &spec.regarding;
-        let time = api::time::meta_time(now);
-        let object = self.objects.get(key);
-        Event {
-            metadata: ObjectMeta {
-                name: Some(logged.name.to_string()),
-                namespace: Some(namespace_of(&spec).to_owned()),
-                uid: Some(self.new_uid()),
-                creation_timestamp: Some(time.clone()),
-                ..ObjectMeta::default()
-            },
-            involved_object: ObjectReference {
-                api_version: Some(key.kind.api_version()),
-                kind: Some(key.kind.name().to_owned()),
-                name: Some(key.name.to_string()),
-                namespace: Some(key.namespace.to_string()).filter(|it| !it.is_empty()),
-                uid: Some(spec.uid).filter(|it| !it.is_empty()),
-                resource_version: object.and_then(|it| it.meta().resource_version.clone()),
-                field_path: Some(spec.field_path).filter(|it| !it.is_empty()),
-            },
-            type_: Some(if spec.warning { "Warning" } else { "Normal" }.to_owned()),
-            reason: Some(spec.reason),
-            message: Some(spec.message),
-            source: Some(EventSource {
-                component: Some(spec.component.clone()),
-                host: Some(spec.host.clone()).filter(|it| !it.is_empty()),
-            }),
-            reporting_component: Some(spec.component),
-            reporting_instance: Some(spec.host),
-            first_timestamp: Some(api::time::meta_time(logged.first)),
-            last_timestamp: Some(time),
-            count: Some(logged.count),
-            ..Event::default()
-        }
+    fn new_event(&self, spec: EventSpec, logged: Logged, now: Timestamp) -> Event {
+        let about = self.objects.get(&spec.regarding);
+        let about_version = about.and_then(|it| it.meta().resource_version.as_deref());
+        Event::recorded(Recorded {
+            about_version: about_version.unwrap_or_default().into(),
+            spec,
+            name: logged.name,
+            uid: names::uid_bits(self.seed, self.revision + 1),
+            first: logged.first,
+            created: now,
+            last: now,
+            count: logged.count,
+            version: 0,
+        })
     }
-}
-
-/// Events about objects without a namespace go to `default`.
-fn namespace_of(spec: &EventSpec) -> &str {
-    if spec.regarding.namespace.is_empty() { "default" } else { &spec.regarding.namespace }
 }
 
 impl Correlator {
@@ -229,13 +198,15 @@ impl Correlator {
 /// The key of who speaks of what, and how seriously.
 fn source_of(spec: &EventSpec) -> u64 {
     let key = &spec.regarding;
-    let type_ = if spec.warning { "Warning" } else { "Normal" };
     // Of two objects with one uid the names are the same.
     let object = match spec.uid.as_str() {
         "" => [key.namespace.as_str(), key.name.as_str()],
         uid => [uid, ""],
     };
-    names::more(0, &[&spec.component, &spec.host, key.kind.name(), object[0], object[1], type_])
+    names::more(
+        0,
+        &[&spec.component, &spec.host, key.kind.name(), object[0], object[1], spec.type_name()],
+    )
 }
 
 /// A map that forgets what was not used for longest.

@@ -1,10 +1,10 @@
 //! The store from outside: verbs, subresources, deletion, events.
 
 use api::{
-    Action, ApiReason, DeleteOptions, EventSpec, Kind, Object, ObjectRef, Patch, Propagation,
-    Resource, Timestamp,
+    Action, ApiReason, DeleteOptions, Event, EventSpec, Kind, Object, ObjectRef, Patch,
+    Propagation, Resource, Timestamp,
 };
-use k8s_openapi::api::core::v1::{Event, Pod};
+use k8s_openapi::api::core::v1::Pod;
 use serde_json::json;
 
 use crate::Store;
@@ -136,7 +136,7 @@ fn repeated_events_are_counted_and_go_when_their_time_is_over() {
     }
     let events: Vec<&Event> = store.listers().list::<Event>().collect();
     assert_eq!(events.len(), 1);
-    assert_eq!(events[0].count, Some(3));
+    assert_eq!(events[0].count(), 3);
     let key = events[0].object_ref();
     store.take_changes();
     store.expire_event(&pod.object_ref());
@@ -157,10 +157,10 @@ fn many_similar_events_are_combined() {
     let combined: Vec<&Event> = store
         .listers()
         .list::<Event>()
-        .filter(|it| it.message.as_ref().unwrap().starts_with("(combined from"))
+        .filter(|it| it.message().starts_with("(combined from"))
         .collect();
     assert_eq!(combined.len(), 1);
-    assert_eq!(combined[0].count, Some(3));
+    assert_eq!(combined[0].count(), 3);
 }
 
 #[test]
@@ -171,9 +171,9 @@ fn similar_events_are_single_ones_again_after_ten_quiet_minutes() {
         let text = format!("number {number}");
         let event = EventSpec::normal("job-controller", &pod, "Created", text);
         store.apply_action(Action::Record(event), at(second)).unwrap();
-        let combined = |it: &&Event| it.message.as_ref().unwrap().starts_with("(combined from");
-        let newest = store.listers().list::<Event>().filter(combined).map(|it| it.count).max();
-        newest.flatten().unwrap_or(0)
+        let combined = |it: &&Event| it.message().starts_with("(combined from");
+        let newest = store.listers().list::<Event>().filter(combined).map(Event::count).max();
+        newest.unwrap_or(0)
     };
     let counts: Vec<i32> = (0..11).map(|it| say(it, 10)).collect();
     assert_eq!(counts, [0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 2], "the tenth is the first to be combined");
@@ -335,6 +335,6 @@ fn events_of_one_instant_are_listed_in_the_order_in_which_they_were_recorded() {
         store.apply_action(Action::Record(event), at(2)).unwrap();
     }
     let listed = store.listers().list::<Event>();
-    let listed: Vec<String> = listed.filter_map(|it| it.reason.clone()).collect();
+    let listed: Vec<String> = listed.map(|it| it.reason().to_owned()).collect();
     assert_eq!(listed, reasons);
 }

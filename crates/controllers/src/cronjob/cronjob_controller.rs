@@ -434,14 +434,6 @@ impl Sync<'_> {
 }
 
 fn event(cron_job: &CronJob, warning: bool, reason: &str, message: impl Into<String>) -> EventSpec {
-    EventSpec {
-        regarding: cron_job.object_ref(),
-        uid: cron_job.uid().to_owned(),
-        warning,
-        reason: reason.to_owned(),
-        message: message.into(),
-        component: SOURCE.to_owned(),
-        host: String::new(),
-        field_path: String::new(),
-    }
+    let event = EventSpec::about(SOURCE, cron_job.object_ref(), cron_job.uid(), reason, message);
+    EventSpec { warning, ..event }
 }

@@ -10,8 +10,8 @@ mod workloads;
 use api::Order;
 use std::collections::BTreeMap;
 
-use api::{Kind, Listers, Object, Timestamp};
-use k8s_openapi::api::core::v1::{Event, Pod, Toleration, TopologySpreadConstraint};
+use api::{Event, Kind, Listers, Object, Timestamp};
+use k8s_openapi::api::core::v1::{Pod, Toleration, TopologySpreadConstraint};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, Time};
 use serde_json::Value;
 
@@ -257,22 +257,20 @@ impl Page {
         };
         let mut events: Vec<&Event> = all
             .filter(|it| {
-                let about = &it.involved_object;
-                about.name.as_deref() == Some(object.name())
-                    && about.kind.as_deref() == Some(object.kind().name())
-                    && about.namespace.as_deref().unwrap_or_default() == object.namespace()
-                    && about.uid.as_deref().is_none_or(|it| {
-                        it.is_empty()
-                            || it == object.uid()
-                            || object.kind() == Kind::Node && it == object.name()
-                    })
+                let uid = it.about_uid();
+                it.about_name() == object.name()
+                    && it.about_kind() == object.kind().name()
+                    && it.about_namespace() == object.namespace()
+                    && (uid.is_empty()
+                        || uid == object.uid()
+                        || object.kind() == Kind::Node && uid == object.name())
             })
             .collect();
         if events.is_empty() {
             self.line(0, "Events:\t<none>");
             return;
         }
-        events.order_by_key(|it| it.last_timestamp.as_ref().map(|it| it.0));
+        events.order_by_key(|it| it.last_timestamp());
         self.line(0, "Events:\n  Type\tReason\tAge\tFrom\tMessage");
         self.line(1, "----\t------\t----\t----\t-------");
         for event in events {
@@ -281,37 +279,32 @@ impl Page {
     }
 
     fn event(&mut self, event: &Event, now: Timestamp) {
-        let first = event.event_time.as_ref().map(|it| it.0);
-        let first = first.or(event.first_timestamp.as_ref().map(|it| it.0));
+        let first = event.event_time().or(event.first_timestamp());
         let first = human::since_timestamp(first, now);
-        let count = event.count.unwrap_or_default();
-        let age = match &event.series {
+        let count = event.count();
+        let age = match event.series() {
             Some(series) => {
                 let last = series.last_observed_time.as_ref().map(|it| it.0);
                 let n = series.count.unwrap_or_default();
                 format!("{} (x{n} over {first})", human::since_timestamp(last, now))
             }
             None if count > 1 => {
-                let last = human::since(event.last_timestamp.as_ref(), now);
+                let last = human::since_timestamp(event.last_timestamp(), now);
                 format!("{last} (x{count} over {first})")
             }
             None => first,
         };
-        let source = event.source.as_ref().and_then(|it| it.component.clone());
-        let source = source.filter(|it| !it.is_empty()).or(event.reporting_component.clone());
-        let message = event.message.as_deref().unwrap_or_default().trim();
-        let message = match event.involved_object.field_path.as_deref() {
-            Some(path) if !path.is_empty() => format!("{path}: {message}"),
-            _ => message.to_owned(),
+        let source = match event.component() {
+            "" => event.reporting_component(),
+            it => it,
         };
-        line!(
-            self,
-            1,
-            "{}\t{}\t{age}\t{}\t{message}",
-            event.type_.as_deref().unwrap_or_default(),
-            event.reason.as_deref().unwrap_or_default(),
-            source.unwrap_or_default()
-        );
+        let message = event.message().trim();
+        let message = match event.field_path() {
+            "" => message.to_owned(),
+            path => format!("{path}: {message}"),
+        };
+        let (type_name, reason) = (event.type_name(), event.reason());
+        line!(self, 1, "{type_name}\t{reason}\t{age}\t{source}\t{message}");
     }
 }
 

@@ -2,9 +2,8 @@
 //!
 //! Upstream: `staging/src/k8s.io/kubectl/pkg/cmd/{events,top}`, v1.36.
 
-use api::Kind;
 use api::Order;
-use k8s_openapi::api::core::v1::Event;
+use api::{Event, Kind};
 
 use super::{Next, Session, help};
 use crate::args::{Flag, switch, value};
@@ -67,19 +66,18 @@ pub(super) fn events(session: &mut Session<'_>) -> Result<Next, Failure> {
     let mut query = session.query(true);
     query.all_namespaces = all;
     let found = resources::list(session.client.objects(), Kind::Event, &query)?;
-    let mut events: Vec<Event> = found
+    let mut events: Vec<&Event> = found
         .iter()
-        .filter_map(|it| it.as_kind::<Event>().cloned())
+        .filter_map(|it| it.as_kind::<Event>())
         .filter(|it| {
-            let object = &it.involved_object;
             let fits = about.as_ref().is_none_or(|(kind, name)| {
-                object.kind.as_deref() == Some(kind.name()) && object.name.as_ref() == Some(name)
+                it.about_kind() == kind.name() && it.about_name() == name
             });
-            let type_ = it.type_.as_deref().unwrap_or_default().to_lowercase();
+            let type_ = it.type_name().to_lowercase();
             fits && (types.is_empty() || types.contains(&type_))
         })
         .collect();
-    events.order_by_key(|it| it.last_timestamp.as_ref().map(|it| it.0));
+    events.order_by_key(|it| it.last_timestamp());
     if events.is_empty() {
         session.output.err(match all {
             true => "No events found.\n".to_owned(),
@@ -99,34 +97,32 @@ pub(super) fn events(session: &mut Session<'_>) -> Result<Next, Failure> {
 }
 
 fn event_line(event: &Event, with_namespace: bool, now: api::Timestamp) -> String {
-    let first = event.first_timestamp.as_ref().map(|it| it.0);
-    let first = human::since_timestamp(first.or(event.event_time.as_ref().map(|it| it.0)), now);
-    let count = event.count.unwrap_or_default();
-    let age = match (&event.series, count) {
+    let first = event.first_timestamp().or(event.event_time());
+    let first = human::since_timestamp(first, now);
+    let count = event.count();
+    let age = match (event.series(), count) {
         (Some(series), _) => {
             let last = series.last_observed_time.as_ref().map(|it| it.0);
             let n = series.count.unwrap_or_default();
             format!("{} (x{n} over {first})", human::since_timestamp(last, now))
         }
         (None, 2..) => {
-            let last = human::since(event.last_timestamp.as_ref(), now);
+            let last = human::since_timestamp(event.last_timestamp(), now);
             format!("{last} (x{count} over {first})")
         }
         _ => first,
     };
-    let text = |it: &Option<String>| it.clone().unwrap_or_default();
     let namespace = match with_namespace {
-        true => format!("{}\t", text(&event.metadata.namespace)),
+        true => format!("{}\t", event.namespace()),
         false => String::new(),
     };
-    let object = &event.involved_object;
     format!(
         "{namespace}{age}\t{}\t{}\t{}/{}\t{}\n",
-        text(&event.type_),
-        text(&event.reason),
-        text(&object.kind),
-        text(&object.name),
-        text(&event.message).trim().replace('\n', " "),
+        event.type_name(),
+        event.reason(),
+        event.about_kind(),
+        event.about_name(),
+        event.message().trim().replace('\n', " "),
     )
 }
 

@@ -5,9 +5,9 @@
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
-use api::{Resource, quantity};
+use api::{Event, Resource, quantity};
 use k8s_openapi::api::core::v1::{
-    Container, ContainerState, ContainerStatus, Event, Node, NodeStatus, PersistentVolume,
+    Container, ContainerState, ContainerStatus, Node, NodeStatus, PersistentVolume,
     PersistentVolumeClaim, Pod, PodCondition, ResourceQuota, Service,
 };
 use k8s_openapi::api::discovery::v1::EndpointSlice;
@@ -405,40 +405,34 @@ pub(super) fn resource_quota(quota: &ResourceQuota, age: String) -> Vec<String> 
 
 /// The cells of an event.
 pub(crate) fn event<'a>(event: &'a Event, options: &Options, to: &mut Cells<'a>) {
-    let first = event.first_timestamp.as_ref().map(|it| it.0);
-    let first = first.or(event.event_time.as_ref().map(|it| it.0));
-    let mut last = event.last_timestamp.as_ref().map(|it| it.0).or(first);
-    let mut count = event.count.unwrap_or_default().max(1);
-    if let Some(series) = &event.series {
+    let first = event.first_timestamp().or(event.event_time());
+    let mut last = event.last_timestamp().or(first);
+    let mut count = event.count().max(1);
+    if let Some(series) = event.series() {
         last = series.last_observed_time.as_ref().map(|it| it.0);
         count = series.count.unwrap_or_default();
     }
     to.age_of(last);
-    to.put(event.type_.as_deref().unwrap_or_default());
-    to.put(event.reason.as_deref().unwrap_or_default());
-    let object = &event.involved_object;
+    to.put(event.type_name());
+    to.put(event.reason());
     to.make(|it| {
-        it.extend(
-            object.kind.iter().flat_map(|kind| kind.chars().map(|it| it.to_ascii_lowercase())),
-        );
-        if let Some(name) = object.name.as_deref().filter(|it| !it.is_empty()) {
+        it.extend(event.about_kind().chars().map(|it| it.to_ascii_lowercase()));
+        let name = event.about_name();
+        if !name.is_empty() {
             it.push('/');
             it.push_str(name);
         }
     });
-    let message = event.message.as_deref().unwrap_or_default().trim();
+    let message = event.message().trim();
     if !options.wide {
         return to.put(message);
     }
-    to.put(object.field_path.as_deref().unwrap_or_default());
-    let source = event.source.as_ref();
-    let component = filled(source.and_then(|it| it.component.as_ref()));
-    let component = component.or_else(|| filled(event.reporting_component.as_ref()));
-    let host = filled(source.and_then(|it| it.host.as_ref()));
-    let component = component.unwrap_or_default();
-    match host.or_else(|| filled(event.reporting_instance.as_ref())) {
-        Some(host) => to.format(format_args!("{component}, {host}")),
-        None => to.put(component),
+    to.put(event.field_path());
+    let or = |it: &'a str, other: &'a str| if it.is_empty() { other } else { it };
+    let component = or(event.component(), event.reporting_component());
+    match or(event.host(), event.reporting_instance()) {
+        "" => to.put(component),
+        host => to.format(format_args!("{component}, {host}")),
     }
     to.put(message);
     to.age_of(first);

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use api::k8s_openapi::api::core::v1::{Event, Node, Pod};
-use api::{Kind, Listers, Object, ObjectRef, Timestamp, Zones};
+use api::k8s_openapi::api::core::v1::{Node, Pod};
+use api::{Event, Kind, Listers, Object, ObjectRef, Timestamp, Zones};
 use view::{Delta, EventRow, ObjectName};
 
 use super::workload::Clock;
-use super::{ms, node, pod, workload};
+use super::{node, pod, workload};
 
 /// A state of the cluster and what is needed to draw it.
 pub(crate) struct Frame<'a> {
@@ -77,25 +77,24 @@ fn others(listers: &Listers<'_>) -> Vec<ObjectName> {
 }
 
 fn event_row(event: &Event, start: Timestamp) -> EventRow {
-    let text = |it: &Option<String>| it.clone().unwrap_or_default();
-    let about = &event.involved_object;
-    let seen = event.last_timestamp.as_ref().or(event.first_timestamp.as_ref());
-    let seen_ms = seen.map(|it| ms(start, it));
-    let exact_ms = event.event_time.as_ref().map(|it| api::time::ms_between(start, it.0));
-    let created = event.metadata.creation_timestamp.as_ref().map(|it| ms(start, it));
-    let source = event.source.as_ref().and_then(|it| it.component.clone());
+    let seen = event.last_timestamp().or(event.first_timestamp()).or(event.event_time());
+    let at = seen.or(event.created());
+    let source = match event.component() {
+        "" => event.reporting_component(),
+        it => it,
+    };
     EventRow {
-        key: text(&event.metadata.name),
-        at_ms: seen_ms.or(exact_ms).or(created).unwrap_or_default(),
-        level: text(&event.type_),
-        reason: text(&event.reason),
+        key: event.name().to_owned(),
+        at_ms: at.map_or(0, |it| api::time::ms_between(start, it)),
+        level: event.type_name().to_owned(),
+        reason: event.reason().to_owned(),
         object: ObjectName {
-            kind: text(&about.kind),
-            namespace: text(&about.namespace),
-            name: text(&about.name),
+            kind: event.about_kind().to_owned(),
+            namespace: event.about_namespace().to_owned(),
+            name: event.about_name().to_owned(),
         },
-        message: text(&event.message),
-        source: source.unwrap_or_else(|| text(&event.reporting_component)),
-        count: event.count.unwrap_or(1),
+        message: event.message().to_owned(),
+        source: source.to_owned(),
+        count: event.count().max(1),
     }
 }
