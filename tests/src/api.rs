@@ -264,6 +264,10 @@ impl Client for Server {
         self.store.objects()
     }
 
+    fn set_manager(&mut self, manager: &str) {
+        self.store.set_manager(Some(manager));
+    }
+
     fn write(&mut self, action: &Action, dry_run: DryRun) -> Result<Option<Object>, ApiError> {
         match dry_run {
             DryRun::None => self.store.apply_action(action.clone(), now()),

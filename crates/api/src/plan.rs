@@ -135,6 +135,13 @@ pub enum Patch {
     Strategic(serde_json::Value),
     /// RFC 6902.
     Json(serde_json::Value),
+    /// Server-side apply: the configuration, and whether to take fields from other managers.
+    Apply {
+        /// What the object shall be like, as far as its manager cares.
+        config: serde_json::Value,
+        /// Take fields from other managers.
+        force: bool,
+    },
 }
 
 /// What happens to the dependents of a deleted object.

@@ -3,6 +3,7 @@
 
 mod table;
 
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{FieldsV1, ManagedFieldsEntry};
 use serde_json::{Map, Value};
 
 use crate::{Object, wire};
@@ -21,7 +22,34 @@ pub fn object_value(object: &Object) -> Value {
 pub fn value_along(object: &Object, path: &[&str]) -> Value {
     let mut value = wire::value_along(object, path);
     fill(object.kind().name(), &mut value, path);
+    if object.meta().managed_fields.is_some()
+        && let Some(Value::Object(meta)) = value.get_mut("metadata")
+    {
+        meta.remove("managedFields");
+    }
     value
+}
+
+/// `metadata.managedFields`, which nobody sees who does not ask for it.
+#[must_use]
+pub fn managed_fields(object: &Object) -> Option<Value> {
+    let entries = object.meta().managed_fields.as_ref()?;
+    let entry = |it: &ManagedFieldsEntry| {
+        let mut value = wire::to_value(it);
+        value["fieldsV1"] = fields_of(it);
+        value
+    };
+    Some(entries.iter().map(entry).collect())
+}
+
+/// The fields of an entry, which the store keeps as text.
+#[must_use]
+pub fn fields_of(entry: &ManagedFieldsEntry) -> Value {
+    match &entry.fields_v1 {
+        Some(FieldsV1(Value::String(text))) => serde_json::from_str(text).unwrap_or_default(),
+        Some(FieldsV1(value)) => value.clone(),
+        None => Value::Object(Map::new()),
+    }
 }
 
 /// Adds what Go would write to the JSON of a struct, a list of them, or a map of them, where it lies

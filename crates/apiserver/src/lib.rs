@@ -10,6 +10,7 @@ pub mod strategy;
 pub mod validation;
 
 mod bootstrap;
+mod managedfields;
 mod names;
 mod patch;
 mod store;

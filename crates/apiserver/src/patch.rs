@@ -70,6 +70,8 @@ fn patched(object: &Object, patch: &Patch) -> Result<Value, ApiError> {
             strategic::merge(&mut value, patch, object.kind())
                 .map_err(|it| ApiError::new(ApiReason::BadRequest, it))?;
         }
+        // The store applies configurations.
+        Patch::Apply { config, .. } => merge(&mut value, config),
         Patch::Json(patch) => {
             value = json::apply(value, patch).map_err(|_| {
                 // Why is not told: the server's answer has no room for it.
@@ -86,7 +88,7 @@ fn patched(object: &Object, patch: &Patch) -> Result<Value, ApiError> {
 fn misfit(kind: Kind, patch: &Patch, value: &Value, why: &str) -> ApiError {
     let (shown, why) = match patch {
         Patch::Strategic(patch) => (go_map(patch), conversion(why)),
-        Patch::Merge(_) | Patch::Json(_) => {
+        Patch::Merge(_) | Patch::Json(_) | Patch::Apply { .. } => {
             let version = kind.version();
             let why =
                 format!("{kind} in version \"{version}\" cannot be handled as a {kind}: {why}");

@@ -30,6 +30,19 @@ pub struct Store {
     named: create::Named,
     zones: Option<Arc<Zones>>,
     allow_privileged: bool,
+    writer: Writer,
+}
+
+/// Whose write it is that the store carries out.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Writer {
+    /// A component's: nobody asks which fields it manages.
+    #[default]
+    Component,
+    /// That of a person, by way of this field manager.
+    Manager(String),
+    /// Who manages what is in the object already.
+    Decided,
 }
 
 impl Store {
@@ -49,6 +62,12 @@ impl Store {
     /// `--allow-privileged`, which kubeadm and its kin turn on.
     pub fn set_allow_privileged(&mut self, allow: bool) {
         self.allow_privileged = allow;
+    }
+
+    /// Says which field manager the next writes are by: `kubectl-create` and its like. Without one,
+    /// they are those of a component, of which no account is kept.
+    pub fn set_manager(&mut self, manager: Option<&str>) {
+        self.writer = manager.map_or(Writer::Component, |it| Writer::Manager(it.to_owned()));
     }
 
     pub(crate) fn context(&self) -> crate::validation::Context<'_> {

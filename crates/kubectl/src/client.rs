@@ -20,6 +20,11 @@ pub trait Client {
     /// All objects. Reads see the last write.
     fn objects(&self) -> &Objects;
 
+    /// Says under which name of a field manager the next write is.
+    fn set_manager(&mut self, manager: &str) {
+        let _ = manager;
+    }
+
     /// Sends a write. `scale` goes through [`Action::Patch`] of the subresource `scale`.
     ///
     /// # Errors

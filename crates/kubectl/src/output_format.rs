@@ -27,6 +27,7 @@ pub(crate) enum Format {
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct PrintOptions {
     pub(crate) no_headers: bool,
+    pub(crate) managed_fields: bool,
 }
 
 const ALLOWED: &str = "custom-columns,custom-columns-file,go-template,go-template-file,json,jsonpath,\
@@ -72,9 +73,18 @@ impl Format {
     }
 }
 
+/// An object, with its managed fields for those who want them.
+fn value_of(object: &Object, managed_fields: bool) -> Value {
+    let mut value = sent::object_value(object);
+    if managed_fields && let Some(entries) = sent::managed_fields(object) {
+        value["metadata"]["managedFields"] = entries;
+    }
+    value
+}
+
 /// Several objects as one `List`.
-fn list(objects: &[Object]) -> Value {
-    let items: Vec<Value> = objects.iter().map(sent::object_value).collect();
+fn list(objects: &[Object], managed_fields: bool) -> Value {
+    let items: Vec<Value> = objects.iter().map(|it| value_of(it, managed_fields)).collect();
     json!({"apiVersion": "v1", "items": items, "kind": "List", "metadata": {"resourceVersion": ""}})
 }
 
@@ -85,9 +95,11 @@ pub(crate) fn print(
     single: bool,
     options: &PrintOptions,
 ) -> Result<String, Failure> {
+    // Templates see everything.
+    let managed = options.managed_fields || !matches!(format, Format::Yaml | Format::Json);
     let value = || match objects {
-        [object] if single => sent::object_value(object),
-        _ => list(objects),
+        [object] if single => value_of(object, managed),
+        _ => list(objects, managed),
     };
     Ok(match format {
         Format::Table { .. } => String::new(),

@@ -25,15 +25,22 @@ impl Client for StoreClient<'_> {
         self.world.store.objects()
     }
 
+    fn set_manager(&mut self, manager: &str) {
+        self.world.store.set_manager(Some(manager));
+    }
+
     fn write(&mut self, action: &Action, dry_run: DryRun) -> Result<Option<Object>, ApiError> {
-        match dry_run {
+        let result = match dry_run {
             DryRun::None => self.world.write(action.clone(), self.by, self.run, self.logs),
             DryRun::Server => {
-                let (result, warnings) = pretend(self.world, action);
+                let (result, warnings) = pretend(self.world, action, None);
                 self.world.dry_run_warnings.extend(warnings);
                 result
             }
-        }
+        };
+        // The next write may be that of a component.
+        self.world.store.set_manager(None);
+        result
     }
 
     fn take_warnings(&mut self) -> Vec<String> {
@@ -118,11 +125,12 @@ pub(crate) struct Reader<'a> {
     run: &'a Run,
     input: &'a str,
     warnings: Vec<String>,
+    manager: String,
 }
 
 impl<'a> Reader<'a> {
     pub(crate) fn new(world: &'a World, run: &'a Run, input: &'a str) -> Self {
-        Self { world, run, input, warnings: vec![] }
+        Self { world, run, input, warnings: vec![], manager: String::new() }
     }
 }
 
@@ -135,8 +143,12 @@ impl Client for Reader<'_> {
         self.world.store.objects()
     }
 
+    fn set_manager(&mut self, manager: &str) {
+        manager.clone_into(&mut self.manager);
+    }
+
     fn write(&mut self, action: &Action, _: DryRun) -> Result<Option<Object>, ApiError> {
-        let (result, warnings) = pretend(self.world, action);
+        let (result, warnings) = pretend(self.world, action, Some(&self.manager));
         self.warnings.extend(warnings);
         result
     }
@@ -169,8 +181,15 @@ impl Client for Reader<'_> {
 }
 
 /// What the server would answer, and its warnings.
-fn pretend(world: &World, action: &Action) -> (Result<Option<Object>, ApiError>, Vec<String>) {
+fn pretend(
+    world: &World,
+    action: &Action,
+    manager: Option<&str>,
+) -> (Result<Option<Object>, ApiError>, Vec<String>) {
     let mut copy = world.store.clone();
+    if manager.is_some() {
+        copy.set_manager(manager);
+    }
     let mut result = copy.apply_action(action.clone(), world.now);
     // Nothing was stored, so there is no new version.
     if let Ok(Some(object)) = &mut result {

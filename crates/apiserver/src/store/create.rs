@@ -7,7 +7,8 @@ use std::sync::Arc;
 
 use api::{ApiError, Kind, Object, Timestamp};
 
-use crate::{admission, defaults, names, store::Store, strategy, validation};
+use crate::store::{Store, Writer};
+use crate::{admission, defaults, managedfields, names, strategy, validation};
 
 /// How often a name that is taken is replaced by another. Upstream: `maxNameGenerationCreateAttempts`.
 const NAME_ATTEMPTS: u64 = 8;
@@ -63,11 +64,16 @@ impl Store {
                 meta.namespace = Some("default".to_owned());
             }
             meta.resource_version = None;
-            meta.managed_fields = None;
+            if self.writer != Writer::Decided {
+                meta.managed_fields = None;
+            }
             meta.self_link = None;
         }
         let shares_labels = strategy::job_shares_labels(&object);
         defaults::default_object(&mut object);
+        if let Writer::Manager(manager) = &self.writer {
+            object.meta_mut().managed_fields = managedfields::created(&object, manager, now);
+        }
         admission::mutate_create(self, &mut object)?;
         if let Some(named) = self.fill_system_fields(&mut object, now, attempt) {
             // Also a refused object had its name: the next one gets another.

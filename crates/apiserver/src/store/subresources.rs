@@ -246,7 +246,9 @@ impl Store {
         now: Timestamp,
     ) -> Result<Object, ApiError> {
         let replicas = match patch {
-            Patch::Merge(value) | Patch::Strategic(value) => value.pointer("/spec/replicas"),
+            Patch::Merge(value) | Patch::Strategic(value) | Patch::Apply { config: value, .. } => {
+                value.pointer("/spec/replicas")
+            }
             Patch::Json(value) => value.as_array().and_then(|operations| {
                 let mut operations = operations.iter().rev();
                 operations.find(|it| it["path"] == "/spec/replicas")?.get("value")

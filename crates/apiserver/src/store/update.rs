@@ -6,9 +6,10 @@
 use std::sync::Arc;
 
 use api::{ApiError, ApiReason, Object, ObjectRef, Patch, Timestamp};
+use serde_json::Value;
 
-use crate::store::{Store, conflict};
-use crate::{admission, defaults, patch, strategy, validation};
+use crate::store::{Store, Writer, conflict};
+use crate::{admission, defaults, managedfields, patch, strategy, validation};
 
 /// Which part of an object a request may change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,6 +64,9 @@ impl Store {
             "scale" => return self.patch_scale(key, patch, now),
             other => return Err(no_subresource(key, other)),
         };
+        if let Patch::Apply { config, force } = patch {
+            return self.server_side_apply(key, config, *force, now);
+        }
         let old = self.get(key)?.clone();
         let mut new = patch::apply_patch(&old, patch)?;
         self.warnings.extend(patch::unknown_fields(&old, patch, &new));
@@ -71,6 +75,53 @@ impl Store {
             new.meta_mut().resource_version = old.meta().resource_version.clone();
         }
         self.update_part(new, part, now)
+    }
+
+    /// Applies a configuration: what it says is set, and what its manager said before and does not
+    /// say any more goes away, unless somebody else says it.
+    fn server_side_apply(
+        &mut self,
+        key: &ObjectRef,
+        config: &Value,
+        force: bool,
+        now: Timestamp,
+    ) -> Result<Object, ApiError> {
+        let writer = std::mem::replace(&mut self.writer, Writer::Decided);
+        let manager = match &writer {
+            Writer::Manager(name) => name,
+            _ => "unknown",
+        };
+        let kind = key.kind;
+        let application = managedfields::Application { kind, config, manager, force, now };
+        let live = self.objects.get(key).cloned();
+        let result = application.apply(live.as_ref()).and_then(|object| match live {
+            Some(_) => self.update_part(object, Part::Main, now),
+            None => self.create(object, now),
+        });
+        self.writer = writer;
+        result
+    }
+
+    /// Fills in who manages which fields after an update.
+    fn keep_managers(&self, new: &mut Object, old: &Object, part: Part, now: Timestamp) {
+        let before = &old.meta().managed_fields;
+        let managed = match &self.writer {
+            Writer::Decided => return,
+            Writer::Manager(manager) if before.is_some() => {
+                let subresource = match part {
+                    Part::Main => "",
+                    Part::Scale => "scale",
+                    Part::Status => "status",
+                    Part::Finalize => "finalize",
+                    Part::Resize => "resize",
+                };
+                managedfields::updated(old, new, manager, subresource, now)
+            }
+            _ => before.clone(),
+        };
+        if new.meta().managed_fields != managed {
+            new.meta_mut().managed_fields = managed;
+        }
     }
 
     pub(crate) fn update_part(
@@ -91,6 +142,7 @@ impl Store {
         if main || part == Part::Resize {
             defaults::default_object(&mut new);
         }
+        self.keep_managers(&mut new, &old, part, now);
         match part {
             Part::Main | Part::Scale => strategy::prepare_for_update(&mut new, &old),
             Part::Status => strategy::prepare_for_status_update(&mut new, &old, now),
@@ -192,7 +244,6 @@ fn keep_system_fields(new: &mut Object, old: &Object) {
     meta.uid.clone_from(&before.uid);
     meta.resource_version.clone_from(&before.resource_version);
     meta.self_link = None;
-    meta.managed_fields = None;
     if before.creation_timestamp.is_some() {
         meta.creation_timestamp.clone_from(&before.creation_timestamp);
     }

@@ -1,14 +1,16 @@
 //! `kubectl apply`.
 //!
 //! Upstream: `staging/src/k8s.io/kubectl/pkg/cmd/apply/apply.go`, v1.36.
-//! Differs from upstream: `--server-side` merges as the client side does and knows no managers of
-//! fields, because the store keeps none; `--prune` is refused.
+//! Differs from upstream: `--prune` is refused.
 
 mod refused;
+mod server_side;
 
 use api::yaml::Refusal;
 use api::{Action, Kind, Object, Patch, sent, yaml};
 use serde_json::{Value, json};
+
+pub(super) use server_side::configuration;
 
 use super::{Next, Session, create, files};
 use crate::args::{Flag, switch, value};
@@ -48,18 +50,7 @@ pub(super) fn run(session: &mut Session<'_>) -> Result<Next, Failure> {
     if !session.args.has("filename") {
         return Err(create::no_files(session));
     }
-    if session.args.is_on("prune") {
-        return Err(Failure::text("--prune is not supported here"));
-    }
-    if session.args.has("subresource") {
-        let why = match session.args.is_on("server-side") {
-            true => {
-                "applying to a subresource is not possible in the simulation: use \"kubectl patch\""
-            }
-            false => "--subresource can only be specified for --server-side",
-        };
-        return Err(Failure::text(why));
-    }
+    check(session)?;
     let input = files::input(session)?;
     let mut failures = vec![];
     for item in &input.items {
@@ -75,11 +66,71 @@ pub(super) fn run(session: &mut Session<'_>) -> Result<Next, Failure> {
     Ok(Next::Done)
 }
 
+/// Which flags do not go together. Upstream: `ApplyOptions.Validate`.
+fn check(session: &Session<'_>) -> Result<(), Failure> {
+    let args = &session.args;
+    let on = |flag: &str| args.is_on(flag);
+    let dry_run = session.dry_run()?;
+    let rules = [
+        (
+            on("force-conflicts") && !on("server-side"),
+            "--force-conflicts only works with --server-side",
+        ),
+        (
+            dry_run == Some(DryRun::None) && on("server-side"),
+            "--dry-run=client doesn't work with --server-side (did you mean --dry-run=server instead?)",
+        ),
+        (on("server-side") && on("force"), "--force cannot be used with --server-side"),
+        (
+            dry_run == Some(DryRun::Server) && on("force"),
+            "--dry-run=server cannot be used with --force",
+        ),
+        (on("all") && args.has("selector"), "cannot set --all and --selector at the same time"),
+        (on("prune") && on("force"), "--force cannot be used with --prune"),
+        (
+            on("prune") && !on("all") && !args.has("selector"),
+            "all resources selected for prune without explicitly passing --all. To prune all \
+             resources, pass the --all flag. If you did not mean to prune all resources, specify a \
+             label selector",
+        ),
+        (
+            on("prune") && on("server-side"),
+            "--prune is in alpha and doesn't currently work on objects created by server-side apply",
+        ),
+        (on("prune"), "--prune is not supported here"),
+        (
+            args.has("subresource") && !on("server-side"),
+            "--subresource can only be specified for --server-side",
+        ),
+        (
+            args.has("subresource"),
+            "applying to a subresource is not possible in the simulation: use \"kubectl patch\"",
+        ),
+    ];
+    match rules.iter().find(|it| it.0) {
+        Some((_, why)) => Err(Failure::text(*why)),
+        None => Ok(()),
+    }
+}
+
+/// Upstream: `WarnIfDeleting`.
+fn warn_if_deleting(session: &mut Session<'_>, object: &Object) {
+    if object.meta().deletion_timestamp.is_some() {
+        session.output.err(format!(
+            "Warning: Detected changes to resource {} which is currently being deleted.\n",
+            object.name()
+        ));
+    }
+}
+
 fn apply_one(session: &mut Session<'_>, item: &files::Item) -> Result<(), Failure> {
     let generate = item.document.value();
     let prefix = generate.pointer("/metadata/generateName").and_then(|it| it.as_str());
     if let Some(prefix) = prefix.filter(|it| !it.is_empty() && item.document.name.is_empty()) {
         return Err(Failure::Text(format!("from {prefix}: cannot use generate name with apply")));
+    }
+    if session.args.is_on("server-side") {
+        return server_side::apply(session, item);
     }
     if let Some(Refusal::BadRequest(text)) = &item.document.refusal
         && !matches!(session.args.get("validate"), Some("false" | "ignore" | "warn"))
@@ -91,19 +142,15 @@ fn apply_one(session: &mut Session<'_>, item: &files::Item) -> Result<(), Failur
     }
     let mut read = item.object(session, "creating")?;
     let live = session.client.objects().get(&read.object.object_ref()).cloned();
-    let server_side = session.args.is_on("server-side");
     let Some(live) = live else {
-        if !server_side {
-            last_applied::set(&mut read.object, &read.value);
-        }
+        last_applied::set(&mut read.object, &read.value);
         let created =
             create::send(session, read.object).map_err(|it| it.when("creating", &read.source))?;
-        let done = if server_side { "serverside-applied" } else { "created" };
-        return session.print(&created, done);
+        return session.print(&created, "created");
     };
     let annotated =
         live.meta().annotations.iter().flatten().any(|it| it.0 == last_applied::ANNOTATION);
-    if !annotated && !server_side {
+    if !annotated {
         session.output.err(format!(
             "Warning: resource {}/{} is missing the {} annotation which is required by kubectl apply. \
              kubectl apply should only be used on resources created declaratively by either kubectl \
@@ -114,7 +161,8 @@ fn apply_one(session: &mut Session<'_>, item: &files::Item) -> Result<(), Failur
             last_applied::ANNOTATION
         ));
     }
-    let (object, done) = patch(session, &read, &live, server_side)?;
+    let (object, done) = patch(session, &read, &live)?;
+    warn_if_deleting(session, &object);
     session.print(&object, done)
 }
 
@@ -122,13 +170,11 @@ fn patch(
     session: &mut Session<'_>,
     read: &files::Read,
     live: &Object,
-    server_side: bool,
 ) -> Result<(Object, &'static str), Failure> {
-    let difference = difference(&read.value, live, server_side, !server_side);
-    let Some(difference) = difference else {
-        return Ok((live.clone(), if server_side { "serverside-applied" } else { "unchanged" }));
+    let Some(difference) = difference(&read.value, live, true) else {
+        return Ok((live.clone(), "unchanged"));
     };
-    let done = if server_side { "serverside-applied" } else { "configured" };
+    let done = "configured";
     if session.dry_run()? == Some(DryRun::None) {
         return Ok((live.clone(), done));
     }
@@ -140,17 +186,12 @@ fn patch(
 
 /// The patch that leads from the live object to a manifest, if one is needed. `annotate` adds the
 /// annotation that remembers the manifest.
-pub(super) fn difference(
-    manifest: &Value,
-    live: &Object,
-    server_side: bool,
-    annotate: bool,
-) -> Option<Value> {
+pub(super) fn difference(manifest: &Value, live: &Object, annotate: bool) -> Option<Value> {
     let mut modified = match annotate {
         true => last_applied::annotated(manifest),
         false => manifest.clone(),
     };
-    if !server_side && !modified["metadata"]["annotations"].is_object() {
+    if !modified["metadata"]["annotations"].is_object() {
         modified["metadata"]["annotations"] = json!({});
     }
     let mut original = last_applied::get(live);
@@ -160,15 +201,10 @@ pub(super) fn difference(
     {
         original["metadata"]["annotations"] = json!({});
     }
-    if let Some(meta) = original.as_mut().and_then(|it| it["metadata"].as_object_mut())
-        && server_side
-    {
-        meta.remove("annotations");
-    }
     let difference =
         last_applied::three_way(original.as_ref(), &modified, &sent::object_value(live));
     // The selector of a budget is replaced as a whole, so it is always in kubectl's patch.
-    if difference.is_none() && live.kind() == Kind::PodDisruptionBudget && !server_side {
+    if difference.is_none() && live.kind() == Kind::PodDisruptionBudget {
         let selector = &modified["spec"]["selector"];
         return (!selector.is_null()).then(|| json!({"spec": {"selector": selector}}));
     }

@@ -74,14 +74,18 @@ fn pair(session: &mut Session<'_>, item: &files::Item) -> Result<Pair, Failure> 
     let read = item.object(session, "reading")?;
     let key = read.object.object_ref();
     let live = session.client.objects().get(&key).cloned();
-    let server_side = session.args.is_on("server-side");
+    session.client.set_manager(&session.manager());
     let merged = match &live {
+        _ if session.args.is_on("server-side") => {
+            let action = apply::configuration(session, &key, &read.value);
+            session.client.write(&action, DryRun::Server)?
+        }
         None => {
             let object = read.object.clone();
             let action = Action::Create { object, created: None, failed: None };
             session.client.write(&action, DryRun::Server)?
         }
-        Some(live) => match apply::difference(&read.value, live, server_side, false) {
+        Some(live) => match apply::difference(&read.value, live, false) {
             None => Some(live.clone()),
             Some(patch) => {
                 let patch = Patch::Strategic(patch);

@@ -326,13 +326,39 @@ impl Session<'_> {
 
     /// Sends a write and prints the server's warnings.
     pub(crate) fn write(&mut self, action: &Action) -> Result<Option<Object>, Failure> {
+        self.write_as(&self.manager(), action)
+    }
+
+    /// As [`Self::write`], under the name of a field manager.
+    pub(crate) fn write_as(
+        &mut self,
+        manager: &str,
+        action: &Action,
+    ) -> Result<Option<Object>, Failure> {
         let dry_run = match self.dry_run()? {
             Some(DryRun::Server) => DryRun::Server,
             _ => DryRun::None,
         };
+        self.client.set_manager(manager);
         let result = self.client.write(action, dry_run);
         self.warnings();
         Ok(result?)
+    }
+
+    /// The name of the field manager: the one that is given, or that of the command. Upstream:
+    /// `AddFieldManagerFlagVar` of the commands.
+    pub(crate) fn manager(&self) -> String {
+        if let Some(manager) = self.args.get("field-manager") {
+            return manager.to_owned();
+        }
+        let command = self.command.split(' ').nth(1).unwrap_or_default();
+        match command {
+            "apply" | "diff" if self.args.is_on("server-side") => "kubectl".to_owned(),
+            "apply" | "diff" => "kubectl-client-side-apply".to_owned(),
+            "annotate" | "autoscale" | "create" | "edit" | "expose" | "label" | "patch"
+            | "replace" | "rollout" | "run" | "set" | "taint" => format!("kubectl-{command}"),
+            _ => "kubectl".to_owned(),
+        }
     }
 
     /// Sends a patch of an object. A client that only pretends works it out by itself: what comes
@@ -343,6 +369,7 @@ impl Session<'_> {
             return Ok(self.write(action)?.unwrap_or_else(|| object.clone()));
         }
         self.warnings();
+        self.client.set_manager(&self.manager());
         let result = self.client.write(action, DryRun::Server).ok().flatten();
         self.client.take_warnings();
         let mut result = result.unwrap_or_else(|| object.clone());
@@ -373,7 +400,10 @@ impl Session<'_> {
     }
 
     pub(crate) fn output_options(&self) -> PrintOptions {
-        PrintOptions { no_headers: self.args.is_on("no-headers") }
+        PrintOptions {
+            no_headers: self.args.is_on("no-headers"),
+            managed_fields: self.args.is_on("show-managed-fields"),
+        }
     }
 
     /// Prints what was done to an object, or the object in the form of `-o`.

@@ -105,7 +105,11 @@ impl Simulation {
     /// An object as YAML.
     #[must_use]
     pub fn yaml(&self, kind: &str, namespace: &str, name: &str) -> Option<String> {
-        self.object(kind, namespace, name).map(api::yaml::to_string)
+        let mut object = self.object(kind, namespace, name)?.clone();
+        if object.meta().managed_fields.is_some() {
+            object.meta_mut().managed_fields = None;
+        }
+        Some(api::yaml::to_string(&object))
     }
 
     /// The state as YAML for another cluster.
