@@ -51,11 +51,12 @@ impl<'a> Table<'a> {
                 Object::Event(it) => printers::core::event(it, options, &mut cells),
                 _ => self.cells_of(object, &columns, options, &mut cells),
             }
-            let labels = object.meta().labels.as_ref();
             for label in &options.label_columns {
+                let labels = object.meta().labels.as_ref();
                 cells.put(labels.and_then(|it| it.get(label)).map_or("", String::as_str));
             }
             if options.show_labels {
+                let labels = object.meta().labels.as_ref();
                 cells.make(|it| it.push_str(&printers::format_labels(labels)));
             }
         }
