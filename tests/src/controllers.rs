@@ -65,6 +65,35 @@ pub fn run(path: &Path, text: &str, only: Option<&str>) -> Vec<Verdict> {
     vec![Verdict { name, result: Err(text) }]
 }
 
+/// What the engine does in the scenario of one file, in the words of the transcripts: one line for
+/// each write and each event, in the order in which they came.
+///
+/// # Errors
+/// What is wrong with the file, or which step came out otherwise than it says.
+pub fn story(text: &str) -> Result<String, String> {
+    let transcript: Transcript = serde_json::from_str(text).map_err(|it| it.to_string())?;
+    let zones = crate::zones::all();
+    let seen = replay::replay(&transcript, 0, BTreeMap::new(), &zones)?;
+    let changes = seen.changes.iter().map(|it| (it.t, format!("{} {}", it.object, it.words)));
+    let events = seen.events.iter().map(|it| {
+        let text = format!(
+            "    {} {} {}: {} ({} x{})",
+            it.object, it.type_, it.reason, it.message, it.source, it.count
+        );
+        (it.t, text)
+    });
+    let mut lines: Vec<(f64, String)> = changes.chain(events).collect();
+    lines.sort_by(|a, b| a.0.total_cmp(&b.0));
+    let mut text = String::new();
+    for (t, line) in lines {
+        text.push_str(&format!("{t:7.2} {line}\n"));
+    }
+    for (name, value) in &seen.ends {
+        text.push_str(&format!("end     {name} {value}\n"));
+    }
+    Ok(text)
+}
+
 /// The runs to try: seeds, and which of equal nodes plays which part.
 fn variants(transcript: &Transcript) -> Vec<(u64, BTreeMap<String, String>)> {
     let kind = |node: &Value| {

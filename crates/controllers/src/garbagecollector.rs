@@ -154,9 +154,7 @@ fn attempt_to_delete(item: &Object, listers: &Listers<'_>, plan: &mut Plan) {
         return;
     }
     if is_deleted_with(meta, FOREGROUND) {
-        if blocking_dependents(item, listers).next().is_none() {
-            plan.push(remove_finalizer(item, FOREGROUND));
-        }
+        process_deleting_dependents(item, listers, plan);
         return;
     }
     if meta.deletion_timestamp.is_some() || owners(meta).is_empty() {
@@ -198,6 +196,20 @@ fn attempt_to_delete(item: &Object, listers: &Listers<'_>, plan: &mut Plan) {
         Propagation::Background
     };
     plan.push(delete(item, propagation));
+}
+
+/// Lets an object go that has waited for its dependents, or sees to those that came while it waited.
+/// Upstream: `processDeletingDependentsItem`.
+fn process_deleting_dependents(item: &Object, listers: &Listers<'_>, plan: &mut Plan) {
+    let mut blocking = blocking_dependents(item, listers).peekable();
+    if blocking.peek().is_none() {
+        plan.push(remove_finalizer(item, FOREGROUND));
+    }
+    for dependent in blocking.filter_map(|key| listers.object(key)) {
+        if dependent.meta().deletion_timestamp.is_none() {
+            attempt_to_delete(dependent, listers, plan);
+        }
+    }
 }
 
 /// The dependents that their owner must outlive.
@@ -364,8 +376,12 @@ mod tests {
         let root = deployment("d", Some(FOREGROUND));
         let leaf = pod(&[("ReplicaSet", "rs", true)]);
         let all = [root.clone(), replica_set("rs", "d"), leaf];
-        check(&all, "d", &[]);
+        check(&all, "d", &["delete rs Foreground"]);
         check(&all, "rs", &["delete rs Foreground"]);
+        // What goes already is waited for.
+        let mut going = replica_set("rs", "d");
+        going.meta_mut().deletion_timestamp = Some(api::time::meta_time(Timestamp::UNIX_EPOCH));
+        check(&[root.clone(), going], "d", &[]);
         check(&[root.clone(), replica_set("rs", "d")], "rs", &["delete rs Background"]);
         check(std::slice::from_ref(&root), "d", &["set d finalizers []"]);
         // A dependent that does not block does not hold its owner up.

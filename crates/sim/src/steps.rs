@@ -350,7 +350,12 @@ fn switch(
         (_, false) => "ready",
     };
     let done = format!("node/{node} {word}");
-    patch_node(node, "", annotation(key, value), &done, by, world, run, logs)
+    let mut change = annotation(key, value);
+    if (key, on) == (FAILED, false) {
+        // A kubelet that recovers is ready, whatever was wrong with it.
+        change["metadata"]["annotations"][NOT_READY] = serde_json::Value::Null;
+    }
+    patch_node(node, "", change, &done, by, world, run, logs)
 }
 
 #[expect(clippy::too_many_arguments, reason = "they are the change and its surroundings")]

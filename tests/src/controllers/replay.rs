@@ -93,8 +93,11 @@ impl Tokens {
             };
             self.names.entry(suffix.to_owned()).or_insert(token);
         }
-        if object.controller().is_some_and(|it| it.kind == "CronJob") {
-            let suffix = object.name().rsplit('-').next().unwrap_or_default();
+        // Jobs that were made by hand from a CronJob have names of their own.
+        if let Some(cron_job) = object.controller().filter(|it| it.kind == "CronJob")
+            && let Some(suffix) = object.name().strip_prefix(&*cron_job.name)
+            && let Some(suffix) = suffix.strip_prefix('-')
+        {
             if let Ok(minute) = suffix.parse::<i64>() {
                 let first = *self.first_minute.get_or_insert(minute);
                 self.names.insert(suffix.to_owned(), format!("<m{}>", minute - first + 1));

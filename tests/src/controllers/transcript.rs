@@ -1,6 +1,7 @@
 //! The file format of transcripts, and the words in which their changes are written.
 
 use std::collections::BTreeMap;
+use std::fmt::{self, Display, Formatter};
 
 use serde::Deserialize;
 use serde_json::Value;
@@ -16,15 +17,18 @@ pub(super) struct Transcript {
     pub(super) start_clock: Option<String>,
     pub(super) nodes: Vec<Value>,
     pub(super) steps: Vec<Step>,
+    #[serde(default)]
     pub(super) timeline: Vec<Entry>,
+    #[serde(default)]
     pub(super) events: Vec<EventEntry>,
+    #[serde(default)]
     pub(super) repeat: Repeat,
-    #[serde(rename = "final")]
+    #[serde(rename = "final", default)]
     pub(super) end: BTreeMap<String, Value>,
 }
 
 /// How a second run compared with the first.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Repeat {
     pub(super) same_final: bool,
@@ -83,6 +87,18 @@ pub(super) enum Words {
     Created(Vec<(String, String)>),
     Changed(Vec<(String, String)>),
     Deleted,
+}
+
+impl Display for Words {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let (word, fields) = match self {
+            Self::Created(fields) => ("created", fields.as_slice()),
+            Self::Changed(fields) => ("", fields.as_slice()),
+            Self::Deleted => ("deleted", [].as_slice()),
+        };
+        f.write_str(word)?;
+        fields.iter().try_for_each(|(path, value)| write!(f, "; {path}={value}"))
+    }
 }
 
 /// What the values of absent fields are called.

@@ -50,18 +50,26 @@ impl Rollout<'_> {
             return false;
         }
         util::sort_by_age(&mut old);
-        let cleaned = self.cleanup_unhealthy(&mut old, max_scaled_down);
+        let Some(cleaned) = self.cleanup_unhealthy(&mut old, max_scaled_down) else {
+            return false;
+        };
         let available = sum(old.iter().chain(&sets.new), rs_available);
         let scaled = self.scale_down_old(&old, available - min_available);
         cleaned + scaled > 0
     }
 
-    /// Upstream: `cleanupUnhealthyReplicas`.
-    fn cleanup_unhealthy(&mut self, old: &mut [ReplicaSet], at_most: i32) -> i32 {
+    /// `None` if a status is older than the last scaling: more pods are available than there should
+    /// be, and nothing is scaled down until that is known. Upstream: `cleanupUnhealthyReplicas`.
+    fn cleanup_unhealthy(&mut self, old: &mut [ReplicaSet], at_most: i32) -> Option<i32> {
         let mut total = 0;
         for rs in old {
-            let unhealthy = rs_replicas(rs) - rs_available(rs);
-            let n = unhealthy.min(at_most - total);
+            if total >= at_most {
+                break;
+            }
+            let n = (rs_replicas(rs) - rs_available(rs)).min(at_most - total);
+            if n < 0 {
+                return None;
+            }
             if n > 0 {
                 if let Some(scaled) = self.scale_replica_set(rs, rs_replicas(rs) - n, false) {
                     *rs = scaled;
@@ -69,7 +77,7 @@ impl Rollout<'_> {
                 total += n;
             }
         }
-        total
+        Some(total)
     }
 
     /// Upstream: `scaleDownOldReplicaSetsForRollingUpdate`.

@@ -127,6 +127,8 @@ fn a_rolling_update_keeps_within_surge_and_unavailability() {
         (4, json!("25%"), json!("25%"), (0, 0), (5, 5), vec!["down d-new from 5 to 4"]),
         // New pods that are not available yet hold even the unhealthy ones.
         (10, json!(2), json!(2), (8, 6), (4, 0), vec![]),
+        // A set that was just scaled does not know yet how many pods it is to lose.
+        (5, json!(3), json!(2), (5, 11), (3, 0), vec![]),
     ] {
         let mut world = World::default();
         let max = replicas + 1;

@@ -1,0 +1,58 @@
+//! What steps of a scenario come to in the whole engine.
+#![expect(clippy::unwrap_used, reason = "a test may fail")]
+
+use sim::{Options, Preset, Simulation};
+use view::TimedAction;
+
+const NODE: &str = "
+kind: Node
+apiVersion: v1
+metadata: {name: n1}
+status: {allocatable: {cpu: 4, memory: 8Gi, pods: 10}, capacity: {cpu: 4, memory: 8Gi, pods: 10}}
+";
+
+const STATEFUL_SET: &str = "
+---
+kind: StatefulSet
+apiVersion: apps/v1
+metadata: {name: db}
+spec:
+  replicas: 2
+  serviceName: db
+  selector: {matchLabels: {app: db}}
+  template:
+    metadata: {labels: {app: db}}
+    spec: {containers: [{name: c, image: pause}]}
+";
+
+fn load(text: &str) -> Simulation {
+    let options = Options { preset: Some(Preset::Empty), ..Options::default() };
+    Simulation::load(text, options).unwrap()
+}
+
+/// What a command line prints at a time.
+fn at(simulation: &mut Simulation, seconds: i64, line: &str) -> String {
+    assert!(simulation.run_until(seconds * 1_000, 100_000).reached);
+    simulation.act(TimedAction { command: line.to_owned(), ..TimedAction::default() }).output
+}
+
+#[test]
+fn a_node_that_recovers_is_ready_whatever_was_wrong_with_it() {
+    let ready = "kubectl get nodes --no-headers -o custom-columns=R:.status.conditions[-1:].status";
+    for (step, wrong) in [("fail node n1", "Unknown\n"), ("not-ready node n1", "False\n")] {
+        let mut simulation = load(NODE);
+        at(&mut simulation, 10, step);
+        assert_eq!(at(&mut simulation, 80, ready), wrong, "{step}");
+        at(&mut simulation, 90, "recover node n1");
+        assert_eq!(at(&mut simulation, 100, ready), "True\n", "{step}");
+    }
+}
+
+/// The controller writes its revision anew while the set is being deleted.
+#[test]
+fn a_stateful_set_that_waits_for_its_pods_goes_with_the_last() {
+    let mut simulation = load(&format!("{NODE}{STATEFUL_SET}"));
+    at(&mut simulation, 10, "kubectl delete sts db --cascade=foreground --wait=false");
+    let left = "kubectl get statefulsets,pods,controllerrevisions -o name";
+    assert_eq!(at(&mut simulation, 20, left), "");
+}
