@@ -8,7 +8,6 @@ use std::fmt;
 struct Facts {
     kind: &'static str,
     group: &'static str,
-    version: &'static str,
     plural: &'static str,
     short_names: &'static [&'static str],
     namespaced: bool,
@@ -29,7 +28,7 @@ macro_rules! kinds {
 
             const fn facts(self) -> Facts {
                 match self { $(Kind::$kind => Facts {
-                    kind: stringify!($kind), group: $group, version: "v1", plural: $plural,
+                    kind: stringify!($kind), group: $group, plural: $plural,
                     short_names: &[$($short),*], namespaced: $namespaced,
                 },)* }
             }
@@ -58,6 +57,7 @@ kinds! {
     ControllerRevision "apps" "controllerrevisions" [] true;
     Job "batch" "jobs" [] true;
     CronJob "batch" "cronjobs" ["cj"] true;
+    HorizontalPodAutoscaler "autoscaling" "horizontalpodautoscalers" ["hpa"] true;
     EndpointSlice "discovery.k8s.io" "endpointslices" [] true;
     Lease "coordination.k8s.io" "leases" [] true;
     PodDisruptionBudget "policy" "poddisruptionbudgets" ["pdb"] true;
@@ -83,10 +83,13 @@ impl Kind {
         self.facts().group
     }
 
-    /// Always `v1` for the kinds that the store keeps.
+    /// `v1` for nearly all kinds that the store keeps.
     #[must_use]
     pub const fn version(self) -> &'static str {
-        self.facts().version
+        match self {
+            Kind::HorizontalPodAutoscaler => "v2",
+            _ => "v1",
+        }
     }
 
     /// The resource name, such as `cronjobs`.

@@ -144,6 +144,7 @@ resources! {
     ControllerRevision = api::apps::v1::ControllerRevision,
     Job = api::batch::v1::Job,
     CronJob = api::batch::v1::CronJob,
+    HorizontalPodAutoscaler = api::autoscaling::v2::HorizontalPodAutoscaler,
     EndpointSlice = api::discovery::v1::EndpointSlice,
     Lease = api::coordination::v1::Lease,
     PodDisruptionBudget = api::policy::v1::PodDisruptionBudget,

@@ -116,7 +116,7 @@ const POINTERS: &str = "\
     replicas requiresRepublish resourceClaimName resourceClaimTemplateName restartPolicy \
     revisionHistoryLimit runAsGroup runAsNonRoot runAsUser runAsUserName runtimeClassName \
     seLinuxChangePolicy seLinuxMount secretNamespace service serviceAccountTokenInSecrets \
-    serving setHostnameAsFQDN shareProcessNamespace sinceSeconds started \
+    serving setHostnameAsFQDN shareProcessNamespace sinceSeconds stabilizationWindowSeconds started \
     startingDeadlineSeconds stopSignal storageCapacity storageClassName strategy stream \
     succeededCount succeededIndexes successfulJobsHistoryLimit supplementalGroupsPolicy \
     suspend tailLines terminating terminatingReplicas terminationGracePeriodSeconds timeZone \

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use api::Object;
 
 mod apps;
+mod autoscaling;
 mod batch;
 mod core;
 mod pod;
@@ -25,6 +26,7 @@ pub fn default_object(object: &mut Object) {
         Object::DaemonSet(it) => apps::set_daemon_set(Arc::make_mut(it)),
         Object::Job(it) => batch::set_job(Arc::make_mut(it)),
         Object::CronJob(it) => batch::set_cron_job(Arc::make_mut(it)),
+        Object::HorizontalPodAutoscaler(it) => autoscaling::set_autoscaler(Arc::make_mut(it)),
         Object::Service(it) => core::set_service(Arc::make_mut(it)),
         Object::Namespace(it) => core::set_namespace(Arc::make_mut(it)),
         Object::Node(it) => core::set_node(Arc::make_mut(it)),

@@ -30,6 +30,7 @@ macro_rules! with_status {
             (Object::DaemonSet($x), Object::DaemonSet($y)) => $body,
             (Object::Job($x), Object::Job($y)) => $body,
             (Object::CronJob($x), Object::CronJob($y)) => $body,
+            (Object::HorizontalPodAutoscaler($x), Object::HorizontalPodAutoscaler($y)) => $body,
             (Object::PodDisruptionBudget($x), Object::PodDisruptionBudget($y)) => $body,
             _ => {}
         }
@@ -102,6 +103,7 @@ pub fn prepare_for_create(object: &mut Object, now: Timestamp) {
                 ..Default::default()
             });
         }
+        Object::HorizontalPodAutoscaler(it) => Arc::make_mut(it).status = Some(Default::default()),
         Object::Namespace(it) => prepare_namespace(Arc::make_mut(it)),
         Object::ResourceQuota(it) => Arc::make_mut(it).status = Some(Default::default()),
         Object::Service(it) => {
@@ -375,6 +377,7 @@ pub fn has_status(kind: api::Kind) -> bool {
             | Kind::DaemonSet
             | Kind::Job
             | Kind::CronJob
+            | Kind::HorizontalPodAutoscaler
             | Kind::PodDisruptionBudget
     )
 }

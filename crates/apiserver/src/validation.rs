@@ -9,6 +9,7 @@ use api::{ApiError, Object, Zones};
 use crate::store::Store;
 
 mod apps;
+mod autoscaling;
 mod batch;
 pub(crate) mod check;
 pub(crate) mod core;
@@ -67,6 +68,7 @@ pub(crate) fn validate_create(store: &Store, object: &Object) -> Result<(), ApiE
         Object::ControllerRevision(it) => apps::controller_revision(e, it),
         Object::Job(it) => batch::job(e, it, &context),
         Object::CronJob(it) => batch::cron_job(e, it, &context),
+        Object::HorizontalPodAutoscaler(it) => autoscaling::autoscaler(e, it),
         Object::EndpointSlice(it) => other::endpoint_slice(e, it),
         Object::Lease(it) => {
             meta::accessor(e, &it.metadata, true, text::dns1123_subdomain);
@@ -124,6 +126,9 @@ pub(crate) fn validate_update(store: &Store, new: &Object, old: &Object) -> Resu
         (Object::Job(new), Object::Job(old)) => batch::job_update(e, new, old, &context),
         (Object::CronJob(new), Object::CronJob(old)) => {
             batch::cron_job_update(e, new, old, &context);
+        }
+        (Object::HorizontalPodAutoscaler(new), Object::HorizontalPodAutoscaler(old)) => {
+            autoscaling::autoscaler_update(e, new, old);
         }
         (Object::EndpointSlice(new), Object::EndpointSlice(old)) => {
             other::endpoint_slice_update(e, new, old);

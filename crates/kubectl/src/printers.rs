@@ -2,9 +2,11 @@
 //!
 //! Upstream: `pkg/printers/internalversion/printers.go`, v1.36.
 
+mod autoscaling;
 pub(crate) mod core;
 mod workloads;
 
+pub(crate) use self::autoscaling::metrics;
 pub(crate) use self::core::pod_reason;
 
 use api::Order;
@@ -63,6 +65,7 @@ pub(crate) fn columns(kind: Kind) -> Vec<Column> {
         Kind::CronJob => {
             "Name,Schedule,Timezone,Suspend,Active,Last Schedule,Age|Containers,Images,Selector"
         }
+        Kind::HorizontalPodAutoscaler => "Name,Reference,Targets,MinPods,MaxPods,Replicas,Age",
         Kind::EndpointSlice => "Name,AddressType,Ports,Endpoints,Age",
         Kind::Lease => "Name,Holder,Age",
         Kind::PodDisruptionBudget => "Name,Min Available,Max Unavailable,Allowed Disruptions,Age",
@@ -128,6 +131,7 @@ pub(crate) fn cells(object: &Object, now: Timestamp) -> Vec<String> {
             let holder = it.spec.as_ref().and_then(|it| it.holder_identity.clone());
             vec![name, holder.unwrap_or_default(), age]
         }
+        Object::HorizontalPodAutoscaler(it) => autoscaling::autoscaler(it, age),
         Object::PodDisruptionBudget(it) => workloads::pod_disruption_budget(it, age),
         Object::PriorityClass(it) => {
             let policy = it.preemption_policy.clone().unwrap_or_default();

@@ -10,13 +10,14 @@ use api::{ApiError, ApiReason, Kind, Object, ObjectRef, Objects};
 use crate::failure::Failure;
 
 /// What the category `all` holds, in the order in which kubectl asks for it.
-const ALL: [Kind; 8] = [
+const ALL: [Kind; 9] = [
     Kind::Pod,
     Kind::Service,
     Kind::DaemonSet,
     Kind::Deployment,
     Kind::ReplicaSet,
     Kind::StatefulSet,
+    Kind::HorizontalPodAutoscaler,
     Kind::CronJob,
     Kind::Job,
 ];

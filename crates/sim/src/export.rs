@@ -30,7 +30,7 @@ impl Export {
 }
 
 /// Kinds in the order in which they can be created. The others are made by controllers.
-const ORDER: [Kind; 20] = [
+const ORDER: [Kind; 21] = [
     Kind::Namespace,
     Kind::PriorityClass,
     Kind::StorageClass,
@@ -50,6 +50,7 @@ const ORDER: [Kind; 20] = [
     Kind::ReplicaSet,
     Kind::StatefulSet,
     Kind::CronJob,
+    Kind::HorizontalPodAutoscaler,
     Kind::Job,
 ];
 

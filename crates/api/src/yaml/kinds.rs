@@ -34,7 +34,6 @@ const NOT_SIMULATED: &[&str] = &[
     "DeviceClass",
     "Endpoints",
     "FlowSchema",
-    "HorizontalPodAutoscaler",
     "Ingress",
     "IngressClass",
     "IPAddress",

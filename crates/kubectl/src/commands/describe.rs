@@ -2,6 +2,7 @@
 //!
 //! Upstream: `staging/src/k8s.io/kubectl/pkg/describe/describe.go`, v1.36.
 
+mod autoscaling;
 mod config;
 mod node;
 mod pod;
@@ -114,6 +115,7 @@ fn describe(session: &Session<'_>, object: &Object, show_events: bool) -> String
             config::namespace(&mut page, it, &cluster);
             return page.print();
         }
+        Object::HorizontalPodAutoscaler(it) => autoscaling::autoscaler(&mut page, it),
         Object::ServiceAccount(it) => config::service_account(&mut page, it),
         Object::PersistentVolume(it) => config::persistent_volume(&mut page, it, &cluster),
         Object::PersistentVolumeClaim(it) => {

@@ -29,12 +29,6 @@ pub(super) const ANY_FLAGS: &[Flag] = &[
     switch("tty").or('t'),
     value("filename").or('f'),
     value("output").or('o'),
-    value("min"),
-    value("max"),
-    value("cpu"),
-    value("cpu-percent"),
-    value("memory"),
-    value("name"),
     switch("recursive"),
     value("selector").or('l'),
     switch("all-namespaces").or('A'),
@@ -136,23 +130,6 @@ pub(super) fn top(session: &mut Session<'_>) -> Result<Next, Failure> {
     }
 }
 
-/// The bounds of `autoscale`.
-fn check_bounds(session: &Session<'_>) -> Result<(), Failure> {
-    let int = |flag| session.args.int(flag).map_err(Failure::Flags);
-    let (max, min) = (int("max")?.unwrap_or_default(), int("min")?.unwrap_or(-1));
-    if max < 1 {
-        return Err(Failure::Text(format!(
-            "--max=MAXPODS is required and must be at least 1, max: {max}"
-        )));
-    }
-    if max < min {
-        return Err(Failure::Text(format!(
-            "--max=MAXPODS must be larger or equal to --min=MINPODS, max: {max}, min: {min}"
-        )));
-    }
-    Ok(())
-}
-
 /// Commands that reach into containers or edit with an editor.
 pub(super) fn out_of_reach(session: &mut Session<'_>) -> Result<Next, Failure> {
     let mut words = session.args.positional.clone();
@@ -194,14 +171,10 @@ pub(super) fn out_of_reach(session: &mut Session<'_>) -> Result<Next, Failure> {
             words = vec![pod];
             session.namespace = namespace;
         }
-        "autoscale" if !session.args.has("max") => {
-            return Err(Failure::text("required flag(s) \"max\" not set"));
-        }
-        "autoscale" => check_bounds(session)?,
         _ => {}
     }
     let named = match command.as_str() {
-        "edit" | "autoscale" => words,
+        "edit" => words,
         _ => words
             .first()
             .map(|it| if it.contains('/') { it.clone() } else { format!("pod/{it}") })
@@ -211,9 +184,7 @@ pub(super) fn out_of_reach(session: &mut Session<'_>) -> Result<Next, Failure> {
     let asked = resources::resolve(&named, &session.query(true))?;
     let (_, failures) = session.find(&asked, true)?;
     Failure::all(failures)?;
-    let why = match command.as_str() {
-        "autoscale" => "nothing measures load, so it keeps no HorizontalPodAutoscaler",
-        _ => "containers do not really run",
-    };
-    Err(Failure::Text(format!("\"kubectl {command}\" is not possible in the simulation: {why}")))
+    Err(Failure::Text(format!(
+        "\"kubectl {command}\" is not possible in the simulation: containers do not really run"
+    )))
 }

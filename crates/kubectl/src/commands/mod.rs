@@ -1,6 +1,7 @@
 //! The commands, one module each, and what they share.
 
 mod apply;
+mod autoscale;
 mod create;
 mod delete;
 mod describe;
@@ -95,7 +96,7 @@ const COMMANDS: &[Command] = &[
     command("delete", &[delete::FLAGS], delete::run),
     command("rollout", &[rollout::FLAGS], rollout::run),
     command("scale", &[scale::FLAGS], scale::run),
-    command("autoscale", &[misc::ANY_FLAGS], misc::out_of_reach),
+    command("autoscale", &[autoscale::FLAGS], autoscale::run),
     command("top", &[misc::ANY_FLAGS], misc::top),
     command("cordon", &[drain::CORDON_FLAGS], drain::cordon),
     command("uncordon", &[drain::CORDON_FLAGS], drain::uncordon),
