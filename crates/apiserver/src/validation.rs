@@ -177,5 +177,10 @@ pub(crate) fn validate_status_update(new: &Object, old: &Object) -> Result<(), A
     {
         core::quota::status(&mut errors, status);
     }
+    if let Object::StatefulSet(it) = new
+        && let Some(status) = &it.status
+    {
+        apps::stateful_set_status(&mut errors, status);
+    }
     errors.into_result(new.kind(), new.name())
 }

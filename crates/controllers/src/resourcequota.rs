@@ -80,8 +80,12 @@ fn changes_usage(change: &Change, view: &View<'_>) -> bool {
 /// Upstream: `syncResourceQuota`.
 fn sync(quota: &ResourceQuota, view: &View<'_>, plan: &mut Plan) {
     let hard = quota.spec.as_ref().and_then(|it| it.hard.clone()).unwrap_or_default();
+    // What nobody counts has no usage, unless somebody wrote one.
+    let counted = |name: &&String| {
+        Kind::ALL.iter().any(|kind| kind.namespaced() && quota::tracks(*kind, name))
+    };
     let mut used: BTreeMap<&str, Exact> =
-        hard.keys().map(|name| (name.as_str(), Exact::default())).collect();
+        hard.keys().filter(counted).map(|name| (name.as_str(), Exact::default())).collect();
     for kind in Kind::ALL.iter().filter(|it| it.namespaced()) {
         if !hard.keys().any(|it| quota::tracks(*kind, it)) {
             continue;
@@ -97,9 +101,12 @@ fn sync(quota: &ResourceQuota, view: &View<'_>, plan: &mut Plan) {
             }
         }
     }
-    let used: BTreeMap<String, Quantity> =
-        used.into_iter().map(|(name, amount)| (name.to_owned(), amount.to_quantity())).collect();
     let old = quota.status.clone().unwrap_or_default();
+    let kept = old.used.iter().flatten().filter(|(name, _)| hard.contains_key(*name));
+    let mut new_used: BTreeMap<String, Quantity> =
+        kept.map(|(name, amount)| (name.clone(), amount.clone())).collect();
+    new_used.extend(used.into_iter().map(|(name, it)| (name.to_owned(), it.to_quantity())));
+    let used = new_used;
     let same = |a: &Option<BTreeMap<String, Quantity>>, b: &BTreeMap<String, Quantity>| {
         let amounts = |it: &BTreeMap<String, Quantity>| -> Vec<(String, i64)> {
             it.iter().map(|(name, it)| (name.clone(), quantity::milli_value(it))).collect()
@@ -197,5 +204,16 @@ mod tests {
         let mut other = status;
         other["hard"]["pods"] = json!("4");
         assert_eq!(used(quota(other), &two), uses("2", "600m"));
+    }
+    #[test]
+    fn what_nobody_counts_keeps_the_usage_that_somebody_wrote() {
+        let quota = |status: Value| {
+            json!({ "metadata": { "name": "q" }, "status": status,
+                "spec": { "hard": { "pods": "5", "count/widgets.example.com": "2" } } })
+        };
+        assert_eq!(used(quota(json!({})), &[]), Some(json!({ "pods": "0" })));
+        let written = json!({ "used": { "count/widgets.example.com": "1", "secrets": "7" } });
+        let expected = json!({ "pods": "0", "count/widgets.example.com": "1" });
+        assert_eq!(used(quota(written), &[]), Some(expected));
     }
 }

@@ -4,7 +4,8 @@
 
 use k8s_openapi::api::apps::v1::{
     ControllerRevision, DaemonSet, DaemonSetSpec, Deployment, DeploymentSpec, DeploymentStrategy,
-    ReplicaSet, ReplicaSetSpec, StatefulSet, StatefulSetSpec, StatefulSetUpdateStrategy,
+    ReplicaSet, ReplicaSetSpec, StatefulSet, StatefulSetSpec, StatefulSetStatus,
+    StatefulSetUpdateStrategy,
 };
 use k8s_openapi::api::core::v1::{PersistentVolumeClaimVolumeSource, PodTemplateSpec, Volume};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
@@ -287,6 +288,36 @@ pub(crate) fn daemon_set_update(
 pub(crate) fn stateful_set(errors: &mut Errors, set: &StatefulSet, context: &Context<'_>) {
     meta::object_meta(errors, &set.metadata, true, stateful_set_name);
     stateful_set_spec(errors, set, context, true);
+}
+
+/// Upstream: `ValidateStatefulSetStatus`.
+pub(crate) fn stateful_set_status(errors: &mut Errors, status: &StatefulSetStatus) {
+    let path = Path::new("status");
+    let ready = status.ready_replicas.unwrap_or(0);
+    let available = status.available_replicas.unwrap_or(0);
+    let counts = [
+        ("readyReplicas", ready),
+        ("currentReplicas", status.current_replicas.unwrap_or(0)),
+        ("updatedReplicas", status.updated_replicas.unwrap_or(0)),
+        ("availableReplicas", available),
+    ];
+    non_negative(errors, &path.child("replicas"), status.replicas);
+    for (field, count) in counts {
+        non_negative(errors, &path.child(field), count);
+    }
+    non_negative_if_set(errors, &path.child("observedGeneration"), status.observed_generation);
+    non_negative_if_set(errors, &path.child("collisionCount"), status.collision_count);
+    for (field, count) in counts.into_iter().filter(|it| it.1 > status.replicas) {
+        errors.invalid(
+            &path.child(field),
+            i64::from(count),
+            "cannot be greater than status.replicas",
+        );
+    }
+    if available > ready {
+        let path = path.child("availableReplicas");
+        errors.invalid(&path, i64::from(available), "cannot be greater than status.readyReplicas");
+    }
 }
 
 /// Upstream: `ValidateStatefulSetName`, which is that of a label: pods get their names from it.

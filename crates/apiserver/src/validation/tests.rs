@@ -490,3 +490,49 @@ fn an_update_is_checked_as_every_object_is() {
         json!({"metadata": {"creationTimestamp": "2001-01-01T00:00:00Z"}, "data": {"a": "b"}});
     check_update(Kind::ConfigMap, map, created, &[]);
 }
+
+#[test]
+fn a_stateful_set_cannot_have_fewer_pods_than_none_nor_more_ready_ones_than_it_has() {
+    let mut store = store();
+    let set = object(
+        Kind::StatefulSet,
+        &json!({
+            "metadata": {"name": "s", "namespace": "default"},
+            "spec": {
+                "replicas": 1, "serviceName": "s", "selector": {"matchLabels": {"a": "b"}},
+                "template": {
+                    "metadata": {"labels": {"a": "b"}},
+                    "spec": {"containers": [{"name": "c", "image": "i"}]},
+                },
+            },
+        }),
+    );
+    let stored = store.create(set, now()).unwrap();
+    let few = "Invalid value: -1: must be greater than or equal to 0";
+    let many = "cannot be greater than status.replicas";
+    for (status, expected) in [
+        (json!({"replicas": 2, "readyReplicas": 2, "availableReplicas": 1}), vec![]),
+        (
+            json!({"replicas": 1, "currentReplicas": -1}),
+            vec![format!("status.currentReplicas: {few}")],
+        ),
+        (
+            json!({"replicas": 1, "updatedReplicas": 2}),
+            vec![format!("status.updatedReplicas: Invalid value: 2: {many}")],
+        ),
+        (
+            json!({"replicas": 1, "availableReplicas": 1}),
+            vec![
+                "status.availableReplicas: Invalid value: 1: cannot be greater than \
+                 status.readyReplicas"
+                    .to_owned(),
+            ],
+        ),
+    ] {
+        let mut new = api::wire::to_value(&stored);
+        new["status"] = status;
+        new["metadata"]["resourceVersion"] = Value::Null;
+        let result = store.update_status(object(Kind::StatefulSet, &new), now());
+        assert_eq!(causes(result), expected, "{}", new["status"]);
+    }
+}

@@ -2,6 +2,8 @@
 //!
 //! Upstream: `staging/src/k8s.io/kubectl/pkg/cmd/rollout`, `pkg/polymorphichelpers`, v1.36.
 
+use std::collections::BTreeMap;
+
 use api::Order;
 use api::{Action, Kind, Listers, Object, ObjectRef, Patch, Resource as _, Timestamp, time};
 use k8s_openapi::api::apps::v1::{
@@ -247,43 +249,59 @@ fn stateful_set_progress(set: &StatefulSet) -> Result<(String, bool), Failure> {
     Ok((format!("statefulset rolling update complete {n} pods at revision {current}...\n"), true))
 }
 
-/// A revision of a workload: its number, why it was made, and its pod template.
+/// What a rollback leaves of a Deployment's own, and does not take from the ReplicaSet's. Upstream:
+/// `annotationsToSkip`.
+const KEPT_ANNOTATIONS: [&str; 6] = [
+    "kubectl.kubernetes.io/last-applied-configuration",
+    REVISION,
+    "deployment.kubernetes.io/revision-history",
+    "deployment.kubernetes.io/desired-replicas",
+    "deployment.kubernetes.io/max-replicas",
+    "deprecated.deployment.rollback.to",
+];
+
+/// A revision of a workload: its number, what is noted about it, and its pod template.
 struct Revision {
     number: i64,
-    cause: String,
+    annotations: BTreeMap<String, String>,
     template: Value,
+}
+
+/// A pod template as JSON, without what is no part of it where it is kept.
+fn bare(mut template: Value) -> Value {
+    if let Some(labels) = template.pointer_mut("/metadata/labels").and_then(Value::as_object_mut) {
+        labels.remove("pod-template-hash");
+    }
+    if let Some(fields) = template.as_object_mut() {
+        fields.remove("$patch");
+    }
+    template
 }
 
 /// The revisions of a workload, oldest first.
 fn revisions(session: &Session<'_>, object: &Object) -> Vec<Revision> {
     let listers = Listers(session.client.objects());
-    let cause = |annotations: Option<&std::collections::BTreeMap<String, String>>| {
-        annotations.and_then(|it| it.get(CHANGE_CAUSE)).cloned().unwrap_or_default()
-    };
     let mut all: Vec<Revision> = match object.kind() {
         Kind::Deployment => listers
             .owned_by::<ReplicaSet>(object.uid())
             .filter_map(|it| {
-                let annotations = it.metadata.annotations.as_ref();
-                let number = annotations?.get(REVISION)?.parse().ok()?;
+                let annotations = it.metadata.annotations.clone()?;
+                let number = annotations.get(REVISION)?.parse().ok()?;
                 let template = it.spec.as_ref().and_then(|it| it.template.as_ref());
-                let mut template = api::wire::to_value(&template);
-                if let Some(labels) = template.pointer_mut("/metadata/labels") {
-                    labels.as_object_mut()?.remove("pod-template-hash");
-                }
-                Some(Revision { number, cause: cause(annotations), template })
+                let template = bare(api::wire::to_value(&template));
+                Some(Revision { number, annotations, template })
             })
             .collect(),
         _ => listers
             .owned_by::<ControllerRevision>(object.uid())
-            .map(|it| Revision {
-                number: it.revision,
-                cause: cause(it.metadata.annotations.as_ref()),
-                template: it
-                    .data
-                    .as_ref()
-                    .and_then(|it| it.0.pointer("/spec/template").cloned())
-                    .unwrap_or_default(),
+            .map(|it| {
+                let data = it.data.as_ref();
+                let template = data.and_then(|it| it.0.pointer("/spec/template").cloned());
+                Revision {
+                    number: it.revision,
+                    annotations: it.metadata.annotations.clone().unwrap_or_default(),
+                    template: bare(template.unwrap_or_default()),
+                }
             })
             .collect(),
     };
@@ -310,7 +328,8 @@ fn history(session: &mut Session<'_>, object: &Object) -> Result<(), Failure> {
     }
     let mut table = "REVISION\tCHANGE-CAUSE\n".to_owned();
     for it in &all {
-        let cause = if it.cause.is_empty() { "<none>" } else { &it.cause };
+        let cause = it.annotations.get(CHANGE_CAUSE).map(String::as_str).unwrap_or_default();
+        let cause = if cause.is_empty() { "<none>" } else { cause };
         table.push_str(&format!("{}\t{cause}\n", it.number));
     }
     let table = tabwriter::align(&table, 0, 2);
@@ -343,16 +362,44 @@ fn undo(session: &mut Session<'_>, object: &Object) -> Result<(), Failure> {
                     _ => "no last revision to roll back to".to_owned(),
                 }
             }
-            _ => "unable to find specified revision in history".to_owned(),
+            _ => format!("unable to find specified revision {wanted} in history"),
         }));
     };
+    let now = api::wire::to_value(object);
     if session.dry_run()? != Some(DryRun::None) {
-        let patch = json!([{"op": "replace", "path": "/spec/template", "value": target.template}]);
-        let action =
-            Action::Patch { key: object.object_ref(), subresource: "", patch: Patch::Json(patch) };
-        session.write(&action)?;
+        if kind == Kind::Deployment && now.pointer("/spec/paused") == Some(&Value::Bool(true)) {
+            return Err(Failure::text(
+                "you cannot rollback a paused deployment; resume it first with 'kubectl rollout \
+                 resume' and try again",
+            ));
+        }
+        let template = now.pointer("/spec/template").cloned().unwrap_or_default();
+        if bare(template) == target.template {
+            let done =
+                format!("skipped rollback (current template already matches revision {wanted})");
+            return session.print(object, &done);
+        }
+        session.write(&Action::Patch {
+            key: object.object_ref(),
+            subresource: "",
+            patch: Patch::Json(rollback(object, target)),
+        })?;
     }
     session.print(object, "rolled back")
+}
+
+/// What makes a workload again what it was. Upstream: `getDeploymentPatch`, and the data of
+/// revisions.
+fn rollback(object: &Object, target: &Revision) -> Value {
+    let template = json!({"op": "replace", "path": "/spec/template", "value": target.template});
+    if object.kind() != Kind::Deployment {
+        return json!([template]);
+    }
+    let is_kept = |it: &(&String, &String)| KEPT_ANNOTATIONS.contains(&it.0.as_str());
+    let own = object.meta().annotations.iter().flatten().filter(is_kept);
+    let noted = target.annotations.iter().filter(|it| !is_kept(it));
+    let all: BTreeMap<&String, &String> = own.chain(noted).collect();
+    json!([template, {"op": "replace", "path": "/metadata/annotations", "value": all}])
 }
 
 fn restart(session: &mut Session<'_>, object: &Object) -> Result<(), Failure> {
