@@ -272,10 +272,13 @@ fn evict_due(session: &mut Session<'_>, state: &mut Draining) -> Result<(), Fail
             continue;
         }
         let note = if server_only { " (server dry run)" } else { "" };
-        session.output.out(format!("evicting pod {}{note}\n", key.namespaced_name()));
+        let deletes = session.args.is_on("disable-eviction");
+        if !deletes {
+            session.output.out(format!("evicting pod {}{note}\n", key.namespaced_name()));
+        }
         let Some(pod) = session.client.objects().get(&key) else { continue };
         let uid = pod.uid().to_owned();
-        let action = match session.args.is_on("disable-eviction") {
+        let action = match deletes {
             true => Action::Delete { key: key.clone(), options: options.clone() },
             false => Action::Evict { pod: key.clone(), options: options.clone() },
         };
@@ -305,10 +308,11 @@ fn evict_due(session: &mut Session<'_>, state: &mut Draining) -> Result<(), Fail
 
 fn report_gone(session: &mut Session<'_>, state: &mut Draining) {
     let leaving = std::mem::take(&mut state.leaving);
+    let done = if session.args.is_on("disable-eviction") { "deleted" } else { "evicted" };
     for (key, uid) in leaving {
         match session.client.objects().get(&key) {
             Some(pod) if pod.uid() == uid => state.leaving.push((key, uid)),
-            _ => session.output.out(format!("pod/{} evicted\n", key.name)),
+            _ => session.output.out(format!("pod/{} {done}\n", key.name)),
         }
     }
 }
