@@ -9,8 +9,9 @@ use super::transcript::{EventEntry, Transcript};
 /// What is no further apart may come in any order, seconds.
 const SAME_INSTANT: f64 = 0.2;
 
-/// Events whose number depends on how many changes one look sees, as the README says.
-const REPEATING: &[&str] = &["JobAlreadyActive", "SawCompletedJob"];
+/// Events whose number depends on how many changes one look sees, as the README says; of a job that a
+/// `CronJob` did not start each look says the same.
+const REPEATING: &[&str] = &["JobAlreadyActive", "SawCompletedJob", "UnexpectedJob"];
 
 /// Events that are said of each change that a budget or its pod is seen to go through. How many
 /// changes that are while both come into being depends on who comes first.

@@ -18,6 +18,12 @@ const RANDOM_LENGTH: usize = 5;
 /// No scenario needs as many events.
 const MAX_EVENTS: u64 = 200_000;
 
+/// How a container ends that outlives the grace period, and how one that stops when asked. The
+/// kubelet of the recordings does not kill: what it stops ends the second way, however short the
+/// grace period.
+const KILLED: &str = "terminated(137 Error)";
+const STOPPED: &str = "terminated(143 Error)";
+
 /// A change in the words of the transcripts, names normalised.
 #[derive(Clone, Debug)]
 pub(super) struct SeenChange {
@@ -272,6 +278,11 @@ impl Watch {
                         let value = new.get(path).cloned().unwrap_or_else(|| NONE.to_owned());
                         changed.insert(path.clone(), value);
                     }
+                }
+                if change.object().is_some_and(|it| it.meta().deletion_timestamp.is_some()) {
+                    changed.values_mut().filter(|it| *it == KILLED).for_each(|it| {
+                        STOPPED.clone_into(it);
+                    });
                 }
                 (!changed.is_empty()).then(|| Words::Changed(all(changed)))
             }
