@@ -3,8 +3,9 @@
 //! Upstream: `pkg/controller/volume/persistentvolume/{pv_controller,index}.go`,
 //! `pkg/controller/volume/{pvcprotection,pvprotection}`, v1.36; the provisioner stands for
 //! kubernetes-csi/external-provisioner.
-//! Differs from upstream: claims are looked at again when a volume or class appears and not every
-//! 15 seconds; any provisioner that a class names is there and needs one second for a volume.
+//! Differs from upstream: bound claims and volumes are not looked at again every 15 seconds, because
+//! nothing changes unseen; any provisioner that a class names is there and needs one second for a
+//! volume.
 
 mod matching;
 mod provisioner;
@@ -23,6 +24,8 @@ use api::{
 };
 
 const COMPONENT: &str = "persistentvolume-controller";
+/// Upstream: `defaultPVClaimBinderSyncPeriod`.
+const SYNC_PERIOD_MS: i64 = 15_000;
 const BIND_COMPLETED: &str = "pv.kubernetes.io/bind-completed";
 const BOUND_BY_CONTROLLER: &str = "pv.kubernetes.io/bound-by-controller";
 const PROVISIONED_BY: &str = "pv.kubernetes.io/provisioned-by";
@@ -97,6 +100,9 @@ impl Component for PersistentVolumeController {
                 protect_claim(claim, view, &mut plan);
                 if plan.is_empty() {
                     sync_claim::sync(claim, &mut self.provisioning, view, &mut plan);
+                    if !has_annotation(&claim.metadata.annotations, BIND_COMPLETED) {
+                        plan.requeue(next_resync(view.now));
+                    }
                 }
             }
             Some(Object::PersistentVolume(volume)) => {
@@ -113,6 +119,11 @@ impl Component for PersistentVolumeController {
     fn boxed_clone(&self) -> Box<dyn Component> {
         Box::new(self.clone())
     }
+}
+
+/// When all claims are looked at again; what keeps one waiting is told anew then.
+fn next_resync(now: Timestamp) -> Timestamp {
+    after_ms(now, SYNC_PERIOD_MS - now.as_millisecond().rem_euclid(SYNC_PERIOD_MS))
 }
 
 /// The claims that are not bound yet.

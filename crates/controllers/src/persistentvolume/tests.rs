@@ -287,3 +287,22 @@ fn the_newest_default_class_is_given_to_a_claim_without_one() {
         assert_eq!(patch["spec"]["storageClassName"], expected, "{times:?}");
     }
 }
+
+#[test]
+fn a_claim_that_waits_is_looked_at_every_fifteen_seconds() {
+    let bound = json!({"pv.kubernetes.io/bind-completed": "yes"});
+    for (now, annotations, expected) in [
+        (1_000, json!({}), Some(15_000)),
+        (15_000, json!({}), Some(30_000)),
+        (29_999, json!({}), Some(30_000)),
+        (1_000, bound, None),
+    ] {
+        let mut world = World::at_ms(now);
+        let mut it = claim("c", json!({"storageClassName": "", "volumeName": "v"}));
+        it["metadata"]["annotations"] = annotations;
+        world.put::<PersistentVolumeClaim>(it);
+        let key = ObjectRef::new(Kind::PersistentVolumeClaim, "default", "c");
+        let plan = PersistentVolumeController::default().decide(&key, &world.view());
+        assert_eq!(plan.requeue_at.map(|it| it.as_millisecond()), expected, "{now}");
+    }
+}
