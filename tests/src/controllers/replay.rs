@@ -15,6 +15,9 @@ use super::transcript::{NONE, Step, Transcript, Words};
 /// too, but are named by their number.
 const RANDOM_LENGTH: usize = 5;
 
+/// What the controller notes on the Jobs that it starts.
+const SCHEDULED: &str = "batch.kubernetes.io/cronjob-scheduled-timestamp";
+
 /// No scenario needs as many events.
 const MAX_EVENTS: u64 = 200_000;
 
@@ -99,15 +102,14 @@ impl Tokens {
             };
             self.names.entry(suffix.to_owned()).or_insert(token);
         }
-        // Jobs that were made by hand from a CronJob have names of their own.
-        if let Some(cron_job) = object.controller().filter(|it| it.kind == "CronJob")
-            && let Some(suffix) = object.name().strip_prefix(&*cron_job.name)
-            && let Some(suffix) = suffix.strip_prefix('-')
+        // A Job that was made by hand from a CronJob has a name of its own.
+        let annotations = meta.annotations.as_ref();
+        if annotations.is_some_and(|it| it.contains_key(SCHEDULED))
+            && let Some((_, suffix)) = object.name().rsplit_once('-')
+            && let Ok(minute) = suffix.parse::<i64>()
         {
-            if let Ok(minute) = suffix.parse::<i64>() {
-                let first = *self.first_minute.get_or_insert(minute);
-                self.names.insert(suffix.to_owned(), format!("<m{}>", minute - first + 1));
-            }
+            let first = *self.first_minute.get_or_insert(minute);
+            self.names.insert(suffix.to_owned(), format!("<m{}>", minute - first + 1));
         }
     }
 
