@@ -29,8 +29,9 @@ pub fn documents(text: &str) -> Vec<Document> {
             current.offset = offset + utf16(line) + 1;
         } else if let Some(kind) = bare.strip_prefix("kind:") {
             current.kind = value(kind);
-        } else if bare.starts_with("metadata:") {
+        } else if let Some(rest) = bare.strip_prefix("metadata:") {
             in_metadata = true;
+            current.name = in_flow(rest).unwrap_or_default();
         } else if !bare.starts_with([' ', '#']) && !bare.is_empty() {
             in_metadata = false;
         } else if in_metadata && current.name.is_empty() {
@@ -43,6 +44,32 @@ pub fn documents(text: &str) -> Vec<Document> {
     all.push(current);
     all.retain(|it| !it.kind.is_empty());
     all
+}
+
+/// The name in `{labels: {a: b}, name: it}`.
+fn in_flow(text: &str) -> Option<String> {
+    let mut depth = 0_usize;
+    let inner = text.trim().strip_prefix('{')?;
+    let entries = inner.split(|c| {
+        match c {
+            '{' | '[' => depth += 1,
+            '}' | ']' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        depth == 0 && matches!(c, ',' | '}')
+    });
+    let mut entries = entries.map(str::trim);
+    let name = |it: &str| it.strip_prefix("name:").or(it.strip_prefix("generateName:")).map(value);
+    entries.find_map(name)
+}
+
+/// Whether two texts are about none of the same objects: the second is another scenario, not the
+/// first one edited.
+#[must_use]
+pub fn is_another(before: &[Document], after: &[Document]) -> bool {
+    let known =
+        |it: &Document| before.iter().any(|old| (&old.kind, &old.name) == (&it.kind, &it.name));
+    !before.is_empty() && !after.is_empty() && !after.iter().any(known)
 }
 
 fn utf16(line: &str) -> u32 {
@@ -67,6 +94,38 @@ mod tests {
             .map(|it| (it.kind.as_str(), it.name.as_str(), it.line, it.offset))
             .collect();
         assert_eq!(short, [("Pod", "a", 1, 0), ("Job", "b-", 5, 39)]);
+    }
+
+    #[test]
+    fn names_in_braces_are_found() {
+        for (metadata, name) in [
+            ("{name: a}", "a"),
+            ("{ labels: {name: x, b: c}, name: \"a\", annotations: [] }", "a"),
+            ("{generateName: a-} # it", "a-"),
+            ("{labels: {name: x}}", ""),
+            ("", ""),
+        ] {
+            let text = format!("kind: Pod\nmetadata: {metadata}\nspec:\n  name: no\n");
+            assert_eq!(documents(&text)[0].name, name, "{metadata}");
+        }
+    }
+
+    #[test]
+    fn a_text_is_another_scenario_when_it_has_nothing_in_common_with_the_one_before() {
+        let text = |names: &[&str]| {
+            let documents: Vec<String> =
+                names.iter().map(|it| format!("kind: Pod\nmetadata: {{name: {it}}}\n")).collect();
+            documents.join("---\n")
+        };
+        for (before, after, another) in [
+            (&["a"][..], &["b"][..], true),
+            (&["a", "b"], &["b", "c"], false),
+            (&["a"], &[], false),
+            (&[], &["a"], false),
+        ] {
+            let found = is_another(&documents(&text(before)), &documents(&text(after)));
+            assert_eq!(found, another, "{before:?} {after:?}");
+        }
     }
 
     #[test]

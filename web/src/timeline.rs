@@ -39,6 +39,8 @@ const MAX_ROWS: usize = 4;
 const MERGE: i64 = 120;
 /// The narrowest bar.
 const MIN_WIDTH: i64 = 180;
+/// Rings that stand for coming runs lie at least so far apart.
+const RING: i64 = 1_100;
 
 /// The length of the axis for a run that has come so far.
 #[must_use]
@@ -132,6 +134,28 @@ pub fn bars(lane: &Lane, now_ms: i64, reached_ms: i64, window_ms: i64) -> (Vec<B
     (bars, free_from.len().max(1))
 }
 
+/// Where a lane may have had runs that are not listed: from and to, milliseconds.
+#[must_use]
+pub fn unlisted(lane: &Lane, now_ms: i64) -> Option<(i64, i64)> {
+    let from = lane.dropped_from_ms?;
+    let to = lane.spans.first().map_or(now_ms, |it| it.start_ms);
+    (from < to).then_some((from, to))
+}
+
+/// The coming runs that have room for a ring of their own, each with the number of those after it
+/// that have not.
+#[must_use]
+pub fn coming(lane: &Lane, now_ms: i64, window_ms: i64) -> Vec<(i64, usize)> {
+    let mut rings: Vec<(i64, usize)> = Vec::new();
+    for ms in lane.expected_ms.iter().copied().filter(|it| (now_ms + 1..=window_ms).contains(it)) {
+        match rings.last_mut() {
+            Some((last, n)) if at(ms, window_ms) - at(*last, window_ms) < RING => *n += 1,
+            _ => rings.push((ms, 0)),
+        }
+    }
+    rings
+}
+
 #[cfg(test)]
 mod tests {
     use view::LaneSpan;
@@ -192,6 +216,37 @@ mod tests {
     fn a_run_without_an_end_reaches_as_far_as_the_run() {
         let (bars, _) = bars(&lane(&[(0, None)]), 50_000, 150_000, 300_000);
         assert_eq!(bars[0].width, 50_000);
+    }
+
+    #[test]
+    fn coming_runs_that_lie_close_together_share_a_ring() {
+        let lane = |every: i64| Lane {
+            expected_ms: (0..50).map(|it| (it + 1) * every).collect(),
+            ..Lane::default()
+        };
+        for (every, now_ms, rings, n_shown) in [
+            (MINUTE, 0, 50, 50),
+            (MINUTE, 10 * MINUTE, 40, 40),
+            (10 * SECOND, 0, 13, 50),
+            (2 * MINUTE, 0, 30, 30),
+        ] {
+            let found = coming(&lane(every), now_ms, HOUR);
+            let n: usize = found.iter().map(|it| it.1 + 1).sum();
+            assert_eq!((found.len(), n), (rings, n_shown), "every {every} ms from {now_ms} ms");
+        }
+    }
+
+    #[test]
+    fn runs_that_are_not_listed_lie_before_the_first_that_is() {
+        let first = |from| Lane { dropped_from_ms: from, ..lane(&[(90_000, None)]) };
+        for (lane, expected) in [
+            (first(None), None),
+            (first(Some(0)), Some((0, 90_000))),
+            (first(Some(90_000)), None),
+            (Lane { dropped_from_ms: Some(5), ..Lane::default() }, Some((5, 120_000))),
+        ] {
+            assert_eq!(unlisted(&lane, 120_000), expected, "{lane:?}");
+        }
     }
 
     #[test]

@@ -14,8 +14,12 @@ pub struct Lane {
     pub object: ObjectName,
     /// Runs in order of their start: jobs in the lane of a CronJob, pods in all others.
     pub spans: Vec<Span>,
-    /// Runs before the first of `spans` that are no longer listed.
+    /// Runs before the first of `spans` that are known, but not listed.
     pub n_dropped: u64,
+    /// Where the time begins, up to the first of `spans`, in which there may have been runs that
+    /// are not listed, milliseconds of the run.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub dropped_from_ms: Option<i64>,
     /// When a CronJob will fire next, milliseconds of the run.
     pub expected_ms: Vec<i64>,
 }

@@ -74,6 +74,8 @@ export interface Lane {
   object: ObjectName;
   spans: LaneSpan[];
   nDropped: number;
+  /** Where the time begins, up to the first span, in which there may have been runs that are not listed. */
+  droppedFromMs?: number;
   expectedMs: Ms[];
 }
 

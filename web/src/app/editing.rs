@@ -119,7 +119,12 @@ impl App {
 
     /// The user typed, and paused.
     pub(super) fn typed(&mut self, text: String) {
+        let before = std::mem::take(&mut self.outline);
         self.set_text(text);
+        if outline::is_another(&before, &self.outline) {
+            self.ui.select(None);
+            self.select_pending = true;
+        }
         self.host.save_draft(&self.text);
         if self.ui.auto_run {
             self.opened.text.clone_from(&self.text);

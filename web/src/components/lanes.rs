@@ -92,8 +92,13 @@ fn lane(lane: &Lane, ticks: &[i64], window: i64, props: &Props) -> Html {
     let (bars, n_rows) = timeline::bars(lane, state.now_ms, state.horizon_ms, window);
     let select = on(&props.send, Msg::Select(Some(lane.object.clone())));
     let n_runs = lane.spans.len();
-    let spoken =
-        format!("{} {}: {}", lane.object.kind, lane.object.name, format::count(n_runs, "run"));
+    let more = unlisted_words(lane).map(|it| format!(", {it}")).unwrap_or_default();
+    let spoken = format!(
+        "{} {}: {}{more}",
+        lane.object.kind,
+        lane.object.name,
+        format::count(n_runs, "run")
+    );
     html! {
         <div class={classes!("lane", color_class(color))} role="listitem" key={format!("{}/{}/{}", lane.object.kind, lane.object.namespace, lane.object.name)}>
             <button class="plain" onclick={select} title={spoken.clone()}>
@@ -101,8 +106,9 @@ fn lane(lane: &Lane, ticks: &[i64], window: i64, props: &Props) -> Html {
             </button>
             <svg role="img" aria-label={spoken}>
                 { for ticks.iter().map(|it| grid(*it, window)) }
+                { for timeline::unlisted(lane, state.now_ms).map(|it| unlisted(it, lane, window)) }
                 { for bars.iter().map(|it| bar(it, n_rows, lane, &props.send)) }
-                { for lane.expected_ms.iter().filter(|it| **it <= window).map(|it| fire(*it, state.now_ms, window)) }
+                { for timeline::coming(lane, state.now_ms, window).into_iter().map(|it| ring(it, window)) }
             </svg>
         </div>
     }
@@ -130,10 +136,16 @@ fn grid(ms: i64, window: i64) -> Html {
 fn bar(it: &BarShape, n_rows: usize, lane: &Lane, send: &Send) -> Html {
     let (height, top) = (BARS / n_rows, it.row * BARS / n_rows + 25);
     let tenths = |it: usize| format!("{}.{}", it / 10, it % 10);
-    let (fill, stroke) = match it.outcome {
-        Outcome::Failed => ("var(--bad-bg)", "var(--bad)"),
-        Outcome::Deleted => ("var(--sunk)", "var(--c)"),
-        Outcome::Running | Outcome::Succeeded => ("var(--c)", "none"),
+    let (fill, stroke, ink) = match it.outcome {
+        Outcome::Failed => ("var(--bad-bg)", "var(--bad)", "var(--bad)"),
+        Outcome::Deleted => ("var(--sunk)", "var(--c)", "var(--ink)"),
+        Outcome::Running | Outcome::Succeeded => ("var(--c)", "none", "var(--on-w)"),
+    };
+    // Runs that lie too close together to be told apart are no single long run.
+    let (fill, stroke, ink) = match (it.n_runs, it.outcome) {
+        (1, _) => (fill, stroke, ink),
+        (_, Outcome::Failed) => ("var(--bad)", "none", "var(--ink)"),
+        _ => (fill, "none", "var(--ink)"),
     };
     let word = match it.outcome {
         Outcome::Running => "running",
@@ -151,12 +163,14 @@ fn bar(it: &BarShape, n_rows: usize, lane: &Lane, send: &Send) -> Html {
         n => format!("{n} runs {word}, from {}", format::clock(it.start_ms)),
     };
     let select = on(send, Msg::Select(Some(it.object.clone())));
-    let text =
-        (n_rows == 1 && it.width > 5000 && fill == "var(--c)").then(|| tail(&it.object, lane));
+    let text = (n_rows == 1 && it.width > 5000).then(|| match it.n_runs {
+        1 => tail(&it.object, lane),
+        n => format::count(n, "run"),
+    });
     html! {
         <g key={format!("{}{}", it.object.name, it.start_ms)}>
             <rect
-                class={classes!("bar", it.ahead.then_some("ahead"))}
+                class={classes!("bar", it.ahead.then_some("ahead"), (it.n_runs > 1).then_some("many"))}
                 x={css_percent(it.x)}
                 width={css_percent(it.width)}
                 y={tenths(top)}
@@ -169,7 +183,7 @@ fn bar(it: &BarShape, n_rows: usize, lane: &Lane, send: &Send) -> Html {
                 <title>{ title }</title>
             </rect>
             if let Some(text) = text {
-                <text x={css_percent(it.x)} dx="5" y="15.500">{ text }</text>
+                <text x={css_percent(it.x)} dx="5" y="15.500" style={format!("fill:{ink}")}>{ text }</text>
             }
         </g>
     }
@@ -181,11 +195,46 @@ fn tail(object: &ObjectName, lane: &Lane) -> String {
     rest.trim_start_matches('-').to_owned()
 }
 
-fn fire(ms: i64, now_ms: i64, window: i64) -> Html {
-    let fill = if ms <= now_ms { "var(--brass)" } else { "var(--panel)" };
+/// What there is to say of runs that are not listed.
+fn unlisted_words(lane: &Lane) -> Option<String> {
+    lane.dropped_from_ms?;
+    Some(match lane.n_dropped {
+        0 => "earlier runs are no longer kept".to_owned(),
+        n => format!(
+            "{} before them",
+            format::count(usize::try_from(n).unwrap_or(usize::MAX), "run")
+        ),
+    })
+}
+
+/// The stretch of a lane whose runs are not listed.
+fn unlisted((from, to): (i64, i64), lane: &Lane, window: i64) -> Html {
+    let x = timeline::at(from, window);
+    let width = timeline::at(to, window) - x;
+    let words = unlisted_words(lane).unwrap_or_default();
     html! {
-        <circle key={format!("f{ms}")} cx={css_percent(timeline::at(ms, window))} cy="12" r="4.5" {fill} stroke="var(--brass)" stroke-width="1.5">
-            <title>{ format!("expected at {}", format::clock(ms)) }</title>
+        <g key="unlisted">
+            <rect class="unlisted" x={css_percent(x)} width={css_percent(width)} y="7" height="10" rx="2.5">
+                <title>{ words.clone() }</title>
+            </rect>
+            if width > 18_000 {
+                <text x={css_percent(x)} dx="5" y="15.500" style="fill:var(--muted)">{ words }</text>
+            }
+        </g>
+    }
+}
+
+/// A coming run, or several that lie close together.
+fn ring((ms, n_more): (i64, usize), window: i64) -> Html {
+    let title = match n_more {
+        0 => format!("expected at {}", format::clock(ms)),
+        n => {
+            format!("expected at {} and {} soon after", format::clock(ms), format::count(n, "run"))
+        }
+    };
+    html! {
+        <circle key={format!("f{ms}")} cx={css_percent(timeline::at(ms, window))} cy="12" r="4.5" fill="var(--panel)" stroke="var(--brass)" stroke-width="1.5">
+            <title>{ title }</title>
         </circle>
     }
 }

@@ -1,6 +1,6 @@
 //! What ran when, by workload, put together from the moments of the run.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 
 use api::k8s_openapi::api::batch::v1::CronJob;
 use api::{Kind, ObjectRef};
@@ -10,39 +10,34 @@ use super::Frame;
 use super::workload::next_runs;
 use crate::moments::{Moment, MomentKind, workload_name};
 
-/// How many runs a lane lists.
-const MAX_SPANS: usize = 400;
+/// How many runs all lanes list together, and how many each of them at least and at most.
+const MAX_SPANS: usize = 20_000;
+const LEAST_SPANS: usize = 100;
+const MOST_SPANS: usize = 2_500;
 /// How many coming runs of a CronJob are told.
 const N_EXPECTED: usize = 50;
 
 #[derive(Default)]
 struct Building {
-    spans: VecDeque<LaneSpan>,
-    n_dropped: u64,
-    /// Where the open run of an object stands, counted from the first span ever.
-    open: BTreeMap<ObjectRef, u64>,
+    spans: Vec<LaneSpan>,
+    /// Where the open run of an object stands.
+    open: BTreeMap<ObjectRef, usize>,
 }
 
 impl Building {
     fn begin(&mut self, object: &ObjectRef, at_ms: i64, node: String) {
-        let place = self.n_dropped + crate::log::len_u64(self.spans.len());
-        self.open.insert(object.clone(), place);
-        self.spans.push_back(LaneSpan {
+        self.open.insert(object.clone(), self.spans.len());
+        self.spans.push(LaneSpan {
             object: object.to_view(),
             node,
             start_ms: at_ms,
             ..LaneSpan::default()
         });
-        if self.spans.len() > MAX_SPANS {
-            self.spans.pop_front();
-            self.n_dropped += 1;
-        }
     }
 
     fn end(&mut self, object: &ObjectRef, at_ms: i64, outcome: Outcome) {
-        let Some(place) = self.open.remove(object) else { return };
-        let index = place.checked_sub(self.n_dropped).and_then(|it| usize::try_from(it).ok());
-        if let Some(span) = index.and_then(|it| self.spans.get_mut(it)) {
+        let place = self.open.remove(object);
+        if let Some(span) = place.and_then(|it| self.spans.get_mut(it)) {
             span.end_ms = Some(at_ms);
             span.outcome = outcome;
         }
@@ -50,8 +45,12 @@ impl Building {
 }
 
 /// The lanes up to now, in the order in which their workloads appeared, with the coming runs of
-/// the CronJobs that exist.
-pub(crate) fn lanes<'m>(moments: impl Iterator<Item = &'m Moment>, frame: &Frame<'_>) -> Vec<Lane> {
+/// the CronJobs that exist. Before `known_from_ms` moments are no longer known.
+pub(crate) fn lanes<'m>(
+    moments: impl Iterator<Item = &'m Moment>,
+    known_from_ms: Option<i64>,
+    frame: &Frame<'_>,
+) -> Vec<Lane> {
     let mut order: Vec<ObjectRef> = Vec::new();
     let mut lanes: BTreeMap<ObjectRef, Building> = BTreeMap::new();
     let mut nodes: BTreeMap<&ObjectRef, String> = BTreeMap::new();
@@ -92,19 +91,92 @@ pub(crate) fn lanes<'m>(moments: impl Iterator<Item = &'m Moment>, frame: &Frame
             _ => {}
         }
     }
-    order.into_iter().map(|root| finish(&root, lanes.remove(&root), frame)).collect()
+    let room = (MAX_SPANS / order.len().max(1)).clamp(LEAST_SPANS, MOST_SPANS);
+    let finished = order.into_iter().map(|root| {
+        let spans = lanes.remove(&root).map(|it| it.spans).unwrap_or_default();
+        finish(&root, spans, room, known_from_ms, frame)
+    });
+    finished.collect()
 }
 
-fn finish(root: &ObjectRef, lane: Option<Building>, frame: &Frame<'_>) -> Lane {
-    let Building { spans, n_dropped, .. } = lane.unwrap_or_default();
+/// A lane with its newest runs, as many as there is room for.
+fn finish(
+    root: &ObjectRef,
+    mut spans: Vec<LaneSpan>,
+    room: usize,
+    known_from_ms: Option<i64>,
+    frame: &Frame<'_>,
+) -> Lane {
     let cron_job = frame.listers.by_ref::<CronJob>(root);
+    let n_dropped = spans.len().saturating_sub(room);
+    let first_dropped = spans.drain(..n_dropped).next().map(|it| it.start_ms);
+    let created = frame.listers.object(root).map(|it| super::created_ms(frame.start, it).max(0));
+    let forgotten = created.filter(|it| known_from_ms.is_some_and(|from| *it < from));
     Lane {
         workload: workload_name(root),
         object: root.to_view(),
-        spans: spans.into(),
-        n_dropped,
+        spans,
+        n_dropped: crate::log::len_u64(n_dropped),
+        dropped_from_ms: forgotten.or(first_dropped),
         expected_ms: cron_job
             .map(|it| next_runs(it, frame.start, frame.now, frame.zones, N_EXPECTED))
             .unwrap_or_default(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use api::k8s_openapi::api::batch::v1::CronJob;
+    use api::k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+    use api::{Kind, Listers, ObjectRef, Objects, Resource, Timestamp, Zones, time};
+
+    use super::{Frame, MOST_SPANS, Moment, MomentKind, lanes};
+
+    /// Runs of one cron job, a minute apart.
+    fn moments(n: i64) -> Vec<Moment> {
+        let moment = |run: i64| Moment {
+            at_ms: run * 60_000,
+            kind: MomentKind::JobCreated,
+            object: Some(ObjectRef::new(Kind::Job, "default", &format!("c-{run}"))),
+            root: Some(ObjectRef::new(Kind::CronJob, "default", "c")),
+            text: "started".into(),
+        };
+        (0..n).map(moment).collect()
+    }
+
+    #[test]
+    fn a_lane_says_from_when_to_when_its_runs_are_not_listed() {
+        let start = Timestamp::from_second(1_000_000_000).unwrap();
+        let zones = Zones::default();
+        let mut objects = Objects::default();
+        let metadata = ObjectMeta {
+            name: Some("c".to_owned()),
+            namespace: Some("default".to_owned()),
+            creation_timestamp: Some(time::meta_time(time::after_ms(start, 7_000))),
+            ..ObjectMeta::default()
+        };
+        objects.put(CronJob { metadata, ..CronJob::default() }.into_object());
+        let frame = Frame { start, now: start, zones: &zones, listers: Listers(&objects) };
+        let most = i64::try_from(MOST_SPANS).unwrap();
+        for (n, known_from_ms, n_listed, n_dropped, from) in [
+            (3, None, 3, 0, None),
+            (most, None, MOST_SPANS, 0, None),
+            (most + 100, None, MOST_SPANS, 100, Some(0)),
+            // The log of moments begins later than the cron job, or not.
+            (3, Some(60_000), 3, 0, Some(7_000)),
+            (3, Some(7_000), 3, 0, None),
+        ] {
+            let moments = moments(n);
+            let lanes = lanes(moments.iter(), known_from_ms, &frame);
+            let lane = lanes.first().unwrap();
+            let found = (lane.spans.len(), lane.n_dropped, lane.dropped_from_ms);
+            assert_eq!(
+                found,
+                (n_listed, n_dropped, from),
+                "{n} runs, known from {known_from_ms:?}"
+            );
+            let last = lane.spans.last().unwrap();
+            assert_eq!(last.object.name, format!("c-{}", n - 1));
+        }
     }
 }

@@ -71,7 +71,10 @@ impl Simulation {
     /// What ran when, by workload, up to now.
     #[must_use]
     pub fn lanes(&self) -> Vec<Lane> {
-        picture::lanes(self.logs.moments.until(self.world.n_moments), &self.frame())
+        let moments = &self.logs.moments;
+        let first = moments.until(u64::MAX).next().filter(|_| moments.n_dropped() > 0);
+        let known_from_ms = first.map(|it| it.at_ms);
+        picture::lanes(moments.until(self.world.n_moments), known_from_ms, &self.frame())
     }
 
     /// The lines of history that are kept, up to now, and how many older ones are not.
