@@ -56,3 +56,26 @@ fn a_stateful_set_that_waits_for_its_pods_goes_with_the_last() {
     let left = "kubectl get statefulsets,pods,controllerrevisions -o name";
     assert_eq!(at(&mut simulation, 20, left), "");
 }
+
+#[test]
+fn every_preset_makes_the_volumes_that_claims_ask_for() {
+    let claim = "
+kind: PersistentVolumeClaim
+apiVersion: v1
+metadata: {name: data}
+spec: {accessModes: [ReadWriteOnce], resources: {requests: {storage: 1Gi}}}
+---
+kind: Pod
+apiVersion: v1
+metadata: {name: p}
+spec:
+  containers: [{name: c, image: pause}]
+  volumes: [{name: v, persistentVolumeClaim: {claimName: data}}]
+";
+    for preset in [Preset::Default, Preset::Minikube, Preset::ThreeZones] {
+        let options = Options { preset: Some(preset), ..Options::default() };
+        let mut simulation = Simulation::load(claim, options).unwrap();
+        let line = "kubectl get pvc,pod -o jsonpath={.items[*].status.phase}";
+        assert_eq!(at(&mut simulation, 10, line), "Bound Running", "{preset:?}");
+    }
+}

@@ -6,9 +6,9 @@
 use std::collections::BTreeMap;
 
 use api::k8s_openapi::api::core::v1::{
-    CSIPersistentVolumeSource, Node, NodeSelector, NodeSelectorRequirement, NodeSelectorTerm,
-    ObjectReference, PersistentVolume, PersistentVolumeClaim, PersistentVolumeSpec,
-    VolumeNodeAffinity,
+    CSIPersistentVolumeSource, HostPathVolumeSource, Node, NodeSelector, NodeSelectorRequirement,
+    NodeSelectorTerm, ObjectReference, PersistentVolume, PersistentVolumeClaim,
+    PersistentVolumeSpec, VolumeNodeAffinity,
 };
 use api::k8s_openapi::api::storage::v1::StorageClass;
 use api::time::after_ms;
@@ -33,6 +33,12 @@ const MIGRATED: &[(&str, &str)] = &[
 
 /// Provisioners whose volumes live on one node.
 const NODE_LOCAL: &[&str] = &["rancher.io/local-path", "openebs.io/local"];
+
+/// The folders of provisioners that are no CSI drivers; those of others are named after them.
+const FOLDERS: &[(&str, &str)] = &[
+    ("rancher.io/local-path", "/opt/local-path-provisioner"),
+    ("k8s.io/minikube-hostpath", "/tmp/hostpath-provisioner"),
+];
 
 /// Asks for a volume, and makes it when the time has come.
 pub(super) fn provision(
@@ -102,6 +108,8 @@ fn create_volume(
     volume.metadata.annotations =
         Some([(PROVISIONED_BY.to_owned(), provisioner.to_owned())].into());
     let wanted = claim.spec.clone().unwrap_or_default();
+    // The name of a CSI driver has no slash.
+    let is_folder = provisioner.contains('/');
     let requests = wanted.resources.and_then(|it| it.requests).unwrap_or_default();
     volume.spec = Some(PersistentVolumeSpec {
         capacity: Some(requests),
@@ -112,11 +120,12 @@ fn create_volume(
         persistent_volume_reclaim_policy: Some(
             class.reclaim_policy.clone().unwrap_or_else(|| "Delete".to_owned()),
         ),
-        csi: Some(CSIPersistentVolumeSource {
+        csi: (!is_folder).then(|| CSIPersistentVolumeSource {
             driver: provisioner.to_owned(),
             volume_handle: name.clone(),
             ..CSIPersistentVolumeSource::default()
         }),
+        host_path: is_folder.then(|| folder(claim, provisioner, &name)),
         claim_ref: Some(reference(claim)),
         node_affinity: affinity(claim, provisioner, view),
         ..PersistentVolumeSpec::default()
@@ -127,11 +136,29 @@ fn create_volume(
         "ProvisioningSucceeded",
         format!("Successfully provisioned volume {name}"),
     );
+    let failed = EventSpec::warning(
+        provisioner,
+        &claim.clone().into_object(),
+        "ProvisioningFailed",
+        format!("failed to provision volume with StorageClass \"{}\": {{error}}", class.name()),
+    );
     plan.push(Action::Create {
         object: volume.into_object(),
         created: Some(Box::new(done)),
-        failed: None,
+        failed: Some(Box::new(failed)),
     });
+}
+
+/// The folder of a node in which a provisioner keeps a volume.
+fn folder(claim: &PersistentVolumeClaim, provisioner: &str, name: &str) -> HostPathVolumeSource {
+    let known = FOLDERS.iter().find(|(it, _)| *it == provisioner).map(|(_, folder)| *folder);
+    let base = match (known, provisioner.rsplit_once('/')) {
+        (Some(folder), _) => folder.to_owned(),
+        (None, Some((_, short))) => format!("/var/lib/{short}"),
+        (None, None) => "/var/lib".to_owned(),
+    };
+    let path = format!("{base}/{name}_{}_{}", claim.namespace(), claim.name());
+    HostPathVolumeSource { path, type_: Some("DirectoryOrCreate".to_owned()) }
 }
 
 /// Where the volume can be reached from: the node or the zone of the pod that it was made for.
