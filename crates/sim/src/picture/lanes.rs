@@ -68,28 +68,28 @@ pub(crate) fn lanes<'m>(
         if !is_span {
             continue;
         }
+        let outcome = match moment.kind {
+            MomentKind::JobCreated | MomentKind::PodRunning => Outcome::Running,
+            MomentKind::JobDone | MomentKind::PodSucceeded => Outcome::Succeeded,
+            MomentKind::JobFailed | MomentKind::PodFailed => Outcome::Failed,
+            MomentKind::JobGone | MomentKind::PodGone => Outcome::Deleted,
+            _ => continue,
+        };
+        if outcome != Outcome::Running {
+            // What never began here has no lane: a pod that outlives its job has another root.
+            if let Some(lane) = lanes.get_mut(root) {
+                lane.end(object, moment.at_ms, outcome);
+            }
+            continue;
+        }
         let lane = lanes.entry(root.clone()).or_insert_with(|| {
-            if !order.contains(root) {
+            if root.kind != Kind::CronJob || !order.contains(root) {
                 order.push(root.clone());
             }
             Building::default()
         });
-        match moment.kind {
-            MomentKind::JobCreated | MomentKind::PodRunning => {
-                let node = nodes.get(object).cloned().unwrap_or_default();
-                lane.begin(object, moment.at_ms, node);
-            }
-            MomentKind::JobDone | MomentKind::PodSucceeded => {
-                lane.end(object, moment.at_ms, Outcome::Succeeded);
-            }
-            MomentKind::JobFailed | MomentKind::PodFailed => {
-                lane.end(object, moment.at_ms, Outcome::Failed);
-            }
-            MomentKind::JobGone | MomentKind::PodGone => {
-                lane.end(object, moment.at_ms, Outcome::Deleted);
-            }
-            _ => {}
-        }
+        let node = nodes.get(object).cloned().unwrap_or_default();
+        lane.begin(object, moment.at_ms, node);
     }
     let room = (MAX_SPANS / order.len().max(1)).clamp(LEAST_SPANS, MOST_SPANS);
     let finished = order.into_iter().map(|root| {
@@ -178,5 +178,26 @@ mod tests {
             let last = lane.spans.last().unwrap();
             assert_eq!(last.object.name, format!("c-{}", n - 1));
         }
+    }
+
+    #[test]
+    fn what_ends_without_having_begun_has_no_lane() {
+        let start = Timestamp::from_second(1_000_000_000).unwrap();
+        let (zones, objects) = (Zones::default(), Objects::default());
+        let frame = Frame { start, now: start, zones: &zones, listers: Listers(&objects) };
+        let moment = |kind, at_ms| Moment {
+            at_ms,
+            kind,
+            object: Some(ObjectRef::new(Kind::Pod, "default", "p")),
+            root: None,
+            text: "".into(),
+        };
+        let gone = [moment(MomentKind::PodGone, 9)];
+        let ran = [moment(MomentKind::PodRunning, 1), moment(MomentKind::PodGone, 9)];
+        assert!(lanes(gone.iter(), None, &frame).is_empty());
+        let lanes = lanes(ran.iter(), None, &frame);
+        let spans: Vec<_> = lanes.iter().flat_map(|it| &it.spans).collect();
+        assert_eq!(spans.len(), 1);
+        assert_eq!((spans[0].start_ms, spans[0].end_ms), (1, Some(9)));
     }
 }
