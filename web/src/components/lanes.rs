@@ -200,10 +200,10 @@ fn unlisted_words(lane: &Lane) -> Option<String> {
     lane.dropped_from_ms?;
     Some(match lane.n_dropped {
         0 => "earlier runs are no longer kept".to_owned(),
-        n => format!(
-            "{} before them",
-            format::count(usize::try_from(n).unwrap_or(usize::MAX), "run")
-        ),
+        n => {
+            let n = usize::try_from(n).unwrap_or(usize::MAX);
+            format!("{}, not listed", format::count(n, "earlier run"))
+        }
     })
 }
 
@@ -214,11 +214,11 @@ fn unlisted((from, to): (i64, i64), lane: &Lane, window: i64) -> Html {
     let words = unlisted_words(lane).unwrap_or_default();
     html! {
         <g key="unlisted">
-            <rect class="unlisted" x={css_percent(x)} width={css_percent(width)} y="7" height="10" rx="2.5">
+            <rect class="unlisted" x={css_percent(x)} width={css_percent(width)} y="2.500" height="18" rx="2.5">
                 <title>{ words.clone() }</title>
             </rect>
             if width > 18_000 {
-                <text x={css_percent(x)} dx="5" y="15.500" style="fill:var(--muted)">{ words }</text>
+                <text x={css_percent(x)} dx="5" y="15.500" class="unlisted">{ words }</text>
             }
         </g>
     }
