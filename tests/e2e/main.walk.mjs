@@ -88,6 +88,27 @@ export const walks = {
     expect(/3\s*\/\s*3/.test(row), `three of three completions are shown: ${row}`);
   },
 
+  async "runs of a cron job that lie close together are counted, not shown as one long run"({ page, url }) {
+    await open(page, url);
+    await paste(page, CRON);
+    const time = page.getByTestId("jump");
+    const goTo = async (text) => {
+      await time.fill(text);
+      await time.press("Enter");
+    };
+    await goTo("31m");
+    await until(page, "ten runs stand apart", () =>
+      document.querySelectorAll("[data-testid=lanes] rect.bar:not(.many)").length === 10);
+    await goTo("2d");
+    await until(page, "the runs are counted", () =>
+      [...document.querySelectorAll("[data-testid=lanes] .lane text")].some((it) => it.textContent === "959 runs"));
+    const single = await page.locator("[data-testid=lanes] rect.bar:not(.many)").count();
+    expect(single === 0, `many runs are not drawn as one: ${single} bars`);
+    // The pod that was selected in the first example is of no scenario any more.
+    const inspector = await page.getByTestId("inspector").innerText();
+    expect(!inspector.includes("not there now"), `no old pod is shown: ${inspector}`);
+  },
+
   async "a cron job fires three times, and time can be dragged back"({ page, url }) {
     await open(page, url);
     await paste(page, CRON);
