@@ -93,6 +93,8 @@ pub(crate) struct Args {
     /// How many of them stand before `--`.
     pub(crate) n_before_dash: Option<usize>,
     values: BTreeMap<&'static str, Vec<String>>,
+    /// Flags and their values in the order in which they were given.
+    pub(crate) given: Vec<(&'static str, String)>,
 }
 
 impl Args {
@@ -177,8 +179,32 @@ impl Args {
                  invalid syntax"
             ));
         }
+        self.given.push((flag.long, value.clone()));
         self.values.entry(flag.long).or_default().push(value);
-        Ok(())
+        self.number(flag.long)
+    }
+
+    /// Whether the value of a flag is of its type, for flags that are numbers wherever they are known.
+    fn number(&self, flag: &str) -> Result<(), String> {
+        const NUMBERS: &[&str] = &[
+            "chunk-size",
+            "current-replicas",
+            "grace-period",
+            "limit-bytes",
+            "max",
+            "max-log-requests",
+            "min",
+            "replicas",
+            "revision",
+            "skip-wait-for-delete-timeout",
+            "tail",
+            "to-revision",
+        ];
+        match flag {
+            "timeout" | "since" | "pod-running-timeout" => self.duration(flag).map(|_| ()),
+            _ if NUMBERS.contains(&flag) => self.int(flag).map(|_| ()),
+            _ => Ok(()),
+        }
     }
 
     /// Puts another value for those of a flag.

@@ -1,8 +1,8 @@
-//! The part of Go's templates that people use with kubectl: fields, `range`, `if`, `len`, texts.
+//! The part of Go's templates that people use with kubectl: fields, variables, `range`, `if`, a
+//! few functions, texts.
 //!
-//! Upstream: Go's `text/template`.
-//! Differs from upstream: pipelines, variables and functions other than `len` are refused, because
-//! JSONPath and columns do what they are used for.
+//! Upstream: Go's `text/template`; `staging/src/k8s.io/cli-runtime/pkg/printers/template.go`, v1.36.
+//! Differs from upstream: `with`, `block`, `template` and formatting functions are refused.
 
 use serde_json::Value;
 
@@ -19,18 +19,25 @@ enum Part {
 
 /// Prints a value through a template.
 pub(crate) fn print(template: &str, value: &Value) -> Result<String, Failure> {
-    let mut tokens = tokens(template)?.into_iter();
-    let (parts, end) = parse(&mut tokens)?;
-    if let Some(word) = end {
-        return Err(fail(&format!("unexpected {{{{{word}}}}}")));
-    }
+    let told = |failure: Failure| match failure {
+        Failure::Text(why) => Failure::Text(format!("error parsing template {template}, {why}")),
+        other => other,
+    };
     let mut out = String::new();
-    execute(&parts, value, &mut out)?;
+    let parts = tokens(template).and_then(|tokens| {
+        let (parts, end) = parse(&mut tokens.into_iter())?;
+        match end {
+            Some(word) => Err(fail(&format!("unexpected {{{{{word}}}}}"))),
+            None => Ok(parts),
+        }
+    });
+    let mut variables = vec![("$".to_owned(), value.clone())];
+    execute(&parts.map_err(told)?, value, &mut variables, &mut out).map_err(told)?;
     Ok(out)
 }
 
 fn fail(why: &str) -> Failure {
-    Failure::Text(format!("error parsing template: template: output:1: {why}"))
+    Failure::Text(format!("template: output:1: {why}"))
 }
 
 enum Token {
@@ -96,66 +103,243 @@ fn parse(tokens: &mut std::vec::IntoIter<Token>) -> Result<(Vec<Part>, Option<St
     Ok((parts, None))
 }
 
-fn execute(parts: &[Part], dot: &Value, out: &mut String) -> Result<(), Failure> {
+/// Variables, the last first.
+type Variables = Vec<(String, Value)>;
+
+fn execute(
+    parts: &[Part],
+    dot: &Value,
+    variables: &mut Variables,
+    out: &mut String,
+) -> Result<(), Failure> {
+    let n_outside = variables.len();
     for part in parts {
         match part {
             Part::Text(text) => out.push_str(text),
             Part::Value(expression) => {
-                let value = evaluate(expression, dot)?;
-                out.push_str(&value.map_or_else(|| "<no value>".to_owned(), |it| go_text(&it)));
+                if let Some((name, expression)) = assignment(expression) {
+                    let value = pipeline(expression, dot, variables)?.unwrap_or_default();
+                    variables.push((name.to_owned(), value));
+                    continue;
+                }
+                match pipeline(expression, dot, variables)? {
+                    Some(value) => out.push_str(&shown(&value)),
+                    None => out.push_str("<no value>"),
+                }
             }
             Part::Range(subject, body, otherwise) => {
-                let items = match evaluate(subject, dot)? {
-                    Some(Value::Array(items)) => items,
-                    Some(Value::Object(map)) => map.values().cloned().collect(),
+                let (names, subject) = match subject.split_once(":=") {
+                    Some((names, subject)) => (names, subject.trim()),
+                    None => ("", subject.as_str()),
+                };
+                let items: Vec<(Value, Value)> = match pipeline(subject, dot, variables)? {
+                    Some(Value::Array(items)) => {
+                        items.into_iter().enumerate().map(|(n, it)| (n.into(), it)).collect()
+                    }
+                    Some(Value::Object(map)) => {
+                        map.into_iter().map(|(key, value)| (key.into(), value)).collect()
+                    }
                     _ => vec![],
                 };
-                for item in &items {
-                    execute(body, item, out)?;
+                let names: Vec<&str> =
+                    names.split(',').map(str::trim).filter(|it| !it.is_empty()).collect();
+                for (key, item) in &items {
+                    let n_before = variables.len();
+                    match names[..] {
+                        [value] => variables.push((value.to_owned(), item.clone())),
+                        [first, value, ..] => {
+                            variables.push((first.to_owned(), key.clone()));
+                            variables.push((value.to_owned(), item.clone()));
+                        }
+                        [] => {}
+                    }
+                    execute(body, item, variables, out)?;
+                    variables.truncate(n_before);
                 }
                 if items.is_empty() {
-                    execute(otherwise, dot, out)?;
+                    execute(otherwise, dot, variables, out)?;
                 }
             }
             Part::If(subject, body, otherwise) => {
-                let value = evaluate(subject, dot)?;
-                let truth = value.is_some_and(|it| match it {
-                    Value::Null => false,
-                    Value::Bool(it) => it,
-                    Value::Number(it) => it.as_f64() != Some(0.0),
-                    Value::String(it) => !it.is_empty(),
-                    Value::Array(it) => !it.is_empty(),
-                    Value::Object(it) => !it.is_empty(),
-                });
-                execute(if truth { body } else { otherwise }, dot, out)?;
+                let truth = pipeline(subject, dot, variables)?.is_some_and(|it| is_true(&it));
+                execute(if truth { body } else { otherwise }, dot, variables, out)?;
             }
         }
     }
+    variables.truncate(n_outside);
     Ok(())
 }
 
-fn evaluate(expression: &str, dot: &Value) -> Result<Option<Value>, Failure> {
-    if let Some(inner) = expression.strip_prefix("len ") {
-        let n = match evaluate(inner.trim(), dot)? {
-            Some(Value::Array(it)) => it.len(),
-            Some(Value::Object(it)) => it.len(),
-            Some(Value::String(it)) => it.len(),
-            _ => 0,
-        };
-        return Ok(Some(Value::from(n)));
+/// `$x := expression`.
+fn assignment(expression: &str) -> Option<(&str, &str)> {
+    let (name, expression) = expression.split_once(":=")?;
+    Some((name.trim(), expression.trim())).filter(|it| it.0.starts_with('$'))
+}
+
+/// A value as the template prints it: its numbers are floating point.
+fn shown(value: &Value) -> String {
+    const FIRST_WITH_EXPONENT: f64 = 1e6;
+    match value.as_f64() {
+        Some(number) if number.abs() >= FIRST_WITH_EXPONENT => {
+            let text = format!("{number:e}");
+            let (digits, exponent) = text.split_once('e').unwrap_or((&text, "0"));
+            format!("{digits}e+{exponent:0>2}")
+        }
+        _ => go_text(value),
     }
-    if expression.starts_with('"') {
-        let text: Result<String, _> = serde_json::from_str(expression);
+}
+
+fn is_true(value: &Value) -> bool {
+    match value {
+        Value::Null => false,
+        Value::Bool(it) => *it,
+        Value::Number(it) => it.as_f64() != Some(0.0),
+        Value::String(it) => !it.is_empty(),
+        Value::Array(it) => !it.is_empty(),
+        Value::Object(it) => !it.is_empty(),
+    }
+}
+
+/// The parts of an expression at a letter that stands in no text and no parentheses.
+fn split(expression: &str, at: char) -> Vec<&str> {
+    let (mut parts, mut start, mut depth, mut quote) = (vec![], 0, 0_usize, None);
+    let mut escaped = false;
+    for (n, c) in expression.char_indices() {
+        match (quote, c) {
+            (Some(_), _) if escaped => escaped = false,
+            (Some('"'), '\\') => escaped = true,
+            (Some(open), c) if c == open => quote = None,
+            (Some(_), _) => {}
+            (None, '"' | '`') => quote = Some(c),
+            (None, '(') => depth += 1,
+            (None, ')') => depth = depth.saturating_sub(1),
+            (None, c) if c == at && depth == 0 => {
+                parts.push(&expression[start..n]);
+                start = n + c.len_utf8();
+            }
+            _ => {}
+        }
+    }
+    parts.push(&expression[start..]);
+    parts.into_iter().map(str::trim).filter(|it| !it.is_empty()).collect()
+}
+
+/// `a | b`: the value of a command is the last argument of the next.
+fn pipeline(
+    expression: &str,
+    dot: &Value,
+    variables: &Variables,
+) -> Result<Option<Value>, Failure> {
+    let mut value = None;
+    for (n, command) in split(expression, '|').into_iter().enumerate() {
+        let words = split(command, ' ');
+        let Some((first, rest)) = words.split_first() else {
+            return Err(fail("missing value for command"));
+        };
+        let mut arguments = vec![];
+        for word in rest {
+            arguments.push(operand(word, dot, variables)?);
+        }
+        if n > 0 {
+            arguments.push(value.take());
+        }
+        value = match first.starts_with(|it: char| it.is_alphabetic()) {
+            true if !matches!(*first, "true" | "false" | "nil") => function(first, arguments)?,
+            _ => operand(first, dot, variables)?,
+        };
+    }
+    Ok(value)
+}
+
+fn function(name: &str, arguments: Vec<Option<Value>>) -> Result<Option<Value>, Failure> {
+    let mut all = arguments.into_iter().map(Option::unwrap_or_default);
+    let first = all.next().unwrap_or_default();
+    let number = |it: &Value| it.as_f64().unwrap_or_default();
+    Ok(Some(match name {
+        "len" => Value::from(match &first {
+            Value::Array(it) => it.len(),
+            Value::Object(it) => it.len(),
+            Value::String(it) => it.len(),
+            _ => 0,
+        }),
+        "not" => (!is_true(&first)).into(),
+        "and" => all.fold(first, |it, next| if is_true(&it) { next } else { it }),
+        "or" => all.fold(first, |it, next| if is_true(&it) { it } else { next }),
+        "eq" => all.any(|it| it == first).into(),
+        "ne" => all.next().is_some_and(|it| it != first).into(),
+        "lt" => all.next().is_some_and(|it| number(&first) < number(&it)).into(),
+        "le" => all.next().is_some_and(|it| number(&first) <= number(&it)).into(),
+        "gt" => all.next().is_some_and(|it| number(&first) > number(&it)).into(),
+        "ge" => all.next().is_some_and(|it| number(&first) >= number(&it)).into(),
+        "index" => {
+            let step = |it: Value, key: Value| match (&key, key.as_u64()) {
+                (Value::String(key), _) => it.get(key).cloned(),
+                (_, Some(n)) => it.get(usize::try_from(n).ok()?).cloned(),
+                _ => None,
+            };
+            let mut found = Some(first);
+            for key in all {
+                found = found.and_then(|it| step(it, key));
+            }
+            return Ok(found);
+        }
+        "exists" => {
+            let mut at = Some(&first);
+            let keys: Vec<Value> = all.collect();
+            for key in &keys {
+                at = at.and_then(|it| it.get(key.as_str()?));
+            }
+            at.is_some().into()
+        }
+        "print" => {
+            std::iter::once(first).chain(all).map(|it| shown(&it)).collect::<String>().into()
+        }
+        "base64decode" => {
+            let text = first.as_str().unwrap_or_default();
+            let decoded = serde_json::from_value::<k8s_openapi::ByteString>(text.into());
+            let bytes = decoded.map(|it| it.0).unwrap_or_default();
+            String::from_utf8_lossy(&bytes).into_owned().into()
+        }
+        other => return Err(fail(&format!("function {other:?} not defined"))),
+    }))
+}
+
+fn operand(word: &str, dot: &Value, variables: &Variables) -> Result<Option<Value>, Failure> {
+    if let Some((inner, path)) = word.strip_prefix('(').and_then(|it| it.rsplit_once(')')) {
+        let value = pipeline(inner, dot, variables)?;
+        let mut keys = path.split('.').filter(|it| !it.is_empty());
+        return Ok(value.and_then(|it| keys.try_fold(&it, |value, key| value.get(key)).cloned()));
+    }
+    if let Some(text) = word.strip_prefix('`').and_then(|it| it.strip_suffix('`')) {
+        return Ok(Some(text.into()));
+    }
+    if word.starts_with('"') {
+        let text: Result<String, _> = serde_json::from_str(word);
         return text
             .map(|it| Some(Value::String(it)))
             .map_err(|_| fail("unterminated quoted string"));
     }
-    let Some(path) = expression.strip_prefix('.') else {
-        let word = expression.split(' ').next().unwrap_or_default();
-        return Err(fail(&format!("function {word:?} not defined")));
+    let (root, path) = match word.split_once('.') {
+        Some((variable, path)) if variable.starts_with('$') => (variable, path),
+        None if word.starts_with('$') => (word, ""),
+        Some(("", path)) => ("", path),
+        _ => {
+            return match serde_json::from_str::<Value>(word) {
+                Ok(it) => Ok(Some(it)),
+                Err(_) if word == "nil" => Err(fail("nil is not a command")),
+                Err(_) => Err(fail(&format!("function {word:?} not defined"))),
+            };
+        }
     };
-    let keys = path.split('.').filter(|it| !it.is_empty());
-    Ok(keys.into_iter().try_fold(dot, |value, key| value.get(key)).cloned())
+    let base = match root {
+        "" => dot,
+        root => match variables.iter().rev().find(|it| it.0 == root) {
+            Some((_, value)) => value,
+            None => return Err(fail(&format!("undefined variable {root:?}"))),
+        },
+    };
+    let mut keys = path.split('.').filter(|it| !it.is_empty());
+    Ok(keys.try_fold(base, |value, key| value.get(key)).cloned())
 }
 
 #[cfg(test)]
@@ -172,6 +356,17 @@ mod tests {
         check("{{range .items}}{{.n}}{{\"\\n\"}}{{end}}", "a\nb\n");
         check("{{range .items}}{{if .l}}x{{else}}y{{end}}{{end}}", "yx");
         check("{{len .items}} {{.nope}}", "2 <no value>");
-        assert!(print("{{foo .a}}", &value).is_err());
+        check("{{range $n, $it := .items}}{{$n}}{{$it.n}}{{len $.items}} {{end}}", "0a2 1b2 ");
+        check("{{$x := index .items 1}}{{if eq $x.n \"b\"}}yes{{end}}", "yes");
+        check("{{(index .items 0).n}}{{.items | len}}{{print 1000000 20}}", "a21e+0620");
+        check("{{range $k, $v := index .items 0}}{{$k}}={{$v}};{{end}}", "l=[];n=a;");
+        let refused = |template: &str, why: &str| {
+            let text = format!("error parsing template {template}, template: output:1: {why}");
+            assert_eq!(print(template, &value).unwrap_err(), Failure::Text(text));
+        };
+        refused("{{foo .a}}", "function \"foo\" not defined");
+        refused("{{.a", "unclosed action");
+        refused("{{$y}}", "undefined variable \"$y\"");
+        refused("{{end}}", "unexpected {{end}}");
     }
 }

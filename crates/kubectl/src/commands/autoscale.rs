@@ -25,6 +25,7 @@ pub(super) const FLAGS: &[Flag] = &[
     value("output").or('o'),
     value("template"),
     value("field-manager"),
+    switch("record"),
     switch("save-config"),
     switch("show-managed-fields"),
     switch("allow-missing-template-keys"),

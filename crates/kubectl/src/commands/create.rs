@@ -17,6 +17,7 @@ pub(super) const FLAGS: &[Flag] = &[
     value("output").or('o'),
     value("dry-run").optional("unchanged"),
     value("field-manager"),
+    switch("record"),
     value("selector").or('l'),
     switch("save-config"),
     switch("edit"),

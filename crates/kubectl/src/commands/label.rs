@@ -27,6 +27,7 @@ pub(super) const FLAGS: &[Flag] = &[
     value("dry-run").optional("unchanged"),
     value("output").or('o'),
     value("field-manager"),
+    switch("record"),
 ];
 
 /// What is to be set and what removed.

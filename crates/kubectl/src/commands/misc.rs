@@ -3,11 +3,13 @@
 //! Upstream: `staging/src/k8s.io/kubectl/pkg/cmd/{events,top}`, v1.36.
 
 use api::Order;
-use api::{Event, Kind};
+use api::{Event, Kind, Object, Resource, sent};
+use serde_json::{Value, json};
 
 use super::{Next, Session, help};
 use crate::args::{Flag, switch, value};
 use crate::failure::Failure;
+use crate::output_format::{self, Format, PrintOptions};
 use crate::resources::{self, Asked};
 use crate::{human, tabwriter};
 
@@ -20,6 +22,9 @@ pub(super) const EVENTS_FLAGS: &[Flag] = &[
     value("chunk-size"),
     switch("no-headers"),
     switch("watch").or('w'),
+    value("template"),
+    switch("allow-missing-template-keys"),
+    switch("show-managed-fields"),
 ];
 
 /// Flags of commands that are not carried out; they only must not be called unknown.
@@ -54,9 +59,10 @@ pub(super) fn events(session: &mut Session<'_>) -> Result<Next, Failure> {
     };
     let types: Vec<String> =
         session.args.list("types").iter().map(|it| it.to_lowercase()).collect();
-    if let Some(wrong) = types.iter().find(|it| *it != "normal" && *it != "warning") {
-        return Err(Failure::Text(format!("valid --types are Normal or Warning, not {wrong:?}")));
+    if types.iter().any(|it| it != "normal" && it != "warning") {
+        return Err(Failure::text("valid --types are Normal or Warning"));
     }
+    let format = Format::parse(session.args.get("output"), session.args.get("template"))?;
     let mut query = session.query(true);
     query.all_namespaces = all;
     let found = resources::list(session.client.objects(), Kind::Event, &query)?;
@@ -77,6 +83,19 @@ pub(super) fn events(session: &mut Session<'_>) -> Result<Next, Failure> {
             true => "No events found.\n".to_owned(),
             false => format!("No events found in {} namespace.\n", session.namespace),
         });
+        return Ok(Next::Done);
+    }
+    if format != (Format::Table { wide: false }) {
+        let objects: Vec<Object> = events.into_iter().map(|it| it.clone().into_object()).collect();
+        let items: Vec<Value> = objects.iter().map(sent::object_value).collect();
+        let list = json!({"apiVersion": "v1", "items": items, "kind": "EventList", "metadata": {}});
+        let text = match format {
+            Format::Name => {
+                output_format::print(&format, &objects, false, &PrintOptions::default())
+            }
+            _ => output_format::print_value(&format, &list),
+        };
+        session.output.out(text?);
         return Ok(Next::Done);
     }
     let mut text = String::new();

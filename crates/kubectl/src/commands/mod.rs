@@ -275,6 +275,10 @@ impl Session<'_> {
         if let Some(namespace) = self.args.get("namespace") {
             self.namespace = namespace.to_owned();
         }
+        if self.args.has("record") {
+            self.output
+                .err("Flag --record has been deprecated, --record will be removed in the future\n");
+        }
         self.old_dry_run();
         Ok(())
     }
@@ -343,7 +347,34 @@ impl Session<'_> {
         self.client.set_manager(manager);
         let result = self.client.write(action, dry_run);
         self.warnings();
-        Ok(result?)
+        match result? {
+            Some(object)
+                if self.args.is_on("record") && !matches!(action, Action::Delete { .. }) =>
+            {
+                Ok(Some(self.record(object, dry_run)))
+            }
+            result => Ok(result),
+        }
+    }
+
+    /// Writes the command into an annotation, as the cause of a change. Upstream:
+    /// `ChangeCauseRecorder`.
+    fn record(&mut self, object: Object, dry_run: DryRun) -> Object {
+        if dry_run == DryRun::Server {
+            return object;
+        }
+        // The subcommands of `set` are among the arguments already.
+        let command = self.command.split(' ').take(2).collect::<Vec<_>>().join(" ");
+        let mut cause = [&[command], &self.args.positional[..]].concat().join(" ");
+        for (flag, value) in &self.args.given {
+            cause.push_str(&format!(" --{flag}={value}"));
+        }
+        let annotations = serde_json::json!({"kubernetes.io/change-cause": cause});
+        let patch = serde_json::json!({"metadata": {"annotations": annotations}});
+        let key = object.object_ref();
+        let action = Action::Patch { key, subresource: "", patch: api::Patch::Merge(patch) };
+        self.client.set_manager(&self.manager());
+        self.client.write(&action, dry_run).ok().flatten().unwrap_or(object)
     }
 
     /// The name of the field manager: the one that is given, or that of the command. Upstream:

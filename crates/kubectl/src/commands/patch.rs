@@ -22,6 +22,7 @@ pub(super) const FLAGS: &[Flag] = &[
     value("dry-run").optional("unchanged"),
     value("output").or('o'),
     value("field-manager"),
+    switch("record"),
 ];
 
 pub(super) fn run(session: &mut Session<'_>) -> Result<Next, Failure> {

@@ -57,6 +57,10 @@ pub(super) fn run(session: &mut Session<'_>) -> Result<Next, Failure> {
     if words.is_empty() && !session.args.has("filename") {
         return Err(Failure::text("required resource not specified"));
     }
+    let revision = session.args.int("revision").map_err(Failure::Flags)?.unwrap_or_default();
+    if revision < 0 {
+        return Err(Failure::Text(format!("revision must be a positive integer: {revision}")));
+    }
     let asked = match session.args.has("filename") {
         true => files::named(session)?,
         false => resources::resolve(words, &session.query(true))?,
@@ -113,6 +117,16 @@ pub(super) fn go_on(session: &mut Session<'_>, mut state: Watching) -> Result<Ne
         let Some(object) = session.client.objects().get(&key).cloned() else {
             return Err(Failure::text("object has been deleted"));
         };
+        let wanted = session.args.int("revision").map_err(Failure::Flags)?.unwrap_or_default();
+        if wanted > 0 && object.kind() == Kind::Deployment {
+            let annotations = object.meta().annotations.as_ref();
+            let running = annotations.and_then(|it| it.get(REVISION)).map_or("0", String::as_str);
+            if running != wanted.to_string() {
+                return Err(Failure::Text(format!(
+                    "desired revision ({wanted}) is different from the running revision ({running})"
+                )));
+            }
+        }
         let (text, done) = progress(&object)?;
         if text != state.said {
             session.output.out(text.clone());
@@ -288,7 +302,7 @@ fn revisions(session: &Session<'_>, object: &Object) -> Vec<Revision> {
                 let annotations = it.metadata.annotations.clone()?;
                 let number = annotations.get(REVISION)?.parse().ok()?;
                 let template = it.spec.as_ref().and_then(|it| it.template.as_ref());
-                let template = bare(api::wire::to_value(&template));
+                let template = api::wire::to_value(&template);
                 Some(Revision { number, annotations, template })
             })
             .collect(),
@@ -300,7 +314,7 @@ fn revisions(session: &Session<'_>, object: &Object) -> Vec<Revision> {
                 Revision {
                     number: it.revision,
                     annotations: it.metadata.annotations.clone().unwrap_or_default(),
-                    template: bare(template.unwrap_or_default()),
+                    template: template.unwrap_or_default(),
                 }
             })
             .collect(),
@@ -321,7 +335,13 @@ fn history(session: &mut Session<'_>, object: &Object) -> Result<(), Failure> {
         let Some(revision) = all.iter().find(|it| it.number == wanted) else {
             return Err(Failure::text("unable to find the specified revision"));
         };
-        let text = super::describe::pod_template(&revision.template);
+        let mut template = revision.template.clone();
+        if let Some(cause) = revision.annotations.get(CHANGE_CAUSE).filter(|it| !it.is_empty())
+            && object.kind() == Kind::Deployment
+        {
+            template["metadata"]["annotations"][CHANGE_CAUSE] = cause.as_str().into();
+        }
+        let text = super::describe::pod_template(&template);
         let text = format!("{name} with revision #{wanted}\n{text}\n");
         session.output.out(text);
         return Ok(());
@@ -365,33 +385,36 @@ fn undo(session: &mut Session<'_>, object: &Object) -> Result<(), Failure> {
             _ => format!("unable to find specified revision {wanted} in history"),
         }));
     };
-    let now = api::wire::to_value(object);
-    if session.dry_run()? != Some(DryRun::None) {
-        if kind == Kind::Deployment && now.pointer("/spec/paused") == Some(&Value::Bool(true)) {
-            return Err(Failure::text(
-                "you cannot rollback a paused deployment; resume it first with 'kubectl rollout \
-                 resume' and try again",
-            ));
-        }
-        let template = now.pointer("/spec/template").cloned().unwrap_or_default();
-        if bare(template) == target.template {
-            let done =
-                format!("skipped rollback (current template already matches revision {wanted})");
-            return session.print(object, &done);
-        }
-        session.write(&Action::Patch {
-            key: object.object_ref(),
-            subresource: "",
-            patch: Patch::Json(rollback(object, target)),
-        })?;
+    if session.dry_run()? == Some(DryRun::None) {
+        let text = super::describe::pod_template(&target.template);
+        let before = if kind == Kind::Deployment { "" } else { "will roll back to " };
+        return session.print(object, &format!("{before}{text}"));
     }
+    let now = api::wire::to_value(object);
+    if kind == Kind::Deployment && now.pointer("/spec/paused") == Some(&Value::Bool(true)) {
+        return Err(Failure::text(
+            "you cannot rollback a paused deployment; resume it first with 'kubectl rollout \
+                 resume' and try again",
+        ));
+    }
+    let template = now.pointer("/spec/template").cloned().unwrap_or_default();
+    if bare(template) == bare(target.template.clone()) {
+        let done = format!("skipped rollback (current template already matches revision {wanted})");
+        return session.print(object, &done);
+    }
+    session.write(&Action::Patch {
+        key: object.object_ref(),
+        subresource: "",
+        patch: Patch::Json(rollback(object, target)),
+    })?;
     session.print(object, "rolled back")
 }
 
 /// What makes a workload again what it was. Upstream: `getDeploymentPatch`, and the data of
 /// revisions.
 fn rollback(object: &Object, target: &Revision) -> Value {
-    let template = json!({"op": "replace", "path": "/spec/template", "value": target.template});
+    let template =
+        json!({"op": "replace", "path": "/spec/template", "value": bare(target.template.clone())});
     if object.kind() != Kind::Deployment {
         return json!([template]);
     }

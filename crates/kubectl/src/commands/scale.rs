@@ -12,6 +12,7 @@ use crate::{DryRun, resources};
 
 pub(super) const FLAGS: &[Flag] = &[
     value("replicas"),
+    switch("record"),
     value("current-replicas"),
     value("resource-version"),
     switch("all"),

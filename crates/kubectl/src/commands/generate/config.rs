@@ -182,13 +182,18 @@ pub(super) fn config_map(session: &Session<'_>, name: &str) -> Result<Object, Fa
 }
 
 pub(super) fn secret_words(session: &mut Session<'_>, words: &[String]) -> Result<Next, Failure> {
+    let all = words;
     let (kind, words) = words.split_first().map_or(("", words), |it| (it.0.as_str(), it.1));
     session.command = format!("kubectl create secret {kind}");
     let flags = match kind {
         "generic" => CONFIG,
         "docker-registry" => REGISTRY,
         "tls" => TLS,
-        _ => return Err(Failure::Raw(SECRET_HELP.to_owned())),
+        "" => return Err(Failure::Raw(SECRET_HELP.to_owned())),
+        _ => {
+            session.command = "kubectl create secret".to_owned();
+            return Err(Failure::Usage(format!("unknown command {:?}", all.join(" "))));
+        }
     };
     session.parse(words, &[COMMON, flags])?;
     let name = only_name(&session.args)?;

@@ -31,6 +31,7 @@ pub(in crate::commands) const EXPOSE_FLAGS: &[Flag] = &[
     value("dry-run").optional("unchanged"),
     switch("save-config"),
     value("field-manager"),
+    switch("record"),
 ];
 
 pub(in crate::commands) fn expose(session: &mut Session<'_>) -> Result<Next, Failure> {

@@ -5,9 +5,10 @@
 use api::{Kind, sent};
 use serde_json::{Value, json};
 
-use super::{finish, int_flag, object, pairs};
+use super::{finish, object, pairs};
+use crate::DryRun;
 use crate::args::{Args, Flag, switch, value};
-use crate::commands::{Next, Session};
+use crate::commands::{Next, Session, create};
 use crate::failure::Failure;
 
 pub(in crate::commands) const RUN_FLAGS: &[Flag] = &[
@@ -32,6 +33,7 @@ pub(in crate::commands) const RUN_FLAGS: &[Flag] = &[
     value("dry-run").optional("unchanged"),
     switch("save-config"),
     value("field-manager"),
+    switch("record"),
     value("filename").or('f'),
     value("cascade").optional("background"),
     switch("force"),
@@ -57,6 +59,10 @@ pub(in crate::commands) fn run(session: &mut Session<'_>) -> Result<Next, Failur
             "Invalid image name {image:?}: invalid reference format"
         )));
     }
+    if args.is_on("tty") && !args.is_on("stdin") {
+        let why = "-i/--stdin is required for containers with -t/--tty=true";
+        return Err(Failure::Usage(why.to_owned()));
+    }
     if args.is_on("expose") && !args.has("port") {
         return Err(Failure::Usage("--port must be set when exposing a service".to_owned()));
     }
@@ -64,7 +70,23 @@ pub(in crate::commands) fn run(session: &mut Session<'_>) -> Result<Next, Failur
     if !["Always", "OnFailure", "Never"].contains(&restart) {
         return Err(Failure::Usage(format!("invalid restart policy: {restart}")));
     }
-    if args.is_on("stdin") || args.is_on("tty") || args.is_on("attach") {
+    let attaches = args.is_on("attach") || (args.is_on("stdin") && !args.is_off("attach"));
+    if args.is_on("rm") && !attaches {
+        let why = "--rm should only be used for attached containers";
+        return Err(Failure::Usage(why.to_owned()));
+    }
+    if attaches && session.dry_run()?.is_some() {
+        return Err(Failure::Usage(
+            "--dry-run=[server|client] can't be used with attached containers options (--attach, \
+             --stdin, or --tty)"
+                .to_owned(),
+        ));
+    }
+    let policy = args.get("image-pull-policy").unwrap_or_default();
+    if !["", "Always", "IfNotPresent", "Never"].contains(&policy) {
+        return Err(Failure::Usage(format!("invalid image pull policy: {policy}")));
+    }
+    if attaches {
         return Err(Failure::text("attaching to containers is not supported here"));
     }
     let mut pod = pod_value(&args, name, words, restart)?;
@@ -73,19 +95,23 @@ pub(in crate::commands) fn run(session: &mut Session<'_>) -> Result<Next, Failur
             .map_err(|it| Failure::Text(format!("Invalid JSON Patch: {it}")))?;
         merge(&mut pod, &overrides);
     }
-    let pod = object(Kind::Pod, pod)?;
-    let mut made = vec![pod];
+    let mut pod = object(Kind::Pod, pod)?;
+    let labels = sent::object_value(&pod)["metadata"]["labels"].clone();
+    if session.dry_run()? != Some(DryRun::None) || session.args.has("namespace") {
+        pod.meta_mut().namespace = Some(session.namespace.clone());
+    }
+    let pod = create::send(session, pod)?;
+    // The service is told of first, although it comes after the pod.
+    let mut exposed = Ok(());
     if args.is_on("expose") {
-        let labels = sent::object_value(&made[0])["metadata"]["labels"].clone();
-        let port: i64 = int_flag(session, "port")?.unwrap_or_default();
+        let port = port(&args)?.unwrap_or_default();
         let ports = json!([{"port": port, "targetPort": port, "protocol": "TCP"}]);
         let value =
             json!({"metadata": {"name": name}, "spec": {"selector": labels, "ports": ports}});
-        made.insert(0, object(Kind::Service, value)?);
+        exposed = finish(session, object(Kind::Service, value)?, None).map(|_| ());
     }
-    for object in made {
-        finish(session, object, None)?;
-    }
+    session.print(&pod, "created")?;
+    exposed?;
     Ok(Next::Done)
 }
 
@@ -105,7 +131,7 @@ fn pod_value(args: &Args, name: &str, words: &[String], restart: &str) -> Result
     if !env.is_empty() {
         container["env"] = json!(env);
     }
-    if let Some(port) = args.int("port").map_err(Failure::Flags)? {
+    if let Some(port) = port(args)? {
         container["ports"] = json!([{"containerPort": port}]);
     }
     if let Some(policy) = args.get("image-pull-policy") {
@@ -126,6 +152,15 @@ fn pod_value(args: &Args, name: &str, words: &[String], restart: &str) -> Result
         "containers": [container], "dnsPolicy": "ClusterFirst", "restartPolicy": restart,
     });
     Ok(json!({"metadata": meta, "spec": spec}))
+}
+
+/// Upstream: `updatePodPorts`, which Go's `Atoi` reads.
+fn port(args: &Args) -> Result<Option<i64>, Failure> {
+    let Some(text) = args.get("port").filter(|it| !it.is_empty()) else { return Ok(None) };
+    match text.parse() {
+        Ok(port) => Ok(Some(port)),
+        Err(_) => Err(Failure::Text(format!("strconv.Atoi: parsing {text:?}: invalid syntax"))),
+    }
 }
 
 /// RFC 7386.

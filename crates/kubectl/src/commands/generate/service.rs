@@ -37,7 +37,11 @@ Use \"kubectl options\" for a list of global command-line options (applies to al
 pub(super) fn service_words(session: &mut Session<'_>, words: &[String]) -> Result<Next, Failure> {
     let word = words.first().map(String::as_str).unwrap_or_default();
     let Some((name, kind)) = SERVICE_TYPES.iter().find(|it| it.0 == word) else {
-        return Err(Failure::Raw(SERVICE_HELP.to_owned()));
+        session.command = "kubectl create service".to_owned();
+        return Err(match words {
+            [] => Failure::Raw(SERVICE_HELP.to_owned()),
+            _ => Failure::Usage(format!("unknown command {:?}", words.join(" "))),
+        });
     };
     session.command = format!("kubectl create service {name}");
     session.parse(&words[1..], &[COMMON, SERVICE])?;
