@@ -338,3 +338,21 @@ fn events_of_one_instant_are_listed_in_the_order_in_which_they_were_recorded() {
     let listed: Vec<String> = listed.map(|it| it.reason().to_owned()).collect();
     assert_eq!(listed, reasons);
 }
+
+#[test]
+fn a_patch_cannot_name_another_object() {
+    let mut store = store();
+    store.create(pod("a"), at(1)).unwrap();
+    let key = ObjectRef::new(Kind::Pod, "default", "a");
+    for (meta, message) in [
+        (json!({"name": "b"}), "the name of the object (b) does not match the name on the URL (a)"),
+        (
+            json!({"namespace": "x"}),
+            "the namespace of the object (x) does not match the namespace on the request (default)",
+        ),
+    ] {
+        let patch = Patch::Merge(json!({"metadata": meta}));
+        let error = store.patch(&key, "", &patch, at(2)).unwrap_err();
+        assert_eq!((error.reason, error.message.as_str()), (ApiReason::BadRequest, message));
+    }
+}

@@ -69,6 +69,7 @@ impl Store {
         }
         let old = self.get(key)?.clone();
         let mut new = patch::apply_patch(&old, patch)?;
+        check_name(key, &new)?;
         self.warnings.extend(patch::unknown_fields(&old, patch, &new));
         // A patch is against the current object unless it names a version itself.
         if new.meta().resource_version.is_none() {
@@ -233,6 +234,25 @@ fn check_preconditions(key: &ObjectRef, new: &Object, old: &Object) -> Result<()
             "the object has been modified; please apply your changes to the latest version \
              and try again",
         ));
+    }
+    Ok(())
+}
+
+/// A patch cannot name another object. Upstream: `checkName` of
+/// `staging/src/k8s.io/apiserver/pkg/endpoints/handlers/rest.go`.
+fn check_name(key: &ObjectRef, new: &Object) -> Result<(), ApiError> {
+    let refusal = |what: &str, new: &str, place: &str, asked: &str| {
+        let message =
+            format!("the {what} of the object ({new}) does not match the {place} ({asked})");
+        Err(ApiError::new(ApiReason::BadRequest, message))
+    };
+    if new.name() != &*key.name {
+        return refusal("name", new.name(), "name on the URL", &key.name);
+    }
+    let namespace = if key.kind.namespaced() { new.namespace() } else { "" };
+    if !namespace.is_empty() && namespace != &*key.namespace {
+        let place = "namespace on the request";
+        return refusal("namespace", namespace, place, &key.namespace);
     }
     Ok(())
 }

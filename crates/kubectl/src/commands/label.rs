@@ -54,7 +54,8 @@ pub(super) fn label(session: &mut Session<'_>) -> Result<Next, Failure> {
             return list_pairs(session, object, object.meta().labels.as_ref(), "labels", one);
         }
         let labels = object.meta().labels.clone().unwrap_or_default();
-        for key in &changes.remove {
+        let pretends = session.dry_run()? == Some(crate::DryRun::None);
+        for key in changes.remove.iter().filter(|_| !pretends) {
             if !labels.contains_key(key) {
                 session.output.out(format!("label {} not found.\n", api::fields::quote(key)));
             }
