@@ -233,6 +233,10 @@ fn resource_table(all: &[Resource], wide: bool, no_headers: bool) -> String {
 }
 
 pub(super) fn api_versions(session: &mut Session<'_>) -> Result<Next, Failure> {
+    let words = &session.args.positional;
+    if !words.is_empty() {
+        return Err(Failure::Usage(format!("unexpected arguments: [{}]", words.join(" "))));
+    }
     let mut versions: Vec<&str> = resources().map(|it| it.api_version).collect();
     // A version of a group of which the newer one is preferred.
     versions.push("autoscaling/v1");
@@ -244,6 +248,10 @@ pub(super) fn api_versions(session: &mut Session<'_>) -> Result<Next, Failure> {
 }
 
 pub(super) fn version(session: &mut Session<'_>) -> Result<Next, Failure> {
+    let words = &session.args.positional;
+    if !words.is_empty() {
+        return Err(Failure::Text(format!("extra arguments: [{}]", words.join(" "))));
+    }
     let one = json!({
         "buildDate": "2026-06-10T00:00:00Z", "compiler": "rustc", "gitTreeState": "clean",
         "gitVersion": "v1.36.2", "major": "1", "minor": "36", "platform": "orrery/simulated",
