@@ -1,3 +1,5 @@
+//! Who manages what after creations, changes and configurations, and what they refuse.
+
 use super::*;
 use crate::Store;
 use api::{Action, ObjectRef, Patch};
