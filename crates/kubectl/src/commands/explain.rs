@@ -34,7 +34,11 @@ pub(super) fn run(session: &mut Session<'_>) -> Result<Next, Failure> {
         _ => return Err(Failure::text("We accept only this format: explain RESOURCE\n")),
     };
     if let Some(other) = session.args.get("output").filter(|it| !matches!(*it, "" | "plaintext")) {
-        return Err(Failure::Text(format!("the output format {other:?} is not available here")));
+        let known = other == "plaintext-openapiv2";
+        return Err(Failure::Text(match known {
+            true => format!("the output format {other:?} is not available here"),
+            false => format!("unrecognized format: {other}"),
+        }));
     }
     let (kind, path) = resource_and_fields(word)?;
     if let Some(version) = session.args.get("api-version")
