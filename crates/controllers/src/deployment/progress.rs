@@ -1,6 +1,8 @@
 //! Judges whether a roll-out gets on, has finished, or has taken too long.
 //!
 //! Upstream: `pkg/controller/deployment/progress.go`, v1.36.
+//! Differs from upstream: a deployment that was complete once and lost pods later is not looked at
+//! again and again, because nothing would come of it until something else happens.
 
 use api::time::{after_ms, after_secs, ms_between};
 use api::{Resource, Timestamp};
@@ -82,14 +84,19 @@ impl Rollout<'_> {
     /// Looks again when the deadline has passed. Upstream: `requeueStuckDeployment`, which in the
     /// last second retries every few milliseconds.
     fn requeue_stuck(&mut self, new: &DeploymentStatus) {
-        let timed_out = util::progress_reason(&self.status()) == Some(reason::TIMED_OUT);
+        let status = self.status();
+        // Neither of these ever becomes another by time alone.
+        let is_final = matches!(
+            util::progress_reason(&status),
+            Some(reason::TIMED_OUT | reason::NEW_RS_AVAILABLE)
+        );
         if !util::has_progress_deadline(&self.spec)
             || util::is_complete(&self.deployment, new)
-            || timed_out
+            || is_final
         {
             return;
         }
-        let Some(deadline) = self.deadline(&self.status()) else { return };
+        let Some(deadline) = self.deadline(&status) else { return };
         let now = self.view.now;
         let at = if ms_between(now, deadline) < 1_000 {
             after_ms(deadline.max(now), 5)

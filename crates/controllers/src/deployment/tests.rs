@@ -216,15 +216,19 @@ fn a_roll_out_that_does_not_get_on_is_reported_when_the_deadline_has_passed() {
             },
         ],
     });
-    for (now_ms, requeue_ms, expected) in [
-        (1_000, Some(61_000), " "),
-        (59_500, Some(60_005), " "),
-        (60_005, None, "False ProgressDeadlineExceeded"),
+    for (reason, now_ms, requeue_ms, expected) in [
+        ("ReplicaSetUpdated", 1_000, Some(61_000), " "),
+        ("ReplicaSetUpdated", 59_500, Some(60_005), " "),
+        ("ReplicaSetUpdated", 60_005, None, "False ProgressDeadlineExceeded"),
+        // It was complete once; that it lost its pod is no matter of progress.
+        ("NewReplicaSetAvailable", 1_000, None, " "),
+        ("NewReplicaSetAvailable", 60_005, None, " "),
     ] {
         let mut world = World::at_ms(now_ms);
         let mut d = deployment(1, json!(1), json!(0));
         d["metadata"]["annotations"] = json!({ "deployment.kubernetes.io/revision": "1" });
         d["status"] = started.clone();
+        d["status"]["conditions"][0]["reason"] = json!(reason);
         world.put::<Deployment>(d);
         let mut rs = replica_set("new", 0, 1, 0, (1, 2));
         rs["status"]["terminatingReplicas"] = json!(0);
