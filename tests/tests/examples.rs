@@ -1,7 +1,5 @@
 //! The gallery: nothing in it goes round in circles.
 
-#![expect(clippy::unwrap_used, reason = "a test may fail")]
-
 use std::path::Path;
 
 use sim::{Options, Simulation};
