@@ -39,7 +39,7 @@ pub use listers::Listers;
 pub use name::{ObjectRef, SmolStr, uuid_text};
 pub use object::{Object, Resource, controller_of};
 pub use objects::Objects;
-pub use order::Order;
+pub use order::{Gather, Order};
 pub use plan::{
     Action, ApiError, ApiReason, Attempt, DeleteOptions, EventSpec, FieldCause, Patch, Plan,
     Propagation, slow_start_batch,

@@ -3,7 +3,9 @@
 //! indices. Hot paths and small numbers sort with the standard library.
 
 use std::cmp::Ordering;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::{Map, Value};
 
 /// Stable sorting of slices, small in code.
 pub trait Order<T> {
@@ -45,12 +47,49 @@ impl<T> Order<T> for [T] {
 
 /// A map from entries, the last of equal keys wins; without the sort that `collect` brings.
 pub fn map<K: Ord, V>(entries: impl IntoIterator<Item = (K, V)>) -> BTreeMap<K, V> {
-    let mut map = BTreeMap::new();
-    for (key, value) in entries {
-        map.insert(key, value);
-    }
-    map
+    entries.into_iter().to_map()
 }
+
+/// As `collect` into a map or a set, without the sort that it brings.
+pub trait Gather: Iterator + Sized {
+    /// Of equal keys the last wins.
+    fn to_map<K: Ord, V>(self) -> BTreeMap<K, V>
+    where
+        Self: Iterator<Item = (K, V)>,
+    {
+        let mut map = BTreeMap::new();
+        for (key, value) in self {
+            map.insert(key, value);
+        }
+        map
+    }
+
+    /// A JSON object; of equal keys the last wins.
+    fn to_object(self) -> Map<String, Value>
+    where
+        Self: Iterator<Item = (String, Value)>,
+    {
+        let mut map = Map::new();
+        for (key, value) in self {
+            map.insert(key, value);
+        }
+        map
+    }
+
+    /// Each item once.
+    fn to_set(self) -> BTreeSet<Self::Item>
+    where
+        Self::Item: Ord,
+    {
+        let mut set = BTreeSet::new();
+        for item in self {
+            set.insert(item);
+        }
+        set
+    }
+}
+
+impl<I: Iterator> Gather for I {}
 
 /// The indices below `n` in the order that `compare` of two indices gives.
 #[inline(never)]

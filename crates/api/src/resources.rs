@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use k8s_openapi::api::core::v1::{Container, Pod, PodSpec, ResourceRequirements};
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 
+use crate::Gather;
 use crate::quantity::{self, Exact};
 
 /// Resource names to exact amounts.
@@ -83,7 +84,7 @@ pub fn pod_requests(pod: &Pod) -> BTreeMap<String, i64> {
         .into_iter()
         .map(|(name, it)| (as_integer(&name, it), name))
         .map(|(v, k)| (k, v))
-        .collect()
+        .to_map()
 }
 
 /// `cpu` in millicores, everything else in its base unit, rounded up.

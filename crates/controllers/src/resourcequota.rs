@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 
+use api::Gather;
 use api::quantity::{self, Exact};
 use api::{
     Change, Component, ComponentId, Kind, Object, ObjectRef, Plan, Resource, View, WorkQueue, pods,
@@ -85,7 +86,7 @@ fn sync(quota: &ResourceQuota, view: &View<'_>, plan: &mut Plan) {
         Kind::ALL.iter().any(|kind| kind.namespaced() && quota::tracks(*kind, name))
     };
     let mut used: BTreeMap<&str, Exact> =
-        hard.keys().filter(counted).map(|name| (name.as_str(), Exact::default())).collect();
+        hard.keys().filter(counted).map(|name| (name.as_str(), Exact::default())).to_map();
     for kind in Kind::ALL.iter().filter(|it| it.namespaced()) {
         if !hard.keys().any(|it| quota::tracks(*kind, it)) {
             continue;
@@ -104,7 +105,7 @@ fn sync(quota: &ResourceQuota, view: &View<'_>, plan: &mut Plan) {
     let old = quota.status.clone().unwrap_or_default();
     let kept = old.used.iter().flatten().filter(|(name, _)| hard.contains_key(*name));
     let mut new_used: BTreeMap<String, Quantity> =
-        kept.map(|(name, amount)| (name.clone(), amount.clone())).collect();
+        kept.map(|(name, amount)| (name.clone(), amount.clone())).to_map();
     new_used.extend(used.into_iter().map(|(name, it)| (name.to_owned(), it.to_quantity())));
     let used = new_used;
     let same = |a: &Option<BTreeMap<String, Quantity>>, b: &BTreeMap<String, Quantity>| {

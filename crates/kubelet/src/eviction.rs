@@ -12,6 +12,7 @@
 use std::cmp::Reverse;
 use std::collections::BTreeSet;
 
+use api::Gather;
 use api::k8s_openapi::api::core::v1::{Container, Node, Pod, PodSpec, Taint, Toleration};
 use api::time::{after_ms, ms_between};
 use api::{ObjectRef, Order, Resource, Timestamp, View, pods, quantity, resources, taints};
@@ -102,7 +103,7 @@ fn running<'a>(pod: &'a Pod, spec: &'a PodSpec) -> impl Iterator<Item = &'a Cont
     let names: BTreeSet<&str> = statuses
         .filter(|it| it.state.as_ref().is_some_and(|it| it.running.is_some()))
         .map(|it| it.name.as_str())
-        .collect();
+        .to_set();
     let all = spec.containers.iter().chain(spec.init_containers.iter().flatten());
     all.filter(move |it| names.contains(it.name.as_str()))
 }

@@ -8,6 +8,7 @@
 
 use std::collections::BTreeMap;
 
+use api::Gather;
 use api::k8s_openapi::api::coordination::v1::{Lease, LeaseSpec};
 use api::k8s_openapi::api::core::v1::{
     Node, NodeAddress, NodeCondition, NodeDaemonEndpoints, NodeStatus, NodeSystemInfo,
@@ -248,7 +249,7 @@ fn defaults(status: &mut NodeStatus, node: &Node, index: usize) {
         let usual = || {
             let usual =
                 [("cpu", "4"), ("memory", "8Gi"), ("ephemeral-storage", "100Gi"), ("pods", "110")];
-            usual.into_iter().map(|(name, it)| (name.to_owned(), quantity(it))).collect()
+            usual.into_iter().map(|(name, it)| (name.to_owned(), quantity(it))).to_map()
         };
         status.capacity = Some(status.allocatable.clone().unwrap_or_else(usual));
     }
@@ -306,7 +307,7 @@ fn sync_labels(node: &Node, plan: &mut Plan) {
         .into_iter()
         .filter(|(key, _)| label(node, key).is_none())
         .map(|(key, value)| (key.to_owned(), value.into()))
-        .collect();
+        .to_object();
     if !missing.is_empty() {
         plan.push(Action::Patch {
             key: node.object_ref(),

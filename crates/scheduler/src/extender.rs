@@ -11,9 +11,10 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
+use api::Gather;
 use api::Object;
 use k8s_openapi::api::core::v1::{Container, Node, Pod};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use view::StatusCode;
 
 use crate::apis::config::{Args, Config, Extender};
@@ -237,7 +238,7 @@ impl HttpExtender {
             let value = json!({"Pods": pods, "NumPDBViolations": it.n_pdb_violations});
             (it.name.to_string(), value)
         };
-        let victims = Value::Object(candidates.iter().map(of).collect::<Map<_, _>>());
+        let victims = Value::Object(candidates.iter().map(of).to_object());
         let (whole, meta) =
             if cache_capable { (Value::Null, victims) } else { (victims, Value::Null) };
         let body = json!({"Pod": bare_pod(&pod.pod), "NodeNameToVictims": whole,

@@ -1,5 +1,6 @@
 //! A text, understood: which cluster, which objects, which steps.
 
+use api::Gather;
 use api::Order;
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -240,7 +241,7 @@ impl Script {
     ) {
         if nodes {
             let own: BTreeSet<ObjectRef> =
-                self.documents.iter().filter_map(import::object).map(Object::object_ref).collect();
+                self.documents.iter().filter_map(import::object).map(Object::object_ref).to_set();
             for document in yaml::read(preset_text(self.preset)).documents {
                 if let Some(object) = document.object().filter(|it| !own.contains(&it.object_ref()))
                 {
@@ -322,7 +323,7 @@ fn zones_in(documents: &[Document]) -> Vec<String> {
     let objects = documents.iter().filter_map(Document::lenient_object);
     let cron_jobs = objects.filter_map(Object::as_kind::<CronJob>);
     let zones = cron_jobs.filter_map(|it| it.spec.time_zone.clone());
-    zones.collect::<BTreeSet<_>>().into_iter().collect()
+    zones.to_set().into_iter().collect()
 }
 
 fn create(

@@ -11,6 +11,7 @@ mod shown;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use api::Gather;
 use api::{Kind, Object, ObjectRef};
 use view::{Diagnostic, LinkFile, TimedAction};
 
@@ -274,7 +275,7 @@ fn touch_differences(old: &World, new: &World, logs: &mut Logs) {
     for kind in Kind::ALL {
         let all = |world: &World| -> BTreeMap<ObjectRef, Object> {
             let objects = world.store.objects().list(*kind);
-            objects.map(|it| (it.object_ref(), it.clone())).collect()
+            objects.map(|it| (it.object_ref(), it.clone())).to_map()
         };
         let (before, mut after) = (all(old), all(new));
         for (key, object) in before {

@@ -1,5 +1,6 @@
 //! What the user and the scenario do at a time of the run.
 
+use api::Gather;
 use api::{Action, ComponentId, Kind, Object, ObjectRef, Patch, yaml};
 use kubectl::{Outcome, Output, Pending};
 use serde_json::json;
@@ -236,7 +237,7 @@ pub(crate) fn carry_out(step: &Step, world: &mut World, run: &Run, logs: &mut Lo
         }
         Command::Capacity { node, amounts } => {
             let amounts: serde_json::Map<_, _> =
-                amounts.iter().map(|(name, it)| ((*name).to_owned(), json!(it))).collect();
+                amounts.iter().map(|(name, it)| ((*name).to_owned(), json!(it))).to_object();
             let value = json!({"status": {"capacity": amounts, "allocatable": amounts}});
             let done = format!("node/{node} has another capacity");
             patch_node(node, "status", value, &done, by, world, run, logs)

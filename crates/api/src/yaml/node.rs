@@ -3,6 +3,7 @@
 //! Aliases are replaced by copies of what they name and merge keys (`<<`) by what they merge, so
 //! that readers meet plain values only. Budgets keep hostile texts small.
 
+use crate::Gather;
 use std::collections::BTreeMap;
 
 use saphyr_parser::{Event, Parser, ScalarStyle, Tag};
@@ -111,9 +112,9 @@ impl Node {
             Data::Float(it) => whole(*it).map_or_else(|| Value::from(*it), Value::from),
             Data::Str(it) => Value::String(it.clone()),
             Data::Seq(items) => Value::Array(items.iter().map(Node::to_json).collect()),
-            Data::Map(entries) => {
-                entries.iter().map(|it| (it.key.clone(), it.value.to_json())).collect()
-            }
+            Data::Map(entries) => Value::Object(
+                entries.iter().map(|it| (it.key.clone(), it.value.to_json())).to_object(),
+            ),
         }
     }
 

@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use api::Gather;
 use api::quantity::{self, Exact};
 use api::{ApiError, Kind, Object};
 use k8s_openapi::api::core::v1::{Container, LimitRange, LimitRangeItem, Pod};
@@ -131,7 +132,7 @@ fn check_pod(item: &LimitRangeItem, pod: &Pod, complaints: &mut Vec<String>) {
         bare.overhead = None;
         let list = |side| -> List {
             let amounts = spec_amounts(&bare, side);
-            amounts.into_iter().map(|(key, it)| (key, it.to_quantity())).collect()
+            amounts.into_iter().map(|(key, it)| (key, it.to_quantity())).to_map()
         };
         check_bounds(item, &list(Side::Requests), &list(Side::Limits), complaints);
     }

@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use api::Gather;
 use api::{Listers, Object};
 
 use crate::store::Store;
@@ -25,5 +26,5 @@ pub(crate) fn admit(store: &Store, object: &mut Object) {
 pub(crate) fn topology_labels(listers: &Listers<'_>, node: &str) -> BTreeMap<String, String> {
     let labels = listers.node(node).and_then(|it| it.metadata.labels.as_ref());
     let Some(labels) = labels else { return BTreeMap::new() };
-    LABELS.iter().filter_map(|key| Some(((*key).to_owned(), labels.get(*key)?.clone()))).collect()
+    LABELS.iter().filter_map(|key| Some(((*key).to_owned(), labels.get(*key)?.clone()))).to_map()
 }

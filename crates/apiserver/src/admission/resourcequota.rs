@@ -6,6 +6,7 @@
 
 use std::sync::Arc;
 
+use api::Gather;
 use api::quantity::Exact;
 use api::quota;
 use api::resources::Amounts;
@@ -118,7 +119,7 @@ fn charge(
     let hard: Amounts = hard
         .iter()
         .map(|(key, it)| (key.clone(), api::quantity::parse(&it.0).unwrap_or_default()))
-        .collect();
+        .to_map();
     let after = |resource: &str| -> Exact {
         let before = used.get(resource).copied().unwrap_or_default();
         before.plus(delta.get(resource).copied().unwrap_or_default())
@@ -146,7 +147,7 @@ fn charge(
         let sum = used.entry(resource).or_default();
         *sum = sum.plus(amount);
     }
-    let used = used.into_iter().map(|(key, it)| (key, it.to_quantity())).collect();
+    let used = used.into_iter().map(|(key, it)| (key, it.to_quantity())).to_map();
     let mut quota = quota.clone();
     quota.status.get_or_insert_default().used = Some(used);
     Ok(Some(quota))

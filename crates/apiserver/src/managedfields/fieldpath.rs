@@ -2,6 +2,7 @@
 //!
 //! Upstream: `sigs.k8s.io/structured-merge-diff/v6/fieldpath`, v1.36.
 
+use api::Gather;
 use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
@@ -67,7 +68,7 @@ impl Set {
         });
         Set {
             member: self.member && other.member == both,
-            children: children.filter(|it| !it.1.is_empty()).collect(),
+            children: children.filter(|it| !it.1.is_empty()).to_map(),
         }
     }
 
@@ -80,7 +81,7 @@ impl Set {
                 child.member |= edge.starts_with("f:") && !child.is_empty();
                 (edge, child)
             })
-            .collect();
+            .to_map();
         self
     }
 

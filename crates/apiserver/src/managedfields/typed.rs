@@ -3,7 +3,8 @@
 //! Upstream: `sigs.k8s.io/structured-merge-diff/v6/typed`, and the relations of
 //! `staging/src/k8s.io/client-go/applyconfigurations/internal/internal.go`, v1.36.
 
-use serde_json::{Map, Value};
+use api::Gather;
+use serde_json::Value;
 
 use super::fieldpath::Set;
 
@@ -92,7 +93,7 @@ fn parts<'a>(path: &[String], value: &'a Value) -> Option<Vec<(String, &'a Value
                         };
                         ((*key).to_owned(), item.get(key).cloned().unwrap_or_else(missing))
                     });
-                    format!("k:{}", Value::Object(keys.collect::<Map<_, _>>()))
+                    format!("k:{}", Value::Object(keys.to_object()))
                 }
                 _ => format!("v:{item}"),
             };

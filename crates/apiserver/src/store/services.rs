@@ -11,6 +11,7 @@ mod ports;
 use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
 
+use api::Gather;
 use api::{ApiError, ApiReason, Kind};
 use k8s_openapi::api::core::v1::{LoadBalancerStatus, Service, ServiceSpec};
 
@@ -147,7 +148,7 @@ impl Store {
     fn used_addresses(&self) -> BTreeSet<u32> {
         let services = self.listers().list::<Service>();
         let ips = services.filter_map(|it| it.spec.as_ref()?.cluster_ip.as_ref());
-        ips.filter_map(|it| it.parse::<Ipv4Addr>().ok()).map(u32::from).collect()
+        ips.filter_map(|it| it.parse::<Ipv4Addr>().ok()).map(u32::from).to_set()
     }
 }
 
@@ -165,7 +166,7 @@ fn has_ports(spec: &ServiceSpec) -> bool {
 
 fn node_ports(spec: &ServiceSpec) -> BTreeSet<i32> {
     let ports = spec.ports.iter().flatten();
-    ports.filter_map(|it| it.node_port).filter(|it| *it != 0).collect()
+    ports.filter_map(|it| it.node_port).filter(|it| *it != 0).to_set()
 }
 
 fn same_addresses(spec: &ServiceSpec, before: &ServiceSpec) -> bool {

@@ -11,6 +11,7 @@ use self::policies::{failure_rule, success_policy};
 use crate::validation::check::{list_of, non_negative_if_set, one_of, required_one_of, str_of};
 use crate::validation::core::pod;
 use crate::validation::{Bad, Context, Errors, Path, internal, labels, meta, text};
+use api::Gather;
 
 /// Upstream: `maxParallelismForIndexedJob` and `maxFailedIndexesForIndexedJob`.
 const INDEXED_MAX: i32 = 100_000;
@@ -64,8 +65,7 @@ fn generated_selector(errors: &mut Errors, job: &Job, spec: &JobSpec) {
             Some(_) => {}
         }
     }
-    let all =
-        expected.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+    let all = expected.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).to_map();
     if labels::matches(Some(selector), Some(&all)) == Some(false) {
         let shown = internal::selector(selector);
         errors.invalid(&spec_path.child("selector"), shown, "`selector` not auto-generated");

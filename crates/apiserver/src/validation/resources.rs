@@ -2,6 +2,7 @@
 //!
 //! Upstream: `pkg/apis/core/validation/validation.go`, `pkg/apis/core/helper/helpers.go`, v1.36.
 
+use api::Gather;
 use api::Order;
 use std::collections::BTreeMap;
 
@@ -60,7 +61,7 @@ pub(crate) fn shown(quantity: &Quantity) -> String {
 
 /// The quantities as the server writes them.
 pub(crate) fn canonical(list: &List) -> BTreeMap<&str, String> {
-    list.iter().map(|(name, it)| (name.as_str(), shown(it))).collect()
+    list.iter().map(|(name, it)| (name.as_str(), shown(it))).to_map()
 }
 
 fn is_huge_page(name: &str) -> bool {

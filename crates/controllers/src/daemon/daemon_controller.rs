@@ -2,6 +2,7 @@
 //!
 //! Upstream: `pkg/controller/daemon/daemon_controller.go`, v1.36.
 
+use api::Gather;
 use api::Order;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -135,7 +136,7 @@ fn node_changed(change: &Change, view: &View<'_>, queue: &mut WorkQueue) {
     }
     let controllers = view.listers.pods_on(node.name());
     let scheduled: BTreeSet<&str> =
-        controllers.filter_map(|it| Some(api::controller_of(&it.metadata)?.uid.as_str())).collect();
+        controllers.filter_map(|it| Some(api::controller_of(&it.metadata)?.uid.as_str())).to_set();
     for ds in view.listers.list::<DaemonSet>() {
         let scheduled = scheduled.contains(ds.uid());
         let misscheduled = ds.status.as_ref().is_some_and(|it| it.number_misscheduled > 0);

@@ -6,6 +6,7 @@
 
 use std::collections::BTreeSet;
 
+use api::Gather;
 use api::{Action, DeleteOptions, Patch, Plan, Resource, View, pods};
 use k8s_openapi::api::apps::v1::{ControllerRevision, DaemonSet, DaemonSetSpec, DaemonSetStatus};
 use k8s_openapi::api::core::v1::Pod;
@@ -130,7 +131,7 @@ pub(super) fn cleanup_history(
     if surplus == 0 {
         return;
     }
-    let live: BTreeSet<&str> = pods.iter().filter_map(|it| hash_of(it)).collect();
+    let live: BTreeSet<&str> = pods.iter().filter_map(|it| hash_of(it)).to_set();
     let mut old = history.old.clone();
     history::sort(&mut old);
     let dead = old.into_iter().filter(|it| !live.contains(history::label(it, HASH_LABEL)));

@@ -2,6 +2,7 @@
 //!
 //! Upstream: `staging/src/k8s.io/endpointslice/utils.go` and `util/controller_utils.go`, v1.36.
 
+use api::Gather;
 use api::Order;
 use std::collections::BTreeMap;
 
@@ -160,7 +161,7 @@ pub(super) fn slice_labels(service: &Service, spec: &ServiceSpec) -> BTreeMap<St
     let own = service.metadata.labels.iter().flatten();
     let own = own.filter(|(key, _)| !RESERVED.contains(&key.as_str()));
     let mut labels: BTreeMap<String, String> =
-        own.map(|(key, value)| (key.clone(), value.clone())).collect();
+        own.map(|(key, value)| (key.clone(), value.clone())).to_map();
     if is_headless(spec) {
         labels.insert(HEADLESS_LABEL.to_owned(), String::new());
     }

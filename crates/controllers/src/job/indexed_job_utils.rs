@@ -2,6 +2,7 @@
 //!
 //! Upstream: `pkg/controller/job/indexed_job_utils.go`, v1.36.
 
+use api::Gather;
 use api::Order;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -145,7 +146,7 @@ pub(super) fn succeeded_indexes(
     let previous = OrderedIntervals::parse(text.unwrap_or_default(), completions(job));
     let succeeded =
         pods.iter().filter(|it| api::pods::phase(it) == "Succeeded" && has_tracking_finalizer(it));
-    let new = succeeded.filter_map(|it| valid_index(it, job)).collect();
+    let new = succeeded.filter_map(|it| valid_index(it, job)).to_set();
     let all = previous.with(&new);
     (previous, all)
 }
@@ -155,7 +156,7 @@ pub(super) fn failed_indexes(job: &Job, pods: &[Arc<Pod>]) -> OrderedIntervals {
     let text = job.status.as_ref().and_then(|it| it.failed_indexes.as_deref());
     let previous = OrderedIntervals::parse(text.unwrap_or_default(), completions(job));
     let failed = pods.iter().filter(|it| has_tracking_finalizer(it) && is_index_failed(job, it));
-    previous.with(&failed.filter_map(|it| valid_index(it, job)).collect())
+    previous.with(&failed.filter_map(|it| valid_index(it, job)).to_set())
 }
 
 fn is_index_failed(job: &Job, pod: &Pod) -> bool {
@@ -187,7 +188,7 @@ pub(super) fn first_pending_indexes(
 
 /// The indexes of pods.
 pub(super) fn indexes_of<'a>(pods: impl IntoIterator<Item = &'a Arc<Pod>>) -> BTreeSet<i32> {
-    pods.into_iter().filter_map(|it| completion_index(it)).collect()
+    pods.into_iter().filter_map(|it| completion_index(it)).to_set()
 }
 
 /// Of Jobs with a back-off limit per index: the last failed pod of each index that will get

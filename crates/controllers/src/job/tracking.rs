@@ -6,6 +6,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use api::Gather;
 use api::time::meta_time;
 use api::{Action, Object, ObjectRef, Plan, Resource, Timestamp, View, pods};
 use k8s_openapi::api::core::v1::Pod;
@@ -45,7 +46,7 @@ impl SyncJobCtx {
             .iter()
             .filter(|it| has_tracking_finalizer(it))
             .filter_map(|it| it.metadata.uid.clone())
-            .collect();
+            .to_set();
         let mut needs_flush = self.clean_uncounted(&uids) || needs_flush;
         let finished = self.take_in_finished();
         needs_flush |= self.add_uncounted(&finished);

@@ -4,6 +4,7 @@
 //! `pkg/controller/nodelifecycle/node_lifecycle_controller.go` and `SwapNodeControllerTaint` in
 //! `pkg/controller/util/node/controller_utils.go`, v1.36.
 
+use api::Gather;
 use api::taints::{effect, of_node};
 use api::time::meta_time;
 use api::{Action, ObjectRef, Patch, Plan, Resource, View};
@@ -109,7 +110,7 @@ fn reconcile_labels(node: &Node, plan: &mut Plan) {
             let value = labels.get(*stable)?;
             (labels.get(*beta) != Some(value)).then(|| ((*beta).to_owned(), value.clone().into()))
         })
-        .collect();
+        .to_object();
     if !missing.is_empty() {
         plan.push(Action::Patch {
             key: node.object_ref(),

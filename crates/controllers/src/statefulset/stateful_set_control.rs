@@ -4,6 +4,7 @@
 //! Differs from upstream: a claim that is being deleted is looked at again every second, because
 //! the growing delay of upstream's retries is only known to the queue.
 
+use api::Gather;
 use api::Order;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
@@ -94,7 +95,7 @@ pub(super) fn update_stateful_set(
         .into_iter()
         .cloned()
         .chain(all.iter().map(|it| util::pod_revision(it).to_owned()))
-        .collect();
+        .to_set();
     let mut round = Round {
         replicas: replicas_of(set, spec, all, &revisions),
         condemned: condemned_of(spec, all),
@@ -333,7 +334,7 @@ fn replicas_of<'a>(
 ) -> Vec<Replica<'a>> {
     let wanted = all.iter().copied().filter(|it| util::pod_in_range(spec, it));
     let present: BTreeMap<i32, &Pod> =
-        wanted.filter_map(|it| Some((util::ordinal(it)?, it))).collect();
+        wanted.filter_map(|it| Some((util::ordinal(it)?, it))).to_map();
     let start = util::start_ordinal(spec);
     let ordinals = start..start.saturating_add(util::replicas(spec));
     let missing = ordinals.filter(|it| !present.contains_key(it)).take(MAX_BATCH_SIZE);
@@ -341,7 +342,7 @@ fn replicas_of<'a>(
         let pod = new_versioned_pod(set, spec, revisions, ordinal);
         (ordinal, Replica::Missing(Box::new(pod)))
     };
-    let mut replicas: BTreeMap<i32, Replica<'_>> = missing.map(new).collect();
+    let mut replicas: BTreeMap<i32, Replica<'_>> = missing.map(new).to_map();
     replicas.extend(present.into_iter().map(|(ordinal, pod)| (ordinal, Replica::Present(pod))));
     replicas.into_values().collect()
 }

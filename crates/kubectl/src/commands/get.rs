@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 
+use api::Gather;
 use api::{Kind, Object};
 
 use super::{Next, Session, Waiting, subresource};
@@ -124,7 +125,7 @@ pub(super) fn go_on(session: &mut Session<'_>, state: Watching) -> Result<Next, 
     // By kind and uid, so that thousands of objects are not compared each with all.
     let versions = |all: &[Object]| -> BTreeMap<(Kind, String), Option<String>> {
         let key = |it: &Object| (it.kind(), it.uid().to_owned());
-        all.iter().map(|it| (key(it), it.meta().resource_version.clone())).collect()
+        all.iter().map(|it| (key(it), it.meta().resource_version.clone())).to_map()
     };
     let (before, after) = (versions(&state.seen), versions(&now));
     let key = |it: &Object| (it.kind(), it.uid().to_owned());

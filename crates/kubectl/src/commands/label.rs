@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 
+use api::Gather;
 use api::{Action, Object, Patch};
 use serde_json::{Value, json};
 
@@ -176,7 +177,7 @@ fn send(
     changes: &Changes,
 ) -> Result<Object, Failure> {
     let mut pairs: serde_json::Map<String, Value> =
-        changes.set.iter().map(|(key, value)| (key.clone(), json!(value))).collect();
+        changes.set.iter().map(|(key, value)| (key.clone(), json!(value))).to_object();
     pairs.extend(changes.remove.iter().map(|it| (it.clone(), Value::Null)));
     let mut patch = json!({"metadata": {field: pairs}});
     if let Some(version) = session.args.get("resource-version") {

@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 
+use api::Gather;
 use api::Order;
 use api::{Action, Kind, Listers, Object, ObjectRef, Patch, Resource as _, Timestamp, time};
 use k8s_openapi::api::apps::v1::{
@@ -421,7 +422,7 @@ fn rollback(object: &Object, target: &Revision) -> Value {
     let is_kept = |it: &(&String, &String)| KEPT_ANNOTATIONS.contains(&it.0.as_str());
     let own = object.meta().annotations.iter().flatten().filter(is_kept);
     let noted = target.annotations.iter().filter(|it| !is_kept(it));
-    let all: BTreeMap<&String, &String> = own.chain(noted).collect();
+    let all: BTreeMap<&String, &String> = own.chain(noted).to_map();
     json!([template, {"op": "replace", "path": "/metadata/annotations", "value": all}])
 }
 

@@ -3,6 +3,7 @@
 //! Upstream: `staging/src/k8s.io/cli-runtime/pkg/resource/{builder,helper}.go`,
 //! `pkg/printers/internalversion/printers.go` (`printScale`), v1.36.
 
+use api::Gather;
 use api::{Action, Kind, Object, Patch, sent};
 use serde_json::{Value, json};
 
@@ -98,7 +99,7 @@ pub(super) fn scale(object: &Object) -> Value {
     json!({
         "apiVersion": "autoscaling/v1",
         "kind": "Scale",
-        "metadata": own.collect::<serde_json::Map<String, Value>>(),
+        "metadata": own.to_object(),
         "spec": {"replicas": replicas("spec")},
         "status": {"replicas": replicas("status"), "selector": selector},
     })

@@ -5,6 +5,7 @@
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
+use api::Gather;
 use api::{Event, Resource, quantity};
 use k8s_openapi::api::core::v1::{
     Container, ContainerState, ContainerStatus, Node, NodeStatus, PersistentVolume,
@@ -94,7 +95,7 @@ fn pod_state(pod: &Pod) -> PodState<'_> {
     let init: BTreeMap<&str, &Container> = items(spec, |it| it.init_containers.as_ref())
         .iter()
         .map(|it| (it.name.as_str(), it))
-        .collect();
+        .to_map();
     let n_sidecars = init.values().filter(|it| is_sidecar(Some(it))).count();
     let status_reason = filled(status.and_then(|it| it.reason.as_ref()));
     let phase = filled(status.and_then(|it| it.phase.as_ref())).unwrap_or_default();
@@ -234,7 +235,7 @@ pub(crate) fn node_roles(node: &Node) -> String {
             None => (key == "kubernetes.io/role").then_some(value.as_str()),
         })
         .filter(|it| !it.is_empty())
-        .collect();
+        .to_set();
     or_none(roles.into_iter().collect::<Vec<_>>().join(","))
 }
 
@@ -284,7 +285,7 @@ fn external_ip(service: &Service) -> String {
             let status = service.status.clone().unwrap_or_default();
             let ingress = status.load_balancer.and_then(|it| it.ingress).unwrap_or_default();
             let ips: BTreeSet<String> =
-                ingress.into_iter().filter_map(|it| it.ip.or(it.hostname)).collect();
+                ingress.into_iter().filter_map(|it| it.ip.or(it.hostname)).to_set();
             let all: Vec<String> = ips.into_iter().chain(external).collect();
             if all.is_empty() { "<pending>".to_owned() } else { all.join(",") }
         }

@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::ops::BitOr;
 
+use api::Gather;
 use api::resources::{Side, pod_amounts};
 use k8s_openapi::api::core::v1::{Node, Pod};
 
@@ -194,7 +195,7 @@ pub fn node_scheduling_properties_change(new: &Node, old: &Node) -> Vec<ClusterE
     }
     let conditions = |it: &Node| -> BTreeMap<String, String> {
         let all = it.status.iter().flat_map(|it| it.conditions.iter().flatten());
-        all.map(|it| (it.type_.clone(), it.status.clone())).collect()
+        all.map(|it| (it.type_.clone(), it.status.clone())).to_map()
     };
     if conditions(new) != conditions(old) {
         actions.push(ActionType::UPDATE_NODE_CONDITION);

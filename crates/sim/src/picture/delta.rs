@@ -1,7 +1,6 @@
 //! What changed since the page last asked.
 
-use std::collections::BTreeSet;
-
+use api::Gather;
 use api::k8s_openapi::api::core::v1::{Node, Pod};
 use api::{Event, Kind, Listers, Object, ObjectRef, Timestamp, Zones};
 use view::{Delta, EventRow, ObjectName};
@@ -37,7 +36,7 @@ pub(crate) fn since<'k>(
 ) -> Delta {
     let mut delta = Delta { revision, ..Delta::default() };
     let mut others_changed = false;
-    for key in keys.collect::<BTreeSet<_>>() {
+    for key in keys.to_set() {
         others_changed |= is_other(key.kind);
         match frame.listers.object(key) {
             Some(object) => add(frame, object, &mut delta),

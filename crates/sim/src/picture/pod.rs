@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use api::Gather;
 use api::k8s_openapi::api::core::v1::{ContainerState, ContainerStatus, Pod};
 use api::k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use api::{Listers, Object, Resource, Timestamp, pods, resources};
@@ -71,7 +72,7 @@ fn container_tiles(pod: &Pod) -> Vec<ContainerTile> {
     let status = pod.status.as_ref();
     let init = status.and_then(|it| it.init_container_statuses.as_ref()).into_iter().flatten();
     let main = status.and_then(|it| it.container_statuses.as_ref()).into_iter().flatten();
-    let statuses: BTreeMap<_, _> = init.chain(main).map(|it| (it.name.as_str(), it)).collect();
+    let statuses: BTreeMap<_, _> = init.chain(main).map(|it| (it.name.as_str(), it)).to_map();
     let spec = pods::spec(pod);
     let init = spec.and_then(|it| it.init_containers.as_ref()).into_iter().flatten();
     let main = spec.map(|it| it.containers.as_slice()).unwrap_or_default();

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use api::Gather;
 use api::Timestamp;
 use view::Notice;
 
@@ -35,7 +36,7 @@ impl World {
             let mut busy: Vec<_> = self.instant.busy.iter().filter(|(_, n)| **n > 1).collect();
             busy.sort_by_key(|(_, n)| std::cmp::Reverse(**n));
             let objects = busy.iter().take(10).map(|((_, key), _)| key.to_view()).collect();
-            let names: BTreeSet<_> = busy.iter().map(|((id, _), _)| id.name()).collect();
+            let names: BTreeSet<_> = busy.iter().map(|((id, _), _)| id.name()).to_set();
             let names: Vec<_> = names.into_iter().collect();
             let message = format!(
                 "The run stopped: {budget} events at the same instant. It goes round between: {}.",

@@ -1,5 +1,6 @@
 //! Services, storage, configuration and policy.
 
+use api::Gather;
 use api::Order;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -243,7 +244,7 @@ fn limit_rows(page: &mut Page, limit: &LimitRange, prefix: &str) {
             item;
         let all = [min, max, default_request, default, max_limit_request_ratio];
         let names: BTreeSet<&String> =
-            all.iter().flat_map(|it| it.iter().flat_map(BTreeMap::keys)).collect();
+            all.iter().flat_map(|it| it.iter().flat_map(BTreeMap::keys)).to_set();
         for name in names {
             let cell = |it: &Option<BTreeMap<String, Quantity>>| {
                 let amount = it.as_ref().and_then(|it| it.get(name));

@@ -2,6 +2,7 @@
 //!
 //! Upstream: `staging/src/k8s.io/kubectl/pkg/cmd/create/create_{configmap,secret}.go`, v1.36.
 
+use api::Gather;
 use api::{Kind, Object};
 use serde_json::{Map, Value, json};
 
@@ -209,7 +210,7 @@ pub(super) fn secret_words(session: &mut Session<'_>, words: &[String]) -> Resul
         let it = std::sync::Arc::make_mut(it);
         let texts = it.string_data.take().unwrap_or_default();
         let bytes = |text: String| k8s_openapi::ByteString(text.into_bytes());
-        it.data = Some(texts.into_iter().map(|(key, text)| (key, bytes(text))).collect());
+        it.data = Some(texts.into_iter().map(|(key, text)| (key, bytes(text))).to_map());
     }
     finish(session, secret, Some("secret"))
 }

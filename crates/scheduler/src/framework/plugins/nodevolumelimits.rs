@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use api::Gather;
 use api::Object;
 use k8s_openapi::api::core::v1::{PersistentVolume, PersistentVolumeClaim};
 use k8s_openapi::api::storage::v1::{CSINode, StorageClass};
@@ -87,7 +88,7 @@ fn limits(node: &CSINode) -> BTreeMap<String, i64> {
             let count = it.allocatable.as_ref()?.count?;
             Some((it.name.clone(), i64::from(count)))
         })
-        .collect()
+        .to_map()
 }
 
 impl PreFilterPlugin for CsiLimits {

@@ -7,6 +7,7 @@
 
 use std::collections::BTreeMap;
 
+use api::Gather;
 use api::taints::tolerated;
 use api::{Listers, controller_of};
 use k8s_openapi::api::apps::v1::{ReplicaSet, StatefulSet};
@@ -111,7 +112,7 @@ fn compile(
         let labels = pod.pod.metadata.labels.as_ref();
         let keys = it.match_label_keys.iter().flatten();
         let same: BTreeMap<String, String> =
-            keys.filter_map(|key| Some((key.clone(), labels?.get(key)?.clone()))).collect();
+            keys.filter_map(|key| Some((key.clone(), labels?.get(key)?.clone()))).to_map();
         if !same.is_empty() {
             selector = Selector::from_set(&same, interner).and(selector);
         }
