@@ -86,7 +86,8 @@ walks["from an empty page to the reason of a pending pod by keyboard alone"] = a
   await page.keyboard.insertText(PENDING);
   await page.keyboard.press("Escape");
   const pressed = async (testid) => {
-    for (let n = 0; n < 60; n += 1) {
+    // The run goes on meanwhile, and each attempt of the selected pod is a stop more.
+    for (let n = 0; n < 200; n += 1) {
       await page.keyboard.press("Tab");
       const found = await page.evaluate(() => document.activeElement?.closest("[data-testid]")?.dataset.testid);
       if (found === testid) return page.keyboard.press("Enter");

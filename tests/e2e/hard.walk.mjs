@@ -39,6 +39,7 @@ spec: {containers: [{name: main, image: nginx}]}
 /** Texts that are refused, and what the list of problems says. */
 const REFUSED = [
   ["a thousand nested levels", "a: ".concat("[".repeat(1000), "]".repeat(1000)), /depth/i],
+  ["a thousand dashes", `${"- ".repeat(1000)}a`, /depth/i],
   ["a NUL byte", POD.replace("hello", "he\u0000llo"), /control|character|invalid/i],
   ["a tab as indentation", POD.replace("spec:", "spec:\n\tx: y\nz:"), /tab|character|indent/i],
   ["a text that breaks off", POD.slice(0, POD.indexOf("nginx")) + '"ngi', /quot|unexpected|end/i],

@@ -4,11 +4,23 @@ import { defaultKeymap, history, historyKeymap, indentLess, indentMore } from '@
 import { yaml } from '@codemirror/lang-yaml';
 import { bracketMatching, foldGutter, HighlightStyle, indentUnit, syntaxHighlighting } from '@codemirror/language';
 import { lintGutter, setDiagnostics } from '@codemirror/lint';
-import { Annotation, EditorState } from '@codemirror/state';
+import { Annotation, Compartment, EditorState } from '@codemirror/state';
 import { drawSelection, EditorView, highlightActiveLine, highlightActiveLineGutter, keymap, lineNumbers } from '@codemirror/view';
 import { tags } from '@lezer/highlight';
+import { isDeep } from './depth.js';
 
 const fromPage = Annotation.define();
+const language = new Compartment();
+const plain = [];
+const languageOf = (lines) => (isDeep(lines) ? plain : yaml());
+
+// A text that is nested very deeply is shown without colours.
+const careful = EditorState.transactionFilter.of((transaction) => {
+  if (!transaction.docChanged) return transaction;
+  const deep = isDeep(transaction.newDoc.iterLines());
+  if (deep === (language.get(transaction.startState) === plain)) return transaction;
+  return [transaction, { effects: language.reconfigure(deep ? plain : yaml()) }];
+});
 const TYPING_MS = 150;
 
 const colours = HighlightStyle.define([
@@ -85,7 +97,7 @@ export function createEditor(parent, text, emit) {
   const extensions = [
     lintGutter(), lineNumbers(), foldGutter(), history(), drawSelection(), bracketMatching(), closeBrackets(),
     highlightActiveLine(), highlightActiveLineGutter(), indentUnit.of('  '),
-    EditorState.tabSize.of(2), yaml(), syntaxHighlighting(colours), look, heard, tabRule(touched),
+    EditorState.tabSize.of(2), careful, language.of(languageOf(text.split('\n'))), syntaxHighlighting(colours), look, heard, tabRule(touched),
     keymap.of([...closeBracketsKeymap, ...defaultKeymap, ...historyKeymap]),
     EditorView.contentAttributes.of({ 'aria-label': 'Manifests', tabindex: '0', 'data-testid': 'editor-content' }),
     EditorView.domEventHandlers({ pointerdown: () => { touched.yes = true; } }),
