@@ -22,9 +22,7 @@ pub fn object_value(object: &Object) -> Value {
 pub fn value_along(object: &Object, path: &[&str]) -> Value {
     let mut value = wire::value_along(object, path);
     fill(object.kind().name(), &mut value, path);
-    if object.meta().managed_fields.is_some()
-        && let Some(Value::Object(meta)) = value.get_mut("metadata")
-    {
+    if let Some(Value::Object(meta)) = value.get_mut("metadata") {
         meta.remove("managedFields");
     }
     value
