@@ -17,6 +17,9 @@ pub struct Plan {
     pub attempts: Vec<Attempt>,
     /// Queue the same key again at this time. Upstream: `AddAfter`.
     pub requeue_at: Option<Timestamp>,
+    /// The pass ended with an error: the key is queued again with upstream's back-off, as after an
+    /// action that failed.
+    pub failed: bool,
     /// Set by the scheduler: what each plugin said.
     pub diagnosis: Option<Arc<view::Diagnosis>>,
 }

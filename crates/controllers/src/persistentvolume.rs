@@ -9,6 +9,7 @@
 
 mod matching;
 mod provisioner;
+mod recycler;
 mod sync_claim;
 mod sync_volume;
 #[cfg(test)]
@@ -39,6 +40,7 @@ const PV_PROTECTION: &str = "kubernetes.io/pv-protection";
 pub struct PersistentVolumeController {
     /// When the volume of a claim will have been made.
     provisioning: BTreeMap<ObjectRef, Timestamp>,
+    recycling: recycler::Recycling,
 }
 
 impl Component for PersistentVolumeController {
@@ -56,6 +58,11 @@ impl Component for PersistentVolumeController {
 
     fn react(&mut self, change: &Change, view: &View<'_>, queue: &mut WorkQueue) {
         let at = after_ms(view.now, view.settings.controller_latency_ms);
+        if let Some(Object::Pod(pod)) = change.object()
+            && let Some(volume) = recycler::volume_of(pod)
+        {
+            queue.add_at(ObjectRef::new(Kind::PersistentVolume, "", volume), at);
+        }
         match (&change.old, &change.new) {
             (old, Some(Object::PersistentVolumeClaim(new))) => {
                 let old = old.as_ref().and_then(|it| it.as_kind::<PersistentVolumeClaim>());
@@ -82,6 +89,7 @@ impl Component for PersistentVolumeController {
                 }
             }
             (Some(Object::PersistentVolume(old)), None) => {
+                self.recycling.remove(old.name());
                 if let Some(key) = claim_ref(old) {
                     queue.add_at(key, at);
                 }
@@ -108,7 +116,7 @@ impl Component for PersistentVolumeController {
             Some(Object::PersistentVolume(volume)) => {
                 protect_volume(volume, &mut plan);
                 if plan.is_empty() {
-                    sync_volume::sync(volume, &mut self.provisioning, view, &mut plan);
+                    sync_volume::sync(volume, self, view, &mut plan);
                 }
             }
             _ => {}
@@ -184,18 +192,16 @@ fn record(plan: &mut Plan, object: Object, warning: bool, reason: &str, message:
     plan.record(EventSpec { warning, ..event });
 }
 
-/// Upstream: `pvcprotection`: a claim that is being deleted stays while a scheduled pod uses it.
+/// Upstream: `pvcprotection`: a claim that is being deleted stays while there is a scheduled pod
+/// that uses it, even one that has ended.
 fn protect_claim(claim: &PersistentVolumeClaim, view: &View<'_>, plan: &mut Plan) {
     let meta = &claim.metadata;
     if meta.deletion_timestamp.is_none() {
         return;
     }
     let mut pods_there = view.listers.list_in::<Pod>(claim.namespace());
-    let in_use = pods_there.any(|pod| {
-        pods::node_name(pod).is_some()
-            && !pods::is_terminal(pod)
-            && claims_of(pod).any(|it| it == claim.name())
-    });
+    let in_use = pods_there
+        .any(|pod| pods::node_name(pod).is_some() && claims_of(pod).any(|it| it == claim.name()));
     if !in_use {
         remove_finalizer(plan, claim, PVC_PROTECTION);
     }

@@ -181,8 +181,8 @@ impl World {
             logs.attempts.put(self.n_events, run.ms(self.now), diagnosis, recording);
         }
         let actor = Actor::Component(*id);
-        let requeue_at = plan.requeue_at;
-        if plan.actions.is_empty() {
+        let (requeue_at, failed) = (plan.requeue_at, plan.failed);
+        if plan.actions.is_empty() && !failed {
             self.limiter.forget(task);
             self.requeue(task, requeue_at);
             return;
@@ -192,7 +192,7 @@ impl World {
         let Plan { actions, attempts, requeue_at: follow_up_at, .. } =
             self.components[index].applied(key, &results, &view);
         self.carry_out(actions, &attempts, actor, run, logs);
-        if results.iter().any(Result::is_err) {
+        if failed || results.iter().any(Result::is_err) {
             let delay_ms = self.limiter.failed(task);
             self.requeue(task, Some(time::after_ms(self.now, delay_ms)));
         } else {

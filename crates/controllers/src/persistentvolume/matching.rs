@@ -45,6 +45,12 @@ fn modes_match(volume: &PersistentVolume, claim: &PersistentVolumeClaim) -> bool
     of_volume.unwrap_or("Filesystem") == of_claim.unwrap_or("Filesystem")
 }
 
+fn attributes_match(volume: &PersistentVolume, claim: &PersistentVolumeClaim) -> bool {
+    let of_volume = volume.spec.as_ref().and_then(|it| it.volume_attributes_class_name.as_deref());
+    let of_claim = claim.spec.as_ref().and_then(|it| it.volume_attributes_class_name.as_deref());
+    of_volume.unwrap_or_default() == of_claim.unwrap_or_default()
+}
+
 fn access_modes(volume: &PersistentVolume) -> &[String] {
     volume.spec.as_ref().and_then(|it| it.access_modes.as_deref()).unwrap_or_default()
 }
@@ -65,9 +71,6 @@ pub(super) fn is_bound_to(volume: &PersistentVolume, claim: &PersistentVolumeCla
 
 /// Why a volume that was asked for by name cannot serve. Upstream: `checkVolumeSatisfyClaim`.
 pub(super) fn mismatch(volume: &PersistentVolume, claim: &PersistentVolumeClaim) -> Option<String> {
-    let attributes = |it: Option<&String>| it.cloned().unwrap_or_default();
-    let of_volume = volume.spec.as_ref().and_then(|it| it.volume_attributes_class_name.as_ref());
-    let of_claim = claim.spec.as_ref().and_then(|it| it.volume_attributes_class_name.as_ref());
     if volume.metadata.deletion_timestamp.is_some() {
         return Some(format!("the volume is marked for deletion \"{}\"", volume.name()));
     }
@@ -75,7 +78,7 @@ pub(super) fn mismatch(volume: &PersistentVolume, claim: &PersistentVolumeClaim)
         "requested PV is too small"
     } else if class_of_volume(volume) != class_of_claim(claim) {
         "storageClassName does not match"
-    } else if attributes(of_volume) != attributes(of_claim) {
+    } else if !attributes_match(volume, claim) {
         "volumeAttributesClassName does not match"
     } else if !modes_match(volume, claim) {
         "incompatible volumeMode"
@@ -87,32 +90,30 @@ pub(super) fn mismatch(volume: &PersistentVolume, claim: &PersistentVolumeClaim)
     Some(text.to_owned())
 }
 
-/// The smallest volume that serves, of those with the fewest access modes; one that is promised
-/// to the claim comes first. With `delayed`, only such a one: the scheduler chooses the others.
+/// The smallest volume that serves, of those with the fewest access modes; among these, one that is
+/// promised to the claim comes first. With `delayed`, only such a one: the scheduler chooses the
+/// others.
 pub(super) fn find_best<'a>(
     claim: &PersistentVolumeClaim,
     delayed: bool,
     listers: &Listers<'a>,
 ) -> Option<&'a PersistentVolume> {
-    let usable = |volume: &&PersistentVolume| {
-        volume.metadata.deletion_timestamp.is_none()
-            && modes_match(volume, claim)
-            && offers_access(volume, claim)
-            && capacity(volume) >= requested(claim)
-    };
-    let all: Vec<&PersistentVolume> = listers.list::<PersistentVolume>().filter(usable).collect();
-    if let Some(volume) = all.iter().find(|it| is_bound_to(it, claim)) {
-        return Some(volume);
-    }
-    if delayed {
-        return None;
-    }
     let wanted = claim.spec.as_ref().and_then(|it| it.selector.as_ref());
-    let free = all.into_iter().filter(|volume| {
-        volume.spec.as_ref().is_none_or(|it| it.claim_ref.is_none())
+    let free = |volume: &PersistentVolume| {
+        !delayed
+            && volume.spec.as_ref().is_none_or(|it| it.claim_ref.is_none())
             && super::phase(volume) == "Available"
             && class_of_volume(volume) == class_of_claim(claim)
             && wanted.is_none_or(|it| selector::matches(it, volume.metadata.labels.as_ref()))
-    });
-    free.min_by_key(|it| (access_modes(it).len(), capacity(it)))
+    };
+    let serves = |volume: &&PersistentVolume| {
+        volume.metadata.deletion_timestamp.is_none()
+            && modes_match(volume, claim)
+            && attributes_match(volume, claim)
+            && offers_access(volume, claim)
+            && capacity(volume) >= requested(claim)
+            && (is_bound_to(volume, claim) || free(volume))
+    };
+    let all = listers.list::<PersistentVolume>().filter(serves);
+    all.min_by_key(|it| (access_modes(it).len(), !is_bound_to(it, claim), capacity(it)))
 }

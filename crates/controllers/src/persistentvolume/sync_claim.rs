@@ -83,7 +83,9 @@ fn default_class<'a>(view: &View<'a>) -> Option<&'a StorageClass> {
 /// Upstream: `emitEventForUnboundDelayBindingClaim`.
 fn waits_for(claim: &PersistentVolumeClaim, view: &View<'_>) -> (&'static str, String) {
     let waiting = view.listers.list_in::<Pod>(claim.namespace()).filter(|pod| {
-        pods::node_name(pod).is_none() && claims_of(pod).any(|it| it == claim.name())
+        pods::node_name(pod).is_none()
+            && !pods::is_terminal(pod)
+            && claims_of(pod).any(|it| it == claim.name())
     });
     let names: Vec<&str> = waiting.map(Resource::name).collect();
     match names.as_slice() {

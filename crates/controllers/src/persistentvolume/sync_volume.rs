@@ -1,19 +1,18 @@
 //! Upstream: `syncVolume`, `reclaimVolume` and `unbindVolume` in
 //! `pkg/controller/volume/persistentvolume/pv_controller.go`, v1.36.
 
-use std::collections::BTreeMap;
-
 use api::k8s_openapi::api::core::v1::{PersistentVolume, PersistentVolumeClaim};
-use api::{Action, DeleteOptions, ObjectRef, Plan, Resource, Timestamp, View};
+use api::{Action, DeleteOptions, Plan, Resource, View};
 
+use super::recycler::recycle;
 use super::{
-    BIND_COMPLETED, BOUND_BY_CONTROLLER, PROVISIONED_BY, claim_ref, has_annotation, patch, phase,
-    record, sync_claim,
+    BIND_COMPLETED, BOUND_BY_CONTROLLER, PROVISIONED_BY, PersistentVolumeController, claim_ref,
+    has_annotation, patch, phase, record, sync_claim,
 };
 
 pub(super) fn sync(
     volume: &PersistentVolume,
-    provisioning: &mut BTreeMap<ObjectRef, Timestamp>,
+    memory: &mut PersistentVolumeController,
     view: &View<'_>,
     plan: &mut Plan,
 ) {
@@ -26,7 +25,7 @@ pub(super) fn sync(
     };
     let claim = view.listers.by_ref::<PersistentVolumeClaim>(&key).filter(|it| it.uid() == uid);
     let Some(claim) = claim else {
-        release(volume, plan);
+        release(volume, memory, view, plan);
         return;
     };
     let named = claim.spec.as_ref().and_then(|it| it.volume_name.as_deref()).unwrap_or_default();
@@ -35,7 +34,7 @@ pub(super) fn sync(
         let of_volume = mode(spec.and_then(|it| it.volume_mode.as_deref()));
         let of_claim = mode(claim.spec.as_ref().and_then(|it| it.volume_mode.as_deref()));
         if of_volume == of_claim {
-            sync_claim::sync(claim, provisioning, view, plan);
+            sync_claim::sync(claim, &mut memory.provisioning, view, plan);
             return;
         }
         let text = format!(
@@ -54,18 +53,23 @@ pub(super) fn sync(
         if has_annotation(&claim.metadata.annotations, BIND_COMPLETED) {
             set_phase(volume, "Bound", plan);
         } else {
-            sync_claim::sync(claim, provisioning, view, plan);
+            sync_claim::sync(claim, &mut memory.provisioning, view, plan);
         }
     } else {
-        lost_to_another(volume, plan);
+        lost_to_another(volume, memory, view, plan);
     }
 }
 
 /// The claim has taken another volume.
-fn lost_to_another(volume: &PersistentVolume, plan: &mut Plan) {
+fn lost_to_another(
+    volume: &PersistentVolume,
+    memory: &mut PersistentVolumeController,
+    view: &View<'_>,
+    plan: &mut Plan,
+) {
     let annotations = &volume.metadata.annotations;
     if has_annotation(annotations, PROVISIONED_BY) && policy(volume) == "Delete" {
-        release(volume, plan);
+        release(volume, memory, view, plan);
     } else if has_annotation(annotations, BOUND_BY_CONTROLLER) {
         unbind(volume, plan);
     } else {
@@ -80,7 +84,7 @@ fn policy(volume: &PersistentVolume) -> &str {
     policy.unwrap_or("Retain")
 }
 
-fn unbind(volume: &PersistentVolume, plan: &mut Plan) {
+pub(super) fn unbind(volume: &PersistentVolume, plan: &mut Plan) {
     let change = serde_json::json!({
         "metadata": {"annotations": {BOUND_BY_CONTROLLER: null}},
         "spec": {"claimRef": null},
@@ -90,7 +94,12 @@ fn unbind(volume: &PersistentVolume, plan: &mut Plan) {
 }
 
 /// The claim is gone: what becomes of the volume is its reclaim policy's matter.
-fn release(volume: &PersistentVolume, plan: &mut Plan) {
+fn release(
+    volume: &PersistentVolume,
+    memory: &mut PersistentVolumeController,
+    view: &View<'_>,
+    plan: &mut Plan,
+) {
     if !matches!(phase(volume), "Released" | "Failed") {
         set_phase(volume, "Released", plan);
         // The write brings the volume back here.
@@ -104,17 +113,7 @@ fn release(volume: &PersistentVolume, plan: &mut Plan) {
             }
             Some(why) => fail(volume, "VolumeFailedDelete", &why, plan),
         },
-        "Recycle" => {
-            let spec = volume.spec.as_ref();
-            if spec.is_some_and(|it| it.host_path.is_some() || it.nfs.is_some()) {
-                let object = volume.clone().into_object();
-                record(plan, object, false, "VolumeRecycled", "Volume recycled");
-                unbind(volume, plan);
-            } else {
-                let text = "No recycler plugin found for the volume!";
-                fail(volume, "VolumeFailedRecycle", text, plan);
-            }
-        }
+        "Recycle" => recycle(volume, &mut memory.recycling, view, plan),
         _ => {}
     }
 }
@@ -141,7 +140,7 @@ fn undeletable(volume: &PersistentVolume) -> Option<String> {
 }
 
 /// The volume stays as it is, for the user to see.
-fn fail(volume: &PersistentVolume, reason: &str, text: &str, plan: &mut Plan) {
+pub(super) fn fail(volume: &PersistentVolume, reason: &str, text: &str, plan: &mut Plan) {
     if phase(volume) == "Failed" {
         return;
     }
@@ -152,7 +151,7 @@ fn fail(volume: &PersistentVolume, reason: &str, text: &str, plan: &mut Plan) {
 
 fn set_phase(volume: &PersistentVolume, new: &str, plan: &mut Plan) {
     if phase(volume) != new {
-        let change = serde_json::json!({"status": {"phase": new}});
+        let change = serde_json::json!({"status": {"phase": new, "message": null}});
         patch(plan, &volume.object_ref(), "status", change);
     }
 }

@@ -184,7 +184,7 @@ fn what_a_volume_is_made_of_decides_whether_it_can_be_deleted_or_recycled() {
     let tmp = format!("{only_tmp} /tmp/");
     let local = "VolumeFailedDelete: error getting deleter volume plugin for volume \"v\": no \
                  deletable volume plugin matched";
-    let recycled = ["VolumeRecycled: Volume recycled", "v -> ", "v status=Available"];
+    let recycled = ["create recycler-for-v"];
     for (policy, source, expected) in [
         ("Delete", json!({ "hostPath": { "path": "/mnt/data" } }), vec!["v status=Failed", &mnt]),
         ("Delete", json!({ "hostPath": { "path": "/tmp/" } }), vec!["v status=Failed", &tmp]),
@@ -304,5 +304,90 @@ fn a_claim_that_waits_is_looked_at_every_fifteen_seconds() {
         let key = ObjectRef::new(Kind::PersistentVolumeClaim, "default", "c");
         let plan = PersistentVolumeController::default().decide(&key, &world.view());
         assert_eq!(plan.requeue_at.map(|it| it.as_millisecond()), expected, "{now}");
+    }
+}
+
+#[test]
+fn what_becomes_of_a_recycled_volume_is_what_its_pod_says() {
+    let recycled = vec![
+        "delete recycler-for-v",
+        "VolumeRecycled: Volume recycled",
+        "v -> ",
+        "v status=Available",
+    ];
+    let failed = "VolumeFailedRecycle: Recycle failed: failed to recycle volume:";
+    let unknown = format!("{failed} pod failed, pod.Status.Message unknown");
+    let late = format!("{failed} Pod was active too long");
+    let deleted = format!("{failed} recycler pod was deleted");
+    let old = "VolumeFailedRecycle: Recycle failed: old recycler pod found, will retry later";
+    for (started, status, expected) in [
+        (true, json!({ "phase": "Pending" }), vec![]),
+        (true, json!({ "phase": "Succeeded" }), recycled),
+        (
+            true,
+            json!({ "phase": "Failed" }),
+            vec!["delete recycler-for-v", "v status=Failed", &unknown],
+        ),
+        (
+            true,
+            json!({ "phase": "Failed", "message": "Pod was active too long" }),
+            vec!["delete recycler-for-v", "v status=Failed", &late],
+        ),
+        (true, Value::Null, vec!["v status=Failed", &deleted]),
+        (
+            false,
+            json!({ "phase": "Running" }),
+            vec!["delete recycler-for-v", "v status=Failed", old],
+        ),
+    ] {
+        let mut world = World::default();
+        let gone = json!({"name": "gone", "namespace": "default", "uid": "gone"});
+        let spec = json!({ "claimRef": gone, "persistentVolumeReclaimPolicy": "Recycle" });
+        let mut it = volume("v", spec);
+        it["status"]["phase"] = "Released".into();
+        world.put::<PersistentVolume>(it);
+        let key = ObjectRef::new(Kind::PersistentVolume, "", "v");
+        let mut controller = PersistentVolumeController::default();
+        if started {
+            assert_eq!(decide(&world, &mut controller, &key), ["create recycler-for-v"]);
+        }
+        if !status.is_null() {
+            let spec = json!({ "containers": [] });
+            let it =
+                json!({"metadata": {"name": "recycler-for-v"}, "spec": spec, "status": status});
+            world.put::<Pod>(it);
+        }
+        assert_eq!(decide(&world, &mut controller, &key), expected, "{started} {status}");
+    }
+}
+
+#[test]
+fn a_claim_that_is_being_deleted_stays_while_a_bound_pod_names_it() {
+    for (pod, stays) in [
+        (None, false),
+        (Some((json!({ "nodeName": "n1" }), "Running")), true),
+        (Some((json!({ "nodeName": "n1" }), "Succeeded")), true),
+        (Some((json!({}), "Pending")), false),
+    ] {
+        let mut world = World::default();
+        let mut it = claim("c", json!({}));
+        it["metadata"]["finalizers"] = json!(["kubernetes.io/pvc-protection"]);
+        it["metadata"]["deletionTimestamp"] = time(0);
+        world.put::<PersistentVolumeClaim>(it);
+        if let Some((mut spec, phase)) = pod.clone() {
+            spec["containers"] = json!([]);
+            spec["volumes"] = json!([{"name": "d", "persistentVolumeClaim": {"claimName": "c"}}]);
+            let status = json!({ "phase": phase });
+            world.put::<Pod>(json!({"metadata": {"name": "p"}, "spec": spec, "status": status}));
+        }
+        let key = ObjectRef::new(Kind::PersistentVolumeClaim, "default", "c");
+        let plan = PersistentVolumeController::default().decide(&key, &world.view());
+        let released = plan.actions.iter().any(|it| match it {
+            Action::Patch { patch: Patch::Merge(it), .. } => {
+                it["metadata"].get("finalizers").is_some()
+            }
+            _ => false,
+        });
+        assert_eq!(released, !stays, "{pod:?}");
     }
 }

@@ -1,8 +1,6 @@
 //! One round over the pods of a StatefulSet: create, wait, scale down, update, count.
 //!
 //! Upstream: `pkg/controller/statefulset/stateful_set_control.go`, v1.36.
-//! Differs from upstream: a claim that is being deleted is looked at again every second, because
-//! the growing delay of upstream's retries is only known to the queue.
 
 use api::Gather;
 use api::Order;
@@ -206,9 +204,7 @@ impl Round<'_> {
                     return Err(Wait);
                 }
                 let blocked = self.control.create(pod);
-                if blocked {
-                    self.retry();
-                }
+                self.control.plan.failed |= blocked;
                 return if blocked || monotonic { Err(Wait) } else { Ok(()) };
             }
             Replica::Present(pod) => *pod,
@@ -220,7 +216,7 @@ impl Round<'_> {
             return Err(Wait);
         }
         if pods::phase(pod) == "Pending" && self.control.create_missing_claims(pod) {
-            self.retry();
+            self.control.plan.failed = true;
             return Err(Wait);
         }
         let settled =
@@ -236,11 +232,6 @@ impl Round<'_> {
             self.control.update(pod);
         }
         Ok(())
-    }
-
-    fn retry(&mut self) {
-        let at = after_secs(self.control.view.now, 1);
-        self.control.plan.requeue(at);
     }
 
     /// Upstream: `processCondemned`.
