@@ -12,6 +12,7 @@ mod name;
 mod object;
 mod objects;
 mod plan;
+mod pod_row;
 mod shared_map;
 
 pub mod cel;
@@ -44,6 +45,7 @@ pub use plan::{
     Action, ApiError, ApiReason, Attempt, DeleteOptions, EventSpec, FieldCause, Patch, Plan,
     Propagation, slow_start_batch,
 };
+pub use pod_row::{PodRow, pod_reason};
 pub use shared_map::SharedMap;
 pub use time::Timestamp;
 pub use zones::Zones;

@@ -4,8 +4,9 @@
 //! afterwards, which is what makes checkpoints affordable.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use crate::{Kind, Object, ObjectRef, Resource, SharedMap, SmolStr};
+use crate::{Kind, Object, ObjectRef, PodRow, Resource, SharedMap, SmolStr};
 
 /// Stands for the missing owner of an object that a controller could adopt.
 const NO_OWNER: &str = "";
@@ -13,8 +14,25 @@ const NO_OWNER: &str = "";
 /// The objects of a kind by namespace and name, in the order in which they are listed.
 #[derive(Clone, Debug, Default)]
 struct Table {
-    namespaces: BTreeMap<SmolStr, SharedMap<SmolStr, Object>>,
+    namespaces: BTreeMap<SmolStr, SharedMap<SmolStr, Stored>>,
     len: usize,
+}
+
+/// An object, and of a pod what tables say of it.
+#[derive(Clone, Debug)]
+struct Stored {
+    object: Object,
+    row: Option<Arc<PodRow>>,
+}
+
+impl Stored {
+    fn new(object: Object) -> Self {
+        let row = match &object {
+            Object::Pod(pod) => Some(Arc::new(PodRow::of(pod))),
+            _ => None,
+        };
+        Self { object, row }
+    }
 }
 
 /// Sorted pairs, so that the keys found under a name stand together.
@@ -36,7 +54,8 @@ impl Objects {
     /// The object with this key.
     #[must_use]
     pub fn get(&self, key: &ObjectRef) -> Option<&Object> {
-        self.tables.get(key.kind as usize)?.namespaces.get(&key.namespace)?.get(&key.name)
+        let names = self.tables.get(key.kind as usize)?.namespaces.get(&key.namespace)?;
+        names.get(&key.name).map(|it| &it.object)
     }
 
     /// Stores an object under its key and returns what was there before.
@@ -47,7 +66,8 @@ impl Objects {
         }
         let table = self.tables.get_mut(key.kind as usize)?;
         let names = table.namespaces.entry(key.namespace.clone()).or_default();
-        let old = names.insert(key.name.clone(), object.clone());
+        let old = names.insert(key.name.clone(), Stored::new(object.clone()));
+        let old = old.map(|it| it.object);
         match &old {
             Some(old) => self.reindex(&key, old, &object),
             None => {
@@ -63,7 +83,7 @@ impl Objects {
     pub fn remove(&mut self, key: &ObjectRef) -> Option<Object> {
         let table = self.tables.get_mut(key.kind as usize)?;
         let names = table.namespaces.get_mut(&key.namespace)?;
-        let old = names.remove(&key.name)?;
+        let old = names.remove(&key.name)?.object;
         if names.is_empty() {
             table.namespaces.remove(&key.namespace);
         }
@@ -77,7 +97,7 @@ impl Objects {
     pub fn list(&self, kind: Kind) -> impl DoubleEndedIterator<Item = &Object> + Clone {
         let namespaces =
             self.tables.get(kind as usize).into_iter().flat_map(|it| it.namespaces.values());
-        namespaces.flat_map(|names| names.iter().map(|(_, object)| object))
+        namespaces.flat_map(|names| names.iter().map(|(_, it)| &it.object))
     }
 
     /// The objects of a kind in one namespace, by name.
@@ -87,7 +107,19 @@ impl Objects {
         namespace: &'a str,
     ) -> impl Iterator<Item = &'a Object> {
         let names = self.tables.get(kind as usize).and_then(|it| it.namespaces.get(namespace));
-        names.into_iter().flat_map(|names| names.iter().map(|(_, object)| object))
+        names.into_iter().flat_map(|names| names.iter().map(|(_, it)| &it.object))
+    }
+
+    /// The objects of a kind, in one namespace or in all, with what tables say of them where that
+    /// is kept: of pods.
+    pub fn rows<'a, 'b>(
+        &'a self,
+        kind: Kind,
+        namespace: Option<&'b str>,
+    ) -> impl Iterator<Item = (&'a Object, Option<&'a PodRow>)> + use<'a, 'b> {
+        let namespaces = self.tables.get(kind as usize).into_iter().flat_map(|it| &it.namespaces);
+        let asked = namespaces.filter(move |it| namespace.is_none_or(|asked| asked == it.0));
+        asked.flat_map(|it| it.1.iter().map(|(_, it)| (&it.object, it.row.as_deref())))
     }
 
     /// How many objects of a kind there are.

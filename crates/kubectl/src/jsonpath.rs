@@ -116,6 +116,12 @@ impl Template {
         }
     }
 
+    /// The keys of the first path, if it has nothing but keys.
+    pub(crate) fn plain_keys(&self) -> Option<Vec<&str>> {
+        let keys = self.keys();
+        (keys.len() == self.first_path().map_or(0, <[Step]>::len)).then_some(keys)
+    }
+
     fn first_path(&self) -> Option<&[Step]> {
         self.parts.iter().find_map(|it| match it {
             Part::Path(path) => Some(path.as_slice()),

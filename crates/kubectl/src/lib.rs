@@ -5,14 +5,12 @@
 //! owner of the clock lets time go on and asks again with [`Pending::poll`].
 
 mod args;
-mod cells;
 mod client;
 mod commands;
 mod complete;
 mod documentation;
 mod failure;
 mod gotemplate;
-mod human;
 mod jsonpath;
 mod last_applied;
 mod names;
@@ -23,7 +21,6 @@ mod resources;
 mod shell;
 mod sorter;
 mod table;
-mod tabwriter;
 mod unified;
 
 pub use client::{Client, DryRun};
@@ -35,5 +32,5 @@ pub use shell::split;
 /// What `kubectl get pods` prints under STATUS, such as `ContainerCreating` or `Completed`.
 #[must_use]
 pub fn pod_status(pod: &k8s_openapi::api::core::v1::Pod) -> String {
-    printers::pod_reason(pod)
+    api::pod_reason(pod)
 }

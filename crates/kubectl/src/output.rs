@@ -51,6 +51,19 @@ impl Output {
         self.pieces.iter().map(|it| it.1.as_str()).collect()
     }
 
+    /// As [`both`](Self::both), of who needs no more of it; a single piece is not copied.
+    #[must_use]
+    pub fn into_text(mut self) -> String {
+        let filled = self.pieces.iter().filter(|it| !it.1.is_empty()).count();
+        match self.pieces.pop() {
+            Some((_, text)) if filled == 1 && !text.is_empty() => text,
+            last => {
+                self.pieces.extend(last);
+                self.both()
+            }
+        }
+    }
+
     fn stream(&self, stream: Stream) -> String {
         self.pieces.iter().filter(|it| it.0 == stream).map(|it| it.1.as_str()).collect()
     }

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::failure::Failure;
 use crate::jsonpath::{self, Template};
-use crate::{commands, gotemplate, tabwriter};
+use crate::{commands, gotemplate};
 
 /// A form of output.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -167,7 +167,7 @@ fn custom_columns(
         lines.push(columns.iter().map(|it| cell(&it.1)).collect());
     }
     let text: String = lines.iter().map(|it| format!("{}\n", it.join("\t"))).collect();
-    Ok(tabwriter::align(&text, 6, 3))
+    Ok(rows::align(&text, 6, 3))
 }
 
 /// A value as Go's `%v` prints it.

@@ -7,7 +7,6 @@ pub(crate) mod core;
 mod workloads;
 
 pub(crate) use self::autoscaling::metrics;
-pub(crate) use self::core::pod_reason;
 
 use api::Order;
 use std::collections::BTreeMap;
@@ -17,7 +16,7 @@ use k8s_openapi::api::core::v1::Container;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
-use crate::human;
+use rows::human;
 
 /// A column of a table.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use api::selector::Selector;
 use api::{ApiError, ApiReason, Kind, Object, ObjectRef, Objects};
 
+use crate::table::Listed;
 use crate::failure::Failure;
 
 /// What the category `all` holds, in the order in which kubectl asks for it.
@@ -161,35 +162,33 @@ fn type_and_name(word: &str) -> Result<(&str, &str), Failure> {
 }
 
 /// The objects that were asked for, with what was not found.
-pub(crate) fn find(
-    objects: &Objects,
+pub(crate) fn find<'a>(
+    objects: &'a Objects,
     asked: &Asked,
     query: &Query<'_>,
-) -> Result<(Vec<Object>, Vec<Failure>), Failure> {
+) -> Result<(Vec<Listed<'a>>, Vec<Failure>), Failure> {
+    let (mut found, mut failures) = (vec![], vec![]);
     match asked {
         Asked::Names(names) => {
-            let (mut found, mut failures) = (vec![], vec![]);
             for (kind, name) in names {
                 let namespace = if kind.namespaced() { query.namespace } else { "" };
                 let key = ObjectRef::new(*kind, namespace, name);
                 match objects.get(&key) {
-                    Some(object) => found.push(object.clone()),
+                    Some(object) => found.push(Listed { object, row: None }),
                     None => failures.push(ApiError::not_found(&key).into()),
                 }
             }
-            Ok((found, failures))
         }
         Asked::Kinds(kinds) => {
-            let (mut found, mut failures) = (vec![], vec![]);
             for kind in kinds {
-                match list(objects, *kind, query) {
+                match listed(objects, *kind, query) {
                     Ok(more) => found.extend(more),
                     Err(failure) => failures.push(failure),
                 }
             }
-            Ok((found, failures))
         }
     }
+    Ok((found, failures))
 }
 
 /// The objects of a kind that meet the selectors.
@@ -198,6 +197,15 @@ pub(crate) fn list(
     kind: Kind,
     query: &Query<'_>,
 ) -> Result<Vec<Object>, Failure> {
+    let found = listed(objects, kind, query)?;
+    Ok(found.into_iter().map(|it| it.object.clone()).collect())
+}
+
+fn listed<'a>(
+    objects: &'a Objects,
+    kind: Kind,
+    query: &Query<'_>,
+) -> Result<Vec<Listed<'a>>, Failure> {
     let bad = |why: String| {
         let version = match kind.group() {
             "" => format!("/{}", kind.version()),
@@ -224,15 +232,21 @@ pub(crate) fn list(
     }
     let keys: Vec<Vec<&str>> = fields.iter().map(|it| it.path.split('.').collect()).collect();
     let none = BTreeMap::new();
+    let everything = selector.requirements.is_empty() && fields.is_empty();
     let matches = |it: &Object| {
         (selector.requirements.is_empty()
             || selector.matches(it.meta().labels.as_ref().unwrap_or(&none)))
             && fields.iter().zip(&keys).all(|(field, keys)| field.accepts(it, keys))
     };
-    if query.all_namespaces || !kind.namespaced() {
-        return Ok(objects.list(kind).filter(|it| matches(it)).cloned().collect());
-    }
-    Ok(objects.list_in(kind, query.namespace).filter(|it| matches(it)).cloned().collect())
+    let namespace = if query.all_namespaces { None } else { Some(query.namespace) };
+    let rows = objects.rows(kind, namespace.filter(|_| kind.namespaced()));
+    let mut found = Vec::new();
+    rows.for_each(|(object, row)| {
+        if everything || matches(object) {
+            found.push(Listed { object, row });
+        }
+    });
+    Ok(found)
 }
 
 /// One term of a field selector.

@@ -4,6 +4,7 @@
 //! Differs from upstream: equals come out as from a sort by insertion, because that is what Go does
 //! with up to twelve objects, where their order is visible; with more Go leaves it open.
 
+use std::borrow::Cow;
 use std::cmp::Ordering;
 
 use api::{
@@ -14,46 +15,56 @@ use serde_json::Value;
 
 use crate::failure::Failure;
 use crate::jsonpath::{self, Template};
+use crate::resources;
 
-/// Sorts objects by a field; those without it come first.
-pub(crate) fn sort(objects: &mut [Object], path: &str) -> Result<(), Failure> {
-    sort_table(objects, path).map(|_| ())
-}
-
-/// As [`sort`]; `false` when no object has the field, in which case kubectl shows no table.
-pub(crate) fn sort_table(objects: &mut [Object], path: &str) -> Result<bool, Failure> {
+/// Sorts objects by a field; those without it come first. `false` when no object has the field, in
+/// which case kubectl shows no table.
+pub(crate) fn sort<T: Clone>(
+    objects: &mut Vec<T>,
+    object: impl Fn(&T) -> &Object,
+    path: &str,
+) -> Result<bool, Failure> {
     let template = Template::parse(&jsonpath::relaxed(path)?).map_err(Failure::Text)?;
-    let keys: Vec<Key> =
-        objects.iter().map(|it| Key::of(template.find_in(it).into_iter().next())).collect();
+    let plain = template.plain_keys();
+    let key = |it| Key::of(&template, plain.as_deref(), object(it));
+    let keys: Vec<Key<'_>> = objects.iter().map(key).collect();
     if !objects.is_empty() && keys.iter().all(|it| matches!(it, Key::Absent)) {
         return Ok(false);
     }
     let order = merged((0..keys.len()).collect(), &|a: usize, b: usize| less(&keys[a], &keys[b]));
-    let before = objects.to_vec();
-    for (slot, at) in objects.iter_mut().zip(order) {
-        *slot = before[at].clone();
-    }
+    *objects = order.into_iter().map(|at| objects[at].clone()).collect();
     Ok(true)
 }
 
 /// What an object is sorted by.
-enum Key {
+enum Key<'a> {
     Absent,
     /// A text, and the quantity that it may be.
-    Text(String, Option<Exact>),
+    Text(Cow<'a, str>, Option<Exact>),
     Other(Value),
 }
 
-impl Key {
-    fn of(value: Option<Value>) -> Self {
+impl<'a> Key<'a> {
+    /// What a template finds in an object; `plain` are its keys where it has nothing else.
+    fn of(template: &Template, plain: Option<&[&str]>, object: &'a Object) -> Self {
+        let field = plain.and_then(|keys| resources::plain_field(object, keys));
+        match field.filter(|it| !it.is_empty()) {
+            Some(text) => Self::text(Cow::Borrowed(text)),
+            None => Self::of_value(template.find_in(object).into_iter().next()),
+        }
+    }
+
+    fn of_value(value: Option<Value>) -> Self {
         match value {
             None => Self::Absent,
-            Some(Value::String(text)) => {
-                let quantity = quantity::parse(&text).ok();
-                Self::Text(text, quantity)
-            }
+            Some(Value::String(text)) => Self::text(Cow::Owned(text)),
             Some(other) => Self::Other(other),
         }
+    }
+
+    fn text(text: Cow<'a, str>) -> Self {
+        let quantity = quantity::parse(&text).ok();
+        Self::Text(text, quantity)
     }
 }
 
@@ -75,12 +86,12 @@ fn merged(mut order: Vec<usize>, less: &dyn Fn(usize, usize) -> bool) -> Vec<usi
 }
 
 /// Whether one comes before another; what is absent comes before everything.
-fn less(a: &Key, b: &Key) -> bool {
+fn less(a: &Key<'_>, b: &Key<'_>) -> bool {
     match (a, b) {
         (Key::Absent, _) => true,
         (_, Key::Absent) => false,
         (Key::Text(_, Some(a)), Key::Text(_, Some(b))) => a < b,
-        (Key::Text(a, _), Key::Text(b, _)) => natural(a, b) == Ordering::Less,
+        (Key::Text(a, _), Key::Text(b, _)) => rows::natural(a, b) == Ordering::Less,
         (Key::Other(Value::Number(a)), Key::Other(Value::Number(b))) => {
             match (a.as_i64(), b.as_i64()) {
                 (Some(a), Some(b)) => a < b,
@@ -92,41 +103,14 @@ fn less(a: &Key, b: &Key) -> bool {
     }
 }
 
-/// `a2` before `a10`. Upstream: `github.com/fvbommel/sortorder`.
-fn natural(a: &str, b: &str) -> Ordering {
-    let (mut x, mut y) = (a.as_bytes(), b.as_bytes());
-    while let (Some(&p), Some(&q)) = (x.first(), y.first()) {
-        if p.is_ascii_digit() && q.is_ascii_digit() {
-            let (m, after_m) = number(x);
-            let (n, after_n) = number(y);
-            match m.len().cmp(&n.len()).then_with(|| m.cmp(n)) {
-                Ordering::Equal => (x, y) = (after_m, after_n),
-                other => return other,
-            }
-        } else if p == q {
-            (x, y) = (&x[1..], &y[1..]);
-        } else {
-            return p.cmp(&q);
-        }
-    }
-    x.len().cmp(&y.len()).then_with(|| a.cmp(b))
-}
-
-/// The digits at the start without leading zeros, and the rest.
-fn number(text: &[u8]) -> (&[u8], &[u8]) {
-    let end = text.iter().take_while(|it| it.is_ascii_digit()).count();
-    let zeros = text[..end].iter().take_while(|it| **it == b'0').count();
-    (&text[zeros..end], &text[end..])
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn merging_leaves_equals_and_what_is_absent_as_insertion_does() {
-        let keys: Vec<Key> = (0..200_u64)
-            .map(|it| Key::of(Some(it * 7919 % 11).filter(|it| *it != 3).map(Value::from)))
+        let keys: Vec<Key<'_>> = (0..200_u64)
+            .map(|it| Key::of_value(Some(it * 7919 % 11).filter(|it| *it != 3).map(Value::from)))
             .collect();
         let less = |a: usize, b: usize| less(&keys[a], &keys[b]);
         for n in 0..keys.len() {
@@ -140,12 +124,5 @@ mod tests {
             }
             assert_eq!(merged((0..n).collect(), &less), inserted, "{n}");
         }
-    }
-
-    #[test]
-    fn numbers_in_names_count_as_numbers() {
-        let mut names = ["a10", "a2", "b", "a"];
-        names.sort_by(|a, b| natural(a, b));
-        assert_eq!(names, ["a", "a2", "a10", "b"]);
     }
 }

@@ -2,9 +2,9 @@
 //!
 //! Upstream: `staging/src/k8s.io/cli-runtime/pkg/printers/tableprinter.go`, v1.36.
 
-use api::{Kind, Object, Timestamp};
+use api::{Kind, Object, PodRow, Timestamp};
+use rows::Cells;
 
-use crate::cells::Cells;
 use crate::commands;
 use crate::printers::{self, Column};
 
@@ -19,14 +19,35 @@ pub(crate) struct Options {
     pub(crate) label_columns: Vec<String>,
 }
 
+impl<'a> Listed<'a> {
+    /// Objects that were copied out of the store.
+    pub(crate) fn all(objects: &'a [Object]) -> Vec<Self> {
+        objects.iter().map(|object| Self { object, row: None }).collect()
+    }
+
+    fn missing_row(&self) -> Option<PodRow> {
+        match (self.row, self.object) {
+            (None, Object::Pod(pod)) => Some(PodRow::of(pod)),
+            _ => None,
+        }
+    }
+}
+
 /// Objects of one kind.
 pub(crate) struct Table<'a> {
     kind: Kind,
-    objects: &'a [Object],
+    objects: &'a [Listed<'a>],
+}
+
+/// An object, and what a table says of it where the store keeps that.
+#[derive(Clone, Copy)]
+pub(crate) struct Listed<'a> {
+    pub(crate) object: &'a Object,
+    pub(crate) row: Option<&'a PodRow>,
 }
 
 impl<'a> Table<'a> {
-    pub(crate) fn of(kind: Kind, objects: &'a [Object]) -> Self {
+    pub(crate) fn of(kind: Kind, objects: &'a [Listed<'a>]) -> Self {
         Self { kind, objects }
     }
 
@@ -38,18 +59,33 @@ impl<'a> Table<'a> {
         let columns = printers::columns(self.kind);
         let with_namespace = options.with_namespace && self.kind.namespaced();
         let header = header(&columns, options, with_namespace);
+        // Of pods that do not come from the store, as those of a watch.
+        let made: Vec<Option<PodRow>> = self.objects.iter().map(Listed::missing_row).collect();
         let mut cells = Cells::new((self.objects.len() + 1) * header.len(), now);
         if !options.no_headers {
             header.iter().for_each(|it| cells.put(it));
         }
-        for object in self.objects {
-            if with_namespace {
-                cells.put(object.namespace());
-            }
-            match object {
-                Object::Pod(pod) => printers::core::pod(pod, options, &mut cells),
-                Object::Event(it) => printers::core::event(it, options, &mut cells),
-                _ => self.cells_of(object, &columns, options, &mut cells),
+        for (Listed { object, row }, made) in self.objects.iter().zip(&made) {
+            let row = row.or(made.as_ref());
+            match (row, object) {
+                (Some(row), _) => {
+                    if with_namespace {
+                        cells.put(&row.namespace);
+                    }
+                    rows::pod(row, options.wide, options.with_kind, &mut cells);
+                }
+                (None, Object::Event(it)) => {
+                    if with_namespace {
+                        cells.put(it.namespace());
+                    }
+                    rows::event(it, options.wide, options.with_kind, &mut cells);
+                }
+                (None, object) => {
+                    if with_namespace {
+                        cells.put(object.namespace());
+                    }
+                    self.cells_of(object, &columns, options, &mut cells);
+                }
             }
             for label in &options.label_columns {
                 let labels = object.meta().labels.as_ref();

@@ -264,7 +264,7 @@ pub(crate) fn look(action: &TimedAction, client: &mut Reader<'_>) -> Came {
 
 fn came(outcome: Outcome) -> Came {
     match outcome {
-        Outcome::Done(output) => Came::Done(result_of(&output)),
+        Outcome::Done(output) => Came::Done(result_of(output)),
         Outcome::Pending(pending) => Came::Waits(Box::new(pending)),
     }
 }
@@ -279,14 +279,9 @@ pub(crate) fn words(step: &Step) -> String {
 }
 
 /// What kubectl printed, as the page gets it.
-pub(crate) fn result_of(output: &Output) -> CommandResult {
-    CommandResult {
-        output: output.both(),
-        stdout: output.stdout(),
-        stderr: output.stderr(),
-        exit_code: output.exit_code,
-        forked: None,
-    }
+pub(crate) fn result_of(output: Output) -> CommandResult {
+    let (stdout, stderr, exit_code) = (output.stdout(), output.stderr(), output.exit_code);
+    CommandResult { output: output.into_text(), stdout, stderr, exit_code, forked: None }
 }
 
 fn said(done: bool, text: String, otherwise: &str) -> CommandResult {

@@ -19,7 +19,9 @@ use serde_json::Value;
 use super::{Next, Session, files};
 use crate::args::{Flag, switch, value};
 use crate::failure::Failure;
-use crate::{human, printers, resources, tabwriter};
+use rows::human;
+
+use crate::{printers, resources};
 
 pub(super) const FLAGS: &[Flag] = &[
     value("selector").or('l'),
@@ -172,7 +174,7 @@ impl Page {
     }
 
     fn print(&self) -> String {
-        tabwriter::align(&self.text, 0, 2)
+        rows::align(&self.text, 0, 2)
     }
 
     /// `Title:` and one pair on each line, as labels are shown.

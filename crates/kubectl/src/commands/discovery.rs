@@ -10,7 +10,7 @@ use serde_json::json;
 use super::{Next, Session, help};
 use crate::args::{Flag, switch, value};
 use crate::failure::Failure;
-use crate::tabwriter;
+use rows;
 
 pub(super) const API_FLAGS: &[Flag] = &[
     switch("namespaced"),
@@ -229,7 +229,7 @@ fn resource_table(all: &[Resource], wide: bool, no_headers: bool) -> String {
         let first = [it.plural, it.short_names, it.api_version, namespaced, it.kind];
         line(first, [it.verbs, it.categories]);
     }
-    tabwriter::align(&text, 6, 3)
+    rows::align(&text, 6, 3)
 }
 
 pub(super) fn api_versions(session: &mut Session<'_>) -> Result<Next, Failure> {
@@ -296,7 +296,7 @@ pub(super) fn auth(session: &mut Session<'_>) -> Result<Next, Failure> {
         None => Err(Failure::Raw(help::parent("auth"))),
         Some("can-i") => can_i(session, &words[1..]),
         Some("whoami") => {
-            session.output.out(tabwriter::align(
+            session.output.out(rows::align(
                 "ATTRIBUTE\tVALUE\nUsername\tkubernetes-admin\nGroups\t[kubeadm:cluster-admins \
                  system:authenticated]\n",
                 6,
@@ -317,7 +317,7 @@ fn can_i(session: &mut Session<'_>, words: &[String]) -> Result<Next, Failure> {
         if !words.is_empty() {
             return Err(Failure::text("list option must be specified with no arguments"));
         }
-        session.output.out(tabwriter::align(
+        session.output.out(rows::align(
             "Resources\tNon-Resource URLs\tResource Names\tVerbs\n*.*\t[]\t[]\t[*]\n\t[*]\t[]\t[*]\n",
             6,
             3,
@@ -360,7 +360,7 @@ pub(super) fn config(session: &mut Session<'_>) -> Result<Next, Failure> {
         "" => return Err(Failure::Raw(help::parent("config"))),
         "current-context" => "orrery\n".to_owned(),
         "get-contexts" if session.args.get("output") == Some("name") => "orrery\n".to_owned(),
-        "get-contexts" => tabwriter::align(
+        "get-contexts" => rows::align(
             "CURRENT\tNAME\tCLUSTER\tAUTHINFO\tNAMESPACE\n*\torrery\torrery\tkubernetes-admin\t\n",
             6,
             3,

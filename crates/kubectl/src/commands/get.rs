@@ -13,7 +13,7 @@ use crate::failure::Failure;
 use crate::output_format::{self, Format};
 use crate::resources::{self, Asked};
 use crate::sorter;
-use crate::table::{Options, Table};
+use crate::table::{Listed, Options, Table};
 
 pub(super) const FLAGS: &[Flag] = &[
     value("output").or('o'),
@@ -70,13 +70,19 @@ pub(super) fn run(session: &mut Session<'_>) -> Result<Next, Failure> {
         resources::resolve(&args, &session.query(true))?
     };
     let part = subresource::asked(session, &asked)?;
+    let watching = session.args.is_on("watch") || session.args.is_on("watch-only");
+    if let Format::Table { wide } = format
+        && part.is_empty()
+        && !watching
+    {
+        return table(session, &asked, wide);
+    }
     let (mut objects, mut failures) = session.find(&asked, true)?;
     subresource::keep(&part, &mut objects, &mut failures);
     if part == "scale" && !objects.is_empty() {
         session.output.out(subresource::print_scales(session, &objects, &format)?);
         return Failure::all(failures).map(|()| Next::Done);
     }
-    let watching = session.args.is_on("watch") || session.args.is_on("watch-only");
     let seen = if watching { objects.clone() } else { vec![] };
     if session.args.is_on("watch-only") {
         return Ok(wait(asked, seen));
@@ -86,15 +92,15 @@ pub(super) fn run(session: &mut Session<'_>) -> Result<Next, Failure> {
     }
     match format {
         Format::Table { wide } => {
-            let sort_by = session.args.get("sort-by").filter(|it| !it.is_empty());
-            let sort_by = sort_by.map(str::to_owned);
             if !(watching && objects.is_empty() && failures.is_empty()) {
-                tables(session, &asked, objects, sort_by.as_deref(), wide, failures)?;
+                let found = Listed::all(&objects);
+                tables(session, &asked, found, wide, failures.is_empty())?.print(session);
+                Failure::all(failures)?;
             }
         }
         other => {
             if let Some(path) = session.args.get("sort-by").filter(|it| !it.is_empty()) {
-                sorter::sort(&mut objects, path)?;
+                sorter::sort(&mut objects, |it| it, path)?;
             }
             let single = matches!(&asked, Asked::Names(names) if names.len() == 1);
             if !(single && objects.is_empty()) {
@@ -138,12 +144,13 @@ pub(super) fn go_on(session: &mut Session<'_>, state: Watching) -> Result<Next, 
     let format = Format::parse(session.args.get("output"), session.args.get("template"))?;
     for object in &changed {
         let object = std::slice::from_ref(object);
+        let listed = Listed::all(object);
         let text = match format {
             Format::Table { wide } => {
                 let no_headers = session.args.is_on("no-headers") || !state.seen.is_empty();
                 let options =
                     Options { no_headers, ..table_options(session, &kinds(&state.asked), wide) };
-                Table::of(object[0].kind(), object).print(&options, session.client.now())
+                Table::of(object[0].kind(), &listed).print(&options, session.client.now())
             }
             ref other => output_format::print(other, object, true, &session.output_options())?,
         };
@@ -163,53 +170,78 @@ fn table_options(session: &Session<'_>, kinds: &[Kind], wide: bool) -> Options {
     }
 }
 
-/// Prints a table for each kind.
+/// Prints what was asked for in tables. Nothing is copied out of the store: there may be thousands
+/// of rows.
+fn table(session: &mut Session<'_>, asked: &Asked, wide: bool) -> Result<Next, Failure> {
+    let (found, mut failures) =
+        resources::find(session.client.objects(), asked, &session.query(true))?;
+    if session.args.is_on("ignore-not-found") {
+        failures.retain(|it| !it.is_not_found());
+    }
+    let printed = tables(session, asked, found, wide, failures.is_empty())?;
+    printed.print(session);
+    Failure::all(failures).map(|()| Next::Done)
+}
+
+/// What goes to the two outputs.
+struct Printed {
+    out: String,
+    err: Option<String>,
+}
+
+impl Printed {
+    fn print(self, session: &mut Session<'_>) {
+        if let Some(text) = self.err {
+            session.output.err(text);
+        }
+        session.output.out(self.out);
+    }
+}
+
+/// A table for each kind.
 fn tables(
-    session: &mut Session<'_>,
+    session: &Session<'_>,
     asked: &Asked,
-    objects: Vec<Object>,
-    sort_by: Option<&str>,
+    mut found: Vec<Listed<'_>>,
     wide: bool,
-    failures: Vec<Failure>,
-) -> Result<(), Failure> {
-    let kinds = kinds(asked);
+    all_found: bool,
+) -> Result<Printed, Failure> {
     let mut with_objects: Vec<Kind> = vec![];
-    for it in &objects {
-        if !with_objects.contains(&it.kind()) {
-            with_objects.push(it.kind());
+    for it in &found {
+        if with_objects.last() != Some(&it.object.kind()) {
+            with_objects.push(it.object.kind());
         }
     }
-    let options = table_options(session, &kinds, wide);
+    let options = table_options(session, &kinds(asked), wide);
     let now = session.client.now();
-    let mut texts: Vec<String> = vec![];
-    let mut sorted = objects;
     let mut sortable = true;
-    if let Some(path) = sort_by {
-        sortable = sorter::sort_table(&mut sorted, path)?;
+    if let Some(path) = session.args.get("sort-by").filter(|it| !it.is_empty()) {
+        sortable = sorter::sort(&mut found, |it| it.object, path)?;
     }
+    let mut texts: Vec<String> = vec![];
     if sortable {
-        for kind in runs_of_kinds(&sorted) {
-            texts.push(Table::of(kind[0].kind(), kind).print(&options, now));
+        for kind in runs_of_kinds(&found) {
+            texts.push(Table::of(kind[0].object.kind(), kind).print(&options, now));
         }
     }
     let separator = if options.no_headers { "" } else { "\n" };
-    let text = texts.join(separator);
-    if text.is_empty() && failures.is_empty() && !session.args.is_on("ignore-not-found") {
-        let namespaced =
-            !session.args.is_on("all-namespaces") && with_objects.iter().all(|it| it.namespaced());
-        session.output.err(if namespaced {
-            format!("No resources found in {} namespace.\n", session.namespace)
-        } else {
-            "No resources found\n".to_owned()
-        });
-    }
-    session.output.out(text);
-    Failure::all(failures)
+    let out = match <[String; 1]>::try_from(texts) {
+        Ok([text]) => text,
+        Err(texts) => texts.join(separator),
+    };
+    let quiet = !out.is_empty() || !all_found || session.args.is_on("ignore-not-found");
+    let namespaced =
+        !session.args.is_on("all-namespaces") && with_objects.iter().all(|it| it.namespaced());
+    let err = (!quiet).then(|| match namespaced {
+        true => format!("No resources found in {} namespace.\n", session.namespace),
+        false => "No resources found\n".to_owned(),
+    });
+    Ok(Printed { out, err })
 }
 
 /// Adjacent objects of the same kind.
-fn runs_of_kinds(objects: &[Object]) -> Vec<&[Object]> {
-    objects.chunk_by(|a, b| a.kind() == b.kind()).collect()
+fn runs_of_kinds<'a, 'b>(found: &'b [Listed<'a>]) -> Vec<&'b [Listed<'a>]> {
+    found.chunk_by(|a, b| a.object.kind() == b.object.kind()).collect()
 }
 
 /// The kinds that were asked for, each once.

@@ -11,7 +11,7 @@ use crate::args::{Flag, switch, value};
 use crate::failure::Failure;
 use crate::output_format::{self, Format, PrintOptions};
 use crate::resources::{self, Asked};
-use crate::{human, tabwriter};
+use rows::human;
 
 pub(super) const EVENTS_FLAGS: &[Flag] = &[
     switch("all-namespaces").or('A'),
@@ -105,7 +105,7 @@ pub(super) fn events(session: &mut Session<'_>) -> Result<Next, Failure> {
     }
     let now = session.client.now();
     events.iter().for_each(|it| text.push_str(&event_line(it, all, now)));
-    session.output.out(tabwriter::align(&text, 6, 3));
+    session.output.out(rows::align(&text, 6, 3));
     Ok(Next::Done)
 }
 

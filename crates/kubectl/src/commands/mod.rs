@@ -498,7 +498,9 @@ impl Session<'_> {
         asked: &Asked,
         lists: bool,
     ) -> Result<(Vec<Object>, Vec<Failure>), Failure> {
-        resources::find(self.client.objects(), asked, &self.query(lists))
+        let (found, failures) =
+            resources::find(self.client.objects(), asked, &self.query(lists))?;
+        Ok((found.into_iter().map(|it| it.object.clone()).collect(), failures))
     }
 }
 

@@ -16,7 +16,7 @@ use super::{Next, Session, Waiting, display_name, files, help};
 use crate::args::{Flag, switch, value};
 use crate::failure::Failure;
 use crate::resources;
-use crate::{DryRun, tabwriter};
+use crate::DryRun;
 
 pub(super) const FLAGS: &[Flag] = &[
     value("filename").or('f'),
@@ -353,7 +353,7 @@ fn history(session: &mut Session<'_>, object: &Object) -> Result<(), Failure> {
         let cause = if cause.is_empty() { "<none>" } else { cause };
         table.push_str(&format!("{}\t{cause}\n", it.number));
     }
-    let table = tabwriter::align(&table, 0, 2);
+    let table = rows::align(&table, 0, 2);
     session.output.out(format!("{name} \n{table}\n"));
     Ok(())
 }

@@ -11,7 +11,9 @@ use super::Session;
 use crate::failure::Failure;
 use crate::output_format::{self, Format};
 use crate::resources::Asked;
-use crate::{human, printers, tabwriter};
+use rows::human;
+
+use crate::printers;
 
 /// Those that there are, by kind: an object has the first two if its kind has such a part.
 const KNOWN: [&str; 4] = ["status", "scale", "resize", "ephemeralcontainers"];
@@ -128,7 +130,7 @@ pub(super) fn print_scales(
                     human::since(created, session.client.now()),
                 ));
             }
-            Ok(tabwriter::align(&text, 6, 3))
+            Ok(rows::align(&text, 6, 3))
         }
         Format::Name => {
             let lines = objects.iter().map(|it| format!("scale.autoscaling/{}\n", it.name()));

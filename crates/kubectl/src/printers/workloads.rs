@@ -8,7 +8,7 @@ use k8s_openapi::api::batch::v1::{CronJob, Job};
 use k8s_openapi::api::policy::v1::PodDisruptionBudget;
 
 use super::{container_cells, format_labels, format_selector, int_or_string, selector_text};
-use crate::human;
+use rows::human;
 
 pub(super) fn replica_set(rs: &ReplicaSet, age: String) -> Vec<String> {
     let spec = rs.spec.clone().unwrap_or_default();

@@ -78,7 +78,7 @@ impl Simulation {
                 let output = pending.output.clone();
                 let last = pending.poll(&mut self.client());
                 return match last {
-                    Outcome::Done(output) => steps::result_of(&output),
+                    Outcome::Done(output) => steps::result_of(output),
                     Outcome::Pending(_) => given_up(&output),
                 };
             }
@@ -86,7 +86,7 @@ impl Simulation {
                 Came::Waits(pending)
             } else {
                 match pending.poll(&mut self.client()) {
-                    Outcome::Done(output) => Came::Done(steps::result_of(&output)),
+                    Outcome::Done(output) => Came::Done(steps::result_of(output)),
                     Outcome::Pending(pending) => Came::Waits(Box::new(pending)),
                 }
             };
@@ -109,7 +109,7 @@ impl Simulation {
         let action = TimedAction { command: line.to_owned(), ..TimedAction::default() };
         match self.try_out(action) {
             Came::Done(result) => result,
-            Came::Waits(pending) => steps::result_of(&pending.output),
+            Came::Waits(pending) => steps::result_of(pending.output),
         }
     }
 
@@ -155,7 +155,7 @@ impl Simulation {
 
 /// What a command prints that waited as long as one may.
 fn given_up(output: &Output) -> CommandResult {
-    let result = steps::result_of(output);
+    let result = steps::result_of(output.clone());
     let note = "(given up: an hour of simulated time, or very many events, went by)";
     let stderr = format!("{}{note}\n", result.stderr);
     CommandResult { output: format!("{}{note}\n", result.output), stderr, exit_code: 1, ..result }

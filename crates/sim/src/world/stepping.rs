@@ -65,7 +65,7 @@ impl World {
             match pending.poll(&mut client) {
                 Outcome::Pending(pending) => self.waits.push(Wait { step, by, line, pending }),
                 Outcome::Done(output) => {
-                    let result = steps::result_of(&output);
+                    let result = steps::result_of(output);
                     self.record(by, "ended", None, line.as_str(), run, logs);
                     self.note(MomentKind::Step, None, None, format!("{line} ended"), run, logs);
                     self.notice_failure(by, &line, &result);

@@ -17,7 +17,7 @@ use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
 use super::{Cluster, Page, line};
-use crate::human;
+use rows::human;
 use crate::printers::core::access_modes;
 use crate::printers::{format_labels, format_selector, int_or_string, or_none};
 

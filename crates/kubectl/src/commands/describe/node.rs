@@ -11,7 +11,7 @@ use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{MicroTime, Time};
 
 use super::{Cluster, Page, line, rfc1123};
-use crate::human;
+use rows::human;
 use crate::printers::core::node_roles;
 
 type Amounts = BTreeMap<String, Exact>;

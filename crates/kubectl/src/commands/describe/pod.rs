@@ -11,7 +11,7 @@ use k8s_openapi::api::core::v1::{
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 
 use super::{Cluster, Page, controlled_by, line, rfc1123};
-use crate::human;
+use rows::human;
 use crate::printers::int_or_string;
 
 pub(super) fn pod(page: &mut Page, pod: &Pod, cluster: &Cluster<'_>) {

@@ -7,7 +7,7 @@ use k8s_openapi::api::batch::v1::{CronJob, Job};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
 use super::{Cluster, Page, controlled_by, line, pod, pods_status, rfc1123, selector};
-use crate::human;
+use rows::human;
 use crate::printers::{format_labels, format_selector, int_or_string};
 
 fn name(page: &mut Page, meta: &ObjectMeta) {

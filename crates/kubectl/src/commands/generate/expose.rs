@@ -46,7 +46,8 @@ pub(in crate::commands) fn expose(session: &mut Session<'_>) -> Result<Next, Fai
     };
     let mut query = session.query(false);
     query.selector = None;
-    let (objects, failures) = resources::find(session.client.objects(), &asked, &query)?;
+    let (found, failures) = resources::find(session.client.objects(), &asked, &query)?;
+    let objects: Vec<Object> = found.into_iter().map(|it| it.object.clone()).collect();
     Failure::all(failures)?;
     for exposed in &objects {
         let service = service_for(session, exposed)?;

@@ -2,9 +2,9 @@
 //! the objects is not copied, and what is made for the table stands in one text.
 
 use std::fmt::{self, Write as _};
+use std::mem;
 
 use api::Timestamp;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use crate::{human, tabwriter};
 
@@ -20,7 +20,7 @@ enum Cell<'a> {
 }
 
 /// Rows of equally many cells.
-pub(crate) struct Cells<'a> {
+pub struct Cells<'a> {
     cells: Vec<Cell<'a>>,
     made: String,
     /// Every cell is ASCII without tabs: as many columns as bytes.
@@ -41,7 +41,7 @@ impl Cell<'_> {
 
 impl<'a> Cells<'a> {
     /// No rows yet; ages are counted up to `now`.
-    pub(crate) fn new(n_cells: usize, now: Timestamp) -> Self {
+    pub fn new(n_cells: usize, now: Timestamp) -> Self {
         Self {
             cells: Vec::with_capacity(n_cells),
             made: String::new(),
@@ -51,34 +51,26 @@ impl<'a> Cells<'a> {
         }
     }
 
-    pub(crate) fn now(&self) -> Timestamp {
+    pub fn now(&self) -> Timestamp {
         self.now
     }
 
     /// A cell that stands somewhere already.
-    pub(crate) fn put(&mut self, text: &'a str) {
-        if text.bytes().all(is_plain) {
-            self.cells.push(Cell::Borrowed(text));
+    pub fn put(&mut self, text: &'a str) {
+        if all_plain(text.as_bytes()) {
+            self.put_plain(text);
         } else {
             self.make(|it| it.push_str(text));
         }
     }
 
-    /// As [`put`](Self::put), for a word of our own, which is plain.
-    fn put_word(&mut self, word: &'static str) {
-        self.cells.push(Cell::Borrowed(word));
-    }
-
-    /// A text that may be missing.
-    pub(crate) fn put_or_none(&mut self, text: Option<&'a str>) {
-        match text.filter(|it| !it.is_empty()) {
-            Some(text) => self.put(text),
-            None => self.put_word("<none>"),
-        }
+    /// As [`put`](Self::put), for a text that is known to be printable ASCII.
+    pub(crate) fn put_plain(&mut self, text: &'a str) {
+        self.cells.push(Cell::Borrowed(text));
     }
 
     /// A cell that is made for the table.
-    pub(crate) fn make(&mut self, write: impl FnOnce(&mut String)) {
+    pub fn make(&mut self, write: impl FnOnce(&mut String)) {
         let start = self.made.len();
         write(&mut self.made);
         self.close(start);
@@ -86,19 +78,19 @@ impl<'a> Cells<'a> {
 
     fn close(&mut self, start: usize) {
         let text = &self.made[start..];
-        if !text.bytes().all(is_plain) {
+        if !all_plain(text.as_bytes()) {
             // What comes after the end of a line is not shown.
             if let Some(at) = text.find(['\x0c', '\n', '\r']) {
                 self.made.truncate(start + at);
                 self.made.push_str("...");
             }
-            self.plain &= self.made[start..].bytes().all(is_plain);
+            self.plain &= all_plain(&self.made.as_bytes()[start..]);
         }
         self.cells.push(Cell::Made(start, self.made.len()));
     }
 
     /// As [`make`](Self::make).
-    pub(crate) fn format(&mut self, arguments: fmt::Arguments<'_>) {
+    pub fn format(&mut self, arguments: fmt::Arguments<'_>) {
         self.make(|it| {
             // Writing to a text does not fail.
             let _ = it.write_fmt(arguments);
@@ -106,18 +98,13 @@ impl<'a> Cells<'a> {
     }
 
     /// How long ago a time was.
-    pub(crate) fn age(&mut self, time: Option<&Time>) {
-        self.age_of(time.map(|it| it.0));
-    }
-
-    /// As [`age`](Self::age).
-    pub(crate) fn age_of(&mut self, time: Option<Timestamp>) {
-        let Some(time) = time else { return self.put_word("<unknown>") };
+    pub fn age_of(&mut self, time: Option<Timestamp>) {
+        let Some(time) = time else { return self.put_plain("<unknown>") };
         match self.last_age {
             Some((last, cell)) if last == time => self.cells.push(cell),
             _ => {
-                let age = human::since_timestamp(Some(time), self.now);
-                self.make(|it| it.push_str(&age));
+                let seconds = human::seconds_between(time, self.now);
+                self.make(|it| human::put_duration(it, seconds));
                 self.last_age = self.cells.last().map(|it| (time, *it));
             }
         }
@@ -131,29 +118,39 @@ impl<'a> Cells<'a> {
     }
 
     /// The rows one below the other in columns, as Go's `text/tabwriter` aligns them.
-    pub(crate) fn aligned(&self, n_columns: usize) -> String {
+    pub fn aligned(&self, n_columns: usize) -> String {
         if n_columns == 0 || !self.plain {
             return self.aligned_as_text(n_columns.max(1));
         }
         let mut widths = vec![MIN_WIDTH; n_columns];
-        for row in self.cells.chunks(n_columns) {
+        let mut n_bytes = 0;
+        for row in self.cells.chunks_exact(n_columns) {
             for (cell, width) in row.iter().zip(&mut widths) {
                 *width = (cell.len() + PADDING).max(*width);
             }
+            n_bytes += row.last().map_or(0, Cell::len) + 1;
         }
-        let row_width: usize = widths.iter().sum();
         let n_rows = self.cells.len() / n_columns;
-        let mut out = String::with_capacity(n_rows * (row_width + 1));
-        for row in self.cells.chunks(n_columns) {
-            let mut missing = 0;
-            for (cell, width) in row.iter().zip(&widths) {
-                tabwriter::pad(&mut out, missing);
-                out.push_str(self.text(cell));
-                missing = width - cell.len();
+        // The last cell of a row is followed by the end of the line, the others by blanks.
+        let padded = widths.get(..n_columns - 1).unwrap_or_default();
+        n_bytes += n_rows * padded.iter().sum::<usize>();
+        let mut out = vec![b' '; n_bytes];
+        let mut rest = out.as_mut_slice();
+        for row in self.cells.chunks_exact(n_columns) {
+            for (cell, width) in row.iter().zip(padded) {
+                let (to, after) = mem::take(&mut rest).split_at_mut(*width);
+                copy(to, self.text(cell).as_bytes());
+                rest = after;
             }
-            out.push('\n');
+            let text = row.last().map_or("", |it| self.text(it));
+            let (to, after) = mem::take(&mut rest).split_at_mut(text.len() + 1);
+            copy(to, text.as_bytes());
+            if let Some(end) = to.last_mut() {
+                *end = b'\n';
+            }
+            rest = after;
         }
-        out
+        String::from_utf8(out).unwrap_or_default()
     }
 
     fn aligned_as_text(&self, n_columns: usize) -> String {
@@ -171,8 +168,33 @@ impl<'a> Cells<'a> {
     }
 }
 
-fn is_plain(byte: u8) -> bool {
-    matches!(byte, b' '..=b'~')
+/// Copies a text to the beginning of a longer piece. In words: most cells are short, and
+/// WebAssembly calls out of the module to copy any number of bytes.
+fn copy(to: &mut [u8], text: &[u8]) {
+    let (words, rest) = text.as_chunks::<8>();
+    let (to_words, to_rest) = to.split_at_mut(text.len() - rest.len());
+    for (to, from) in to_words.as_chunks_mut::<8>().0.iter_mut().zip(words) {
+        *to = *from;
+    }
+    let (to, text) = (to_rest, rest);
+    for (to, from) in to.iter_mut().zip(text) {
+        *to = *from;
+    }
+}
+
+/// Whether all bytes are printable ASCII; eight at a time.
+fn all_plain(text: &[u8]) -> bool {
+    const EACH: u64 = 0x0101_0101_0101_0101;
+    let (words, rest) = text.as_chunks::<8>();
+    let is_plain = |word: &[u8; 8]| {
+        let word = u64::from_ne_bytes(*word);
+        // In bytes below 0x80 these sums do not carry over: from a blank on, the first sets the
+        // highest bit; from DEL on, the second does.
+        let low = word & (EACH * 0x80) == 0;
+        let printable = word.wrapping_add(EACH * 0x60) & (EACH * 0x80) == EACH * 0x80;
+        low && printable && word.wrapping_add(EACH) & (EACH * 0x80) == 0
+    };
+    words.iter().all(is_plain) && rest.iter().all(|it| matches!(it, b' '..=b'~'))
 }
 
 #[cfg(test)]

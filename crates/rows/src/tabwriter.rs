@@ -2,7 +2,8 @@
 
 /// Aligns text whose cells end with tabs and whose lines end with line feeds. Cells of adjacent
 /// lines make a column; `min_width` includes the padding.
-pub(crate) fn align(text: &str, min_width: usize, padding: usize) -> String {
+#[must_use]
+pub fn align(text: &str, min_width: usize, padding: usize) -> String {
     let lines: Vec<Vec<&str>> = text.split('\n').map(|it| it.split('\t').collect()).collect();
     let mut writer = Writer {
         lines,
@@ -19,7 +20,7 @@ pub(crate) fn align(text: &str, min_width: usize, padding: usize) -> String {
 const BLANKS: &str = "        ";
 
 /// `n` blanks.
-pub(crate) fn pad(out: &mut String, mut n: usize) {
+fn pad(out: &mut String, mut n: usize) {
     // In pieces of a known size, each a single store: WebAssembly calls out of the module to copy
     // others.
     while n >= BLANKS.len() {
@@ -32,7 +33,7 @@ pub(crate) fn pad(out: &mut String, mut n: usize) {
 }
 
 /// Characters; most cells have one byte for each.
-pub(crate) fn count(cell: &str) -> usize {
+fn count(cell: &str) -> usize {
     if cell.is_ascii() { cell.len() } else { cell.chars().count() }
 }
 
