@@ -210,8 +210,8 @@ fn compare(command: &Command, came: &CommandResult) -> Result<(), String> {
         return Ok(());
     }
     let streams = [
-        ("standard output", &came.stdout, &command.stdout),
-        ("standard error", &came.stderr, &command.stderr),
+        ("standard output", came.standard_output(), command.stdout.as_str()),
+        ("standard error", came.stderr.as_str(), command.stderr.as_str()),
     ];
     let mut wrong = vec![];
     if came.exit_code != command.exit_code {
@@ -227,7 +227,7 @@ fn compare(command: &Command, came: &CommandResult) -> Result<(), String> {
     if wrong.is_empty() {
         return Ok(());
     }
-    let texts = indented(&came.stdout, &came.stderr, command);
+    let texts = indented(came.standard_output(), &came.stderr, command);
     Err(format!("{}\n{texts}", wrong.join("; ")))
 }
 

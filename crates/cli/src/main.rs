@@ -80,7 +80,7 @@ fn carry_out(args: Args) -> Result<ExitCode, String> {
             let mut simulation = load(&args)?;
             run(&mut simulation, args.until_ms.unwrap_or_default())?;
             let result = simulation.command(&line_of(words));
-            print!("{}", result.stdout);
+            print!("{}", result.standard_output());
             eprint!("{}", result.stderr);
             Ok(ExitCode::from(u8::try_from(result.exit_code).unwrap_or(FAILED)))
         }

@@ -6,6 +6,7 @@
 use api::{Object, sent, yaml};
 use serde_json::{Value, json};
 
+use crate::table::Listed;
 use crate::failure::Failure;
 use crate::jsonpath::{self, Template};
 use crate::{commands, gotemplate};
@@ -103,18 +104,25 @@ pub(crate) fn print(
     };
     Ok(match format {
         Format::Table { .. } => String::new(),
-        Format::Name => {
-            let mut text = String::with_capacity(objects.len() * 32);
-            for it in objects {
-                commands::put_kind(&mut text, it.kind());
-                text.push_str(it.name());
-                text.push('\n');
-            }
-            text
-        }
+        Format::Name => names(&Listed::all(objects)),
         Format::CustomColumns(columns) => custom_columns(columns, objects, options)?,
         other => print_value(other, &value())?,
     })
+}
+
+/// The kinds and names of objects, a line each.
+pub(crate) fn names(objects: &[Listed<'_>]) -> String {
+    let mut text = String::with_capacity(objects.len() * 32);
+    for of_kind in objects.chunk_by(|a, b| a.object.kind() == b.object.kind()) {
+        let mut kind = String::new();
+        commands::put_kind(&mut kind, of_kind[0].object.kind());
+        for Listed { object, row } in of_kind {
+            text.push_str(&kind);
+            text.push_str(row.map_or_else(|| object.name(), |it| &it.name));
+            text.push('\n');
+        }
+    }
+    text
 }
 
 /// Prints a value in those forms that know nothing of objects.

@@ -5,49 +5,46 @@
 //! with up to twelve objects, where their order is visible; with more Go leaves it open.
 
 use std::borrow::Cow;
-use std::cmp::Ordering;
 
-use api::{
-    Object,
-    quantity::{self, Exact},
-};
+use api::quantity::{self, Exact};
 use serde_json::Value;
 
 use crate::failure::Failure;
 use crate::jsonpath::{self, Template};
 use crate::resources;
+use crate::table::Listed;
 
 /// Sorts objects by a field; those without it come first. `false` when no object has the field, in
 /// which case kubectl shows no table.
-pub(crate) fn sort<T: Clone>(
-    objects: &mut Vec<T>,
-    object: impl Fn(&T) -> &Object,
-    path: &str,
-) -> Result<bool, Failure> {
+pub(crate) fn sort(objects: &mut Vec<Listed<'_>>, path: &str) -> Result<bool, Failure> {
     let template = Template::parse(&jsonpath::relaxed(path)?).map_err(Failure::Text)?;
     let plain = template.plain_keys();
-    let key = |it| Key::of(&template, plain.as_deref(), object(it));
-    let keys: Vec<Key<'_>> = objects.iter().map(key).collect();
+    let keys: Vec<Key<'_>> =
+        objects.iter().map(|it| Key::of(&template, plain.as_deref(), it)).collect();
     if !objects.is_empty() && keys.iter().all(|it| matches!(it, Key::Absent)) {
         return Ok(false);
     }
-    let order = merged((0..keys.len()).collect(), &|a: usize, b: usize| less(&keys[a], &keys[b]));
-    *objects = order.into_iter().map(|at| objects[at].clone()).collect();
+    let order = rows::order(keys.len(), &|a: usize, b: usize| less(&keys[a], &keys[b]));
+    *objects = order.into_iter().map(|at| objects[at]).collect();
     Ok(true)
 }
 
 /// What an object is sorted by.
 enum Key<'a> {
     Absent,
-    /// A text, and the quantity that it may be.
-    Text(Cow<'a, str>, Option<Exact>),
+    /// A text, how it sorts, and the quantity that it may be.
+    Text(Cow<'a, str>, rows::Collation, Option<Box<Exact>>),
     Other(Value),
 }
 
 impl<'a> Key<'a> {
     /// What a template finds in an object; `plain` are its keys where it has nothing else.
-    fn of(template: &Template, plain: Option<&[&str]>, object: &'a Object) -> Self {
-        let field = plain.and_then(|keys| resources::plain_field(object, keys));
+    fn of(template: &Template, plain: Option<&[&str]>, listed: &Listed<'a>) -> Self {
+        let Listed { object, row } = *listed;
+        let field = plain.and_then(|keys| match (keys, row) {
+            (["metadata", "name"], Some(row)) => Some(row.name.as_str()),
+            _ => resources::plain_field(object, keys),
+        });
         match field.filter(|it| !it.is_empty()) {
             Some(text) => Self::text(Cow::Borrowed(text)),
             None => Self::of_value(template.find_in(object).into_iter().next()),
@@ -63,26 +60,10 @@ impl<'a> Key<'a> {
     }
 
     fn text(text: Cow<'a, str>) -> Self {
-        let quantity = quantity::parse(&text).ok();
-        Self::Text(text, quantity)
+        let quantity = quantity::parse(&text).ok().map(Box::new);
+        let collation = rows::collation(&text);
+        Self::Text(text, collation, quantity)
     }
-}
-
-/// Sorts by merging, with the results of a sort by insertion. The library's sort is not for this:
-/// it may panic where texts and quantities mix, whose order goes round in circles.
-fn merged(mut order: Vec<usize>, less: &dyn Fn(usize, usize) -> bool) -> Vec<usize> {
-    if order.len() < 2 {
-        return order;
-    }
-    let right = merged(order.split_off(order.len() / 2), less);
-    let left = merged(order, less);
-    let mut result = Vec::with_capacity(left.len() + right.len());
-    let (mut left, mut right) = (left.into_iter().peekable(), right.into_iter().peekable());
-    while let (Some(&a), Some(&b)) = (left.peek(), right.peek()) {
-        result.extend(if less(b, a) { right.next() } else { left.next() });
-    }
-    result.extend(left.chain(right));
-    result
 }
 
 /// Whether one comes before another; what is absent comes before everything.
@@ -90,8 +71,10 @@ fn less(a: &Key<'_>, b: &Key<'_>) -> bool {
     match (a, b) {
         (Key::Absent, _) => true,
         (_, Key::Absent) => false,
-        (Key::Text(_, Some(a)), Key::Text(_, Some(b))) => a < b,
-        (Key::Text(a, _), Key::Text(b, _)) => rows::natural(a, b) == Ordering::Less,
+        (Key::Text(_, _, Some(a)), Key::Text(_, _, Some(b))) => a < b,
+        (Key::Text(a, p, _), Key::Text(b, q, _)) => {
+            p.cmp(q).then_with(|| rows::natural(a, b)).is_lt()
+        }
         (Key::Other(Value::Number(a)), Key::Other(Value::Number(b))) => {
             match (a.as_i64(), b.as_i64()) {
                 (Some(a), Some(b)) => a < b,
@@ -122,7 +105,7 @@ mod tests {
                     at -= 1;
                 }
             }
-            assert_eq!(merged((0..n).collect(), &less), inserted, "{n}");
+            assert_eq!(rows::order(n, &less), inserted, "{n}");
         }
     }
 }

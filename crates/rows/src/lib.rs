@@ -5,6 +5,7 @@
 
 mod cells;
 mod event;
+mod json;
 pub mod human;
 mod natural;
 mod pod;
@@ -12,6 +13,7 @@ mod tabwriter;
 
 pub use cells::Cells;
 pub use event::event;
-pub use natural::natural;
+pub use json::put_json;
+pub use natural::{Collation, collation, natural, order};
 pub use pod::pod;
 pub use tabwriter::align;

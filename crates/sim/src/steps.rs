@@ -280,7 +280,8 @@ pub(crate) fn words(step: &Step) -> String {
 
 /// What kubectl printed, as the page gets it.
 pub(crate) fn result_of(output: Output) -> CommandResult {
-    let (stdout, stderr, exit_code) = (output.stdout(), output.stderr(), output.exit_code);
+    let (stderr, exit_code) = (output.stderr(), output.exit_code);
+    let stdout = if stderr.is_empty() { String::new() } else { output.stdout() };
     CommandResult { output: output.into_text(), stdout, stderr, exit_code, forked: None }
 }
 
@@ -295,7 +296,7 @@ fn failure(text: &str) -> CommandResult {
 
 fn success(text: &str) -> CommandResult {
     let output = format!("{text}\n");
-    CommandResult { stdout: output.clone(), output, ..CommandResult::default() }
+    CommandResult { output, ..CommandResult::default() }
 }
 
 fn kubectl(

@@ -89,7 +89,8 @@ pub struct CommandResult {
     /// What of it went to standard error.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub stderr: String,
-    /// What of it went to standard output; only the native program needs it apart.
+    /// What of it went to standard output, where something went to standard error; only the native
+    /// program needs it apart.
     #[serde(skip)]
     pub stdout: String,
     /// 0 when all went well.
@@ -97,6 +98,14 @@ pub struct CommandResult {
     /// Set when the command changed the past: the run that was there before.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub forked: Option<Fork>,
+}
+
+impl CommandResult {
+    /// What went to standard output.
+    #[must_use]
+    pub fn standard_output(&self) -> &str {
+        if self.stderr.is_empty() { &self.output } else { &self.stdout }
+    }
 }
 
 /// What may stand at the cursor of a console line.

@@ -12,7 +12,7 @@ mod zones;
 
 use serde::Serialize;
 use sim::{Kind, Options};
-use view::{Diagnostic, Position};
+use view::{CommandResult, Diagnostic, Position};
 use wasm_bindgen::prelude::*;
 
 use heap::{Heap, SLICE};
@@ -156,7 +156,7 @@ impl Simulation {
     pub fn command(&mut self, line: &str, input: Option<String>) -> String {
         let yaml = input.unwrap_or_default();
         let command = line.to_owned();
-        json(&self.inner.act(view::TimedAction { command, yaml, at_ms: 0 }))
+        answer(self.inner.act(view::TimedAction { command, yaml, at_ms: 0 }))
     }
 
     /// Applies a manifest now, as `kubectl apply -f -`.
@@ -349,6 +349,20 @@ fn parse_options(text: Option<&str>) -> Result<Options, JsError> {
 /// A value as JSON. The types of `view` have no value that JSON cannot hold.
 fn json<T: Serialize + ?Sized>(value: &T) -> String {
     serde_json::to_string(value).unwrap_or_else(|_| "null".to_owned())
+}
+
+/// What a command did, as `json` writes it; what it prints may be long.
+fn answer(mut result: CommandResult) -> String {
+    const START: &str = r#"{"output":"#;
+    let output = std::mem::take(&mut result.output);
+    let rest = json(&result);
+    let Some(rest) = rest.strip_prefix(START).and_then(|it| it.strip_prefix(r#""""#)) else {
+        return json(&CommandResult { output, ..result });
+    };
+    let mut text = START.to_owned();
+    rows::put_json(&mut text, &output);
+    text.push_str(rest);
+    text
 }
 
 /// One line for each diagnostic: `12:7: ...`.

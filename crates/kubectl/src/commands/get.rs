@@ -71,11 +71,12 @@ pub(super) fn run(session: &mut Session<'_>) -> Result<Next, Failure> {
     };
     let part = subresource::asked(session, &asked)?;
     let watching = session.args.is_on("watch") || session.args.is_on("watch-only");
-    if let Format::Table { wide } = format
-        && part.is_empty()
-        && !watching
-    {
-        return table(session, &asked, wide);
+    match format {
+        Format::Table { wide } if part.is_empty() && !watching => {
+            return table(session, &asked, wide);
+        }
+        Format::Name if part.is_empty() && !watching => return names(session, &asked),
+        _ => {}
     }
     let (mut objects, mut failures) = session.find(&asked, true)?;
     subresource::keep(&part, &mut objects, &mut failures);
@@ -100,7 +101,9 @@ pub(super) fn run(session: &mut Session<'_>) -> Result<Next, Failure> {
         }
         other => {
             if let Some(path) = session.args.get("sort-by").filter(|it| !it.is_empty()) {
-                sorter::sort(&mut objects, |it| it, path)?;
+                let mut found = Listed::all(&objects);
+                sorter::sort(&mut found, path)?;
+                objects = found.into_iter().map(|it| it.object.clone()).collect();
             }
             let single = matches!(&asked, Asked::Names(names) if names.len() == 1);
             if !(single && objects.is_empty()) {
@@ -183,6 +186,21 @@ fn table(session: &mut Session<'_>, asked: &Asked, wide: bool) -> Result<Next, F
     Failure::all(failures).map(|()| Next::Done)
 }
 
+/// Prints the names of what was asked for; as [`table`], without a copy.
+fn names(session: &mut Session<'_>, asked: &Asked) -> Result<Next, Failure> {
+    let (mut found, mut failures) =
+        resources::find(session.client.objects(), asked, &session.query(true))?;
+    if session.args.is_on("ignore-not-found") {
+        failures.retain(|it| !it.is_not_found());
+    }
+    if let Some(path) = session.args.get("sort-by").filter(|it| !it.is_empty()) {
+        sorter::sort(&mut found, path)?;
+    }
+    let text = output_format::names(&found);
+    session.output.out(text);
+    Failure::all(failures).map(|()| Next::Done)
+}
+
 /// What goes to the two outputs.
 struct Printed {
     out: String,
@@ -216,7 +234,7 @@ fn tables(
     let now = session.client.now();
     let mut sortable = true;
     if let Some(path) = session.args.get("sort-by").filter(|it| !it.is_empty()) {
-        sortable = sorter::sort(&mut found, |it| it.object, path)?;
+        sortable = sorter::sort(&mut found, path)?;
     }
     let mut texts: Vec<String> = vec![];
     if sortable {
