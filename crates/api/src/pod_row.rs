@@ -64,8 +64,7 @@ impl PodRow {
             gates: (n_true, gates.len()),
             plain: false,
         };
-        let all =
-            [&row.namespace, &row.name, &row.reason, &row.ip, &row.node, &row.nominated_node];
+        let all = [&row.namespace, &row.name, &row.reason, &row.ip, &row.node, &row.nominated_node];
         row.plain = all.iter().all(|it| it.bytes().all(|it| matches!(it, b' '..=b'~')));
         row
     }

@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 use api::selector::Selector;
 use api::{ApiError, ApiReason, Kind, Object, ObjectRef, Objects};
 
-use crate::table::Listed;
 use crate::failure::Failure;
+use crate::table::Listed;
 
 /// What the category `all` holds, in the order in which kubectl asks for it.
 const ALL: [Kind; 9] = [

@@ -6,6 +6,7 @@
 //! [`crate::workload`], preStop hooks included; the `BackOff` event comes once for each back-off
 //! and not with each sync.
 
+mod restart;
 mod termination;
 
 use api::k8s_openapi::api::core::v1::{Container, Pod, PodSpec};
@@ -17,7 +18,9 @@ use crate::events::Recorder;
 use crate::eviction;
 use crate::image_manager::Pull;
 use crate::prober::{Probes, Verdict};
-use crate::workload::{annotation_for, delay_ms, restart_policy, workload_of};
+use crate::workload::{annotation_for, delay_ms, workload_of};
+pub(crate) use restart::RESTART_ALL;
+use restart::{restarts_after_probe, restarts_all, should_restart};
 use termination::grace_seconds;
 
 /// The kubelet hears of an ended container with its next look. Upstream: the PLEG's relist period.
@@ -164,7 +167,9 @@ impl ContainerRun {
         out: &mut Recorder<'_>,
     ) {
         if self.run == Run::Waiting && self.pull.is_none() {
-            self.pull = Pull::begin(context.pod, container, at, out);
+            if self.attempt == 0 {
+                self.pull = Pull::begin(context.pod, container, at, out);
+            }
             if self.pull.is_none() {
                 self.start(container, at, None, out);
             }
@@ -243,11 +248,39 @@ impl ContainerRun {
             return;
         };
         let restart = may_restart && should_restart(context.pod, container, code);
+        let resets = restart && restarts_all(container, code);
         let oom = code == SIGKILL && eviction::exceeds_limit(context.pod, container);
         self.exit(at, code, restart);
         if let Run::Exited(exit) = &mut self.run {
             exit.oom = oom;
         }
+        if resets {
+            // The containers will be new ones, which have not crashed yet.
+            (self.restart_at, self.crash_at) = (Some(after_ms(at, RELIST_MS)), None);
+        }
+    }
+
+    /// Its end restarts all containers of the pod.
+    pub(crate) fn resets_pod(&self, container: &Container) -> bool {
+        matches!(&self.run, Run::Exited(exit) if restarts_all(container, exit.code))
+            && self.restart_at.is_some()
+    }
+
+    /// Makes place for a new container, whatever has become of the old one.
+    fn reset(&mut self, container: &Container, at: Timestamp, out: &mut Recorder<'_>) {
+        if self.run == Run::Waiting {
+            return;
+        }
+        if self.running_since().is_some() {
+            out.killing(container, "killing");
+        }
+        let removed = Exit { since: None, at, code: SIGKILL, attempt: self.attempt, oom: false };
+        *self = Self {
+            last: Some(removed),
+            attempt: self.attempt + 1,
+            backoff: self.backoff,
+            ..Self::default()
+        };
     }
 }
 
@@ -421,10 +454,22 @@ impl PodWorker {
             self.begin_stop(at, Some(grace), why, context, out);
         }
         let may_restart = self.stop.is_none();
+        let mut reset = false;
         for (run, container) in self.all_mut(context.spec) {
-            step_container(run, container, context, at, may_restart, out);
+            reset |= step_container(run, container, context, at, may_restart, out);
+        }
+        if reset {
+            for (run, container) in self.all_mut(context.spec) {
+                run.reset(container, at, out);
+            }
         }
         self.cascade(context, at, out);
+    }
+
+    /// A container has ended that brings all others to an end. Upstream:
+    /// `ShouldAllContainersRestart`.
+    pub(crate) fn is_resetting(&self, spec: &PodSpec) -> bool {
+        self.all(spec).any(|(run, container)| run.resets_pod(container))
     }
 
     /// Starts what may start now. Upstream: `computePodActions`.
@@ -462,7 +507,7 @@ impl PodWorker {
     }
 }
 
-/// Everything that is due for one container.
+/// Everything that is due for one container. Returns whether all containers are to be restarted.
 fn step_container(
     run: &mut ContainerRun,
     container: &Container,
@@ -470,7 +515,7 @@ fn step_container(
     at: Timestamp,
     may_restart: bool,
     out: &mut Recorder<'_>,
-) {
+) -> bool {
     if let Some(since) = run.running_since() {
         let verdict = run.probes.step(context.pod, container, since, at, out);
         if let Some(Verdict::Kill(probe, grace)) = verdict {
@@ -497,33 +542,12 @@ fn step_container(
         run.crash_loop = true;
         out.back_off(container);
     }
-    if run.restart_at.is_some_and(|it| it <= at) {
+    if run.restart_at.is_none_or(|it| it > at) {
+        return false;
+    }
+    let resets = run.resets_pod(container);
+    if !resets {
         run.start(container, at, None, out);
     }
-}
-
-fn restarts_after_probe(pod: &Pod, container: &Container) -> bool {
-    restart_policy(pod, container) != "Never"
-}
-
-/// Whether an ended container runs again. Upstream: `podutil.ContainerShouldRestart`.
-fn should_restart(pod: &Pod, container: &Container, code: i32) -> bool {
-    for rule in container.restart_policy_rules.iter().flatten() {
-        let Some(codes) = &rule.exit_codes else { continue };
-        let named = codes.values.iter().flatten().any(|it| *it == code);
-        if named == (codes.operator == "In") {
-            return rule.action == "Restart" || rule.action == "RestartAllContainers";
-        }
-    }
-    match restart_policy(pod, container) {
-        "Never" => false,
-        "OnFailure" => code != 0,
-        // An ordinary init container that succeeded is done, whatever the pod's policy.
-        _ => code != 0 || !is_plain_init(pod, container),
-    }
-}
-
-fn is_plain_init(pod: &Pod, container: &Container) -> bool {
-    let inits = pod.spec.as_ref().and_then(|it| it.init_containers.as_deref()).unwrap_or_default();
-    !is_sidecar(container) && inits.iter().any(|it| it.name == container.name)
+    resets
 }

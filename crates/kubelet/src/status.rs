@@ -17,10 +17,14 @@ use api::{Timestamp, pods};
 use crate::duration::hash;
 use crate::events::format_pod;
 use crate::eviction;
-use crate::pod_workers::{ContainerRun, Context, Exit, PodWorker, Run};
+use crate::pod_workers::{ContainerRun, Context, Exit, PodWorker, RESTART_ALL, Run};
 
 /// The reason of a container that was killed for its use of memory.
 pub(crate) const OOM_KILLED: &str = "OOMKilled";
+
+/// Upstream: `RestartingAllContainers`.
+const RESET: &str = "RestartingAllContainers";
+const REMOVED: &str = "The container is removed because RestartAllContainers in place";
 
 /// The status that the pod should have now.
 pub(crate) fn generate(
@@ -114,7 +118,7 @@ fn container_status(
     let (state, last) = match &run.run {
         Run::Waiting => match run.pull.as_ref().and_then(|it| it.why(container)) {
             Some((reason, message)) => (waiting(reason, Some(message)), None),
-            None => (waiting(creating, None), None),
+            None => (waiting(creating, None), run.last.clone()),
         },
         Run::Running { since, .. } => {
             let started_at = Some(meta_time(*since));
@@ -141,9 +145,12 @@ fn container_status(
         started: Some(run.is_started()),
         restart_count: i32::try_from(run.attempt).unwrap_or(i32::MAX),
         state: Some(state),
-        last_state: last.map(|it| {
-            let id = id(it.attempt);
-            terminated(&it, id)
+        last_state: last.map(|it| match it.since {
+            None => removed(&it),
+            Some(_) => {
+                let id = id(it.attempt);
+                terminated(&it, id)
+            }
         }),
         ..ContainerStatus::default()
     }
@@ -161,6 +168,17 @@ fn terminated(exit: &Exit, id: String) -> ContainerState {
         started_at: exit.since.map(meta_time),
         finished_at: Some(meta_time(exit.at)),
         container_id: exit.since.map(|_| id),
+        ..ContainerStateTerminated::default()
+    };
+    ContainerState { terminated: Some(terminated), ..ContainerState::default() }
+}
+
+/// The end of a container that had to go with the others of its pod.
+fn removed(exit: &Exit) -> ContainerState {
+    let terminated = ContainerStateTerminated {
+        exit_code: exit.code,
+        reason: Some(RESET.to_owned()),
+        message: Some(REMOVED.to_owned()),
         ..ContainerStateTerminated::default()
     };
     ContainerState { terminated: Some(terminated), ..ContainerState::default() }
@@ -200,21 +218,25 @@ fn conditions(
     now: Timestamp,
 ) {
     let sandbox = worker.begun && !over;
-    let initialized = initialized(worker, context.spec, phase);
+    let was = status.conditions.iter().flatten().find(|it| it.type_ == "Initialized");
+    // Who restarts in place stays initialized.
+    let again = was.is_some_and(|it| it.status == "True") && phase != "Succeeded";
+    let initialized = if again { Verdict::TRUE } else { initialized(worker, context.spec, phase) };
     let containers_ready = containers_ready(status, worker, context.spec, phase);
     let ready = ready(status, context.spec, &containers_ready);
     let sandbox =
         if sandbox { Verdict::TRUE } else { Verdict { status: "False", ..Verdict::TRUE } };
     let ours = [
-        ("PodReadyToStartContainers", sandbox),
-        ("Initialized", initialized),
-        ("Ready", ready),
-        ("ContainersReady", containers_ready),
+        Some(("PodReadyToStartContainers", sandbox)),
+        Some(("Initialized", initialized)),
+        Some(("Ready", ready)),
+        Some(("ContainersReady", containers_ready)),
+        resetting(worker, context.spec, phase).map(|it| ("AllContainersRestarting", it)),
     ];
     let generation = context.pod.metadata.generation;
     let mut old = status.conditions.take().unwrap_or_default();
     let mut new = Vec::with_capacity(ours.len() + old.len());
-    for (type_, verdict) in ours {
+    for (type_, verdict) in ours.into_iter().flatten() {
         let before = old.iter().position(|it| it.type_ == type_).map(|at| old.remove(at));
         let since = before.as_ref().filter(|it| it.status == verdict.status);
         let since = since.and_then(|it| it.last_transition_time.clone());
@@ -271,6 +293,22 @@ fn initialized(worker: &PodWorker, spec: &PodSpec, phase: &str) -> Verdict {
     }
     let message = format!("containers with incomplete status: [{}]", incomplete.join(" "));
     Verdict::no("ContainersNotInitialized", Some(message))
+}
+
+/// Upstream: `GenerateAllContainersRestartingCondition`; `None` if no rule may lead to that.
+fn resetting(worker: &PodWorker, spec: &PodSpec, phase: &str) -> Option<Verdict> {
+    let all = spec.containers.iter().chain(spec.init_containers.iter().flatten());
+    let mut rules = all.flat_map(|it| it.restart_policy_rules.iter().flatten());
+    rules.any(|it| it.action == RESTART_ALL).then(|| match phase {
+        "Succeeded" => Verdict::no("PodCompleted", None),
+        "Failed" => Verdict::no("PodFailed", None),
+        _ if worker.is_resetting(spec) => Verdict {
+            status: "True",
+            reason: Some("RestartAllContainersStarted"),
+            message: Some("container exited with restart policy rule".to_owned()),
+        },
+        _ => Verdict { status: "False", ..Verdict::TRUE },
+    })
 }
 
 fn containers_ready(

@@ -498,8 +498,7 @@ impl Session<'_> {
         asked: &Asked,
         lists: bool,
     ) -> Result<(Vec<Object>, Vec<Failure>), Failure> {
-        let (found, failures) =
-            resources::find(self.client.objects(), asked, &self.query(lists))?;
+        let (found, failures) = resources::find(self.client.objects(), asked, &self.query(lists))?;
         Ok((found.into_iter().map(|it| it.object.clone()).collect(), failures))
     }
 }

@@ -13,10 +13,10 @@ use k8s_openapi::api::apps::v1::{
 use serde_json::{Value, json};
 
 use super::{Next, Session, Waiting, display_name, files, help};
+use crate::DryRun;
 use crate::args::{Flag, switch, value};
 use crate::failure::Failure;
 use crate::resources;
-use crate::DryRun;
 
 pub(super) const FLAGS: &[Flag] = &[
     value("filename").or('f'),

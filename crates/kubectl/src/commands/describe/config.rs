@@ -17,9 +17,9 @@ use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
 use super::{Cluster, Page, line};
-use rows::human;
 use crate::printers::core::access_modes;
 use crate::printers::{format_labels, format_selector, int_or_string, or_none};
+use rows::human;
 
 fn head(page: &mut Page, meta: &ObjectMeta) {
     line!(page, 0, "Name:\t{}", meta.name.as_deref().unwrap_or_default());

@@ -11,8 +11,8 @@ use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{MicroTime, Time};
 
 use super::{Cluster, Page, line, rfc1123};
-use rows::human;
 use crate::printers::core::node_roles;
+use rows::human;
 
 type Amounts = BTreeMap<String, Exact>;
 

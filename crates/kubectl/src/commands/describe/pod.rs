@@ -11,8 +11,8 @@ use k8s_openapi::api::core::v1::{
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 
 use super::{Cluster, Page, controlled_by, line, rfc1123};
-use rows::human;
 use crate::printers::int_or_string;
+use rows::human;
 
 pub(super) fn pod(page: &mut Page, pod: &Pod, cluster: &Cluster<'_>) {
     let spec = pod.spec.clone().unwrap_or_default();

@@ -7,8 +7,8 @@ use k8s_openapi::api::batch::v1::{CronJob, Job};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
 use super::{Cluster, Page, controlled_by, line, pod, pods_status, rfc1123, selector};
-use rows::human;
 use crate::printers::{format_labels, format_selector, int_or_string};
+use rows::human;
 
 fn name(page: &mut Page, meta: &ObjectMeta) {
     line!(page, 0, "Name:\t{}", meta.name.as_deref().unwrap_or_default());
