@@ -59,13 +59,14 @@ impl<'a> Table<'a> {
         let columns = printers::columns(self.kind);
         let with_namespace = options.with_namespace && self.kind.namespaced();
         let header = header(&columns, options, with_namespace);
-        // Of pods that do not come from the store, as those of a watch.
-        let made: Vec<Option<PodRow>> = self.objects.iter().map(Listed::missing_row).collect();
         let mut cells = Cells::new((self.objects.len() + 1) * header.len(), now);
         if !options.no_headers {
             header.iter().for_each(|it| cells.put(it));
         }
-        for (Listed { object, row }, made) in self.objects.iter().zip(&made) {
+        for listed in self.objects {
+            // Of pods that do not come from the store, as those of a watch.
+            let made = listed.missing_row();
+            let Listed { object, row } = *listed;
             let row = row.or(made.as_ref());
             match (row, object) {
                 (Some(row), _) => {
@@ -99,7 +100,7 @@ impl<'a> Table<'a> {
         cells.aligned(header.len())
     }
 
-    fn cells_of(&self, object: &Object, columns: &[Column], options: &Options, to: &mut Cells<'a>) {
+    fn cells_of(&self, object: &Object, columns: &[Column], options: &Options, to: &mut Cells) {
         for (column, cell) in columns.iter().zip(printers::cells(object, to.now())) {
             if column.wide && !options.wide {
                 continue;

@@ -12,81 +12,76 @@ use crate::{human, tabwriter};
 const MIN_WIDTH: usize = 6;
 const PADDING: usize = 3;
 
-#[derive(Clone, Copy)]
-enum Cell<'a> {
-    Borrowed(&'a str),
-    /// From and to, in what was made.
-    Made(usize, usize),
-}
-
-/// Rows of equally many cells.
-pub struct Cells<'a> {
-    cells: Vec<Cell<'a>>,
-    made: String,
+/// Rows of equally many cells. Their texts are copied one behind the other as they come: the objects
+/// lie all over the memory, and to come back to each for the layout costs more.
+#[derive(Clone, Debug)]
+pub struct Cells {
+    text: Vec<u8>,
+    /// How much of the text is in use.
+    end: usize,
+    /// The length of each cell.
+    lengths: Vec<usize>,
     /// Every cell is ASCII without tabs: as many columns as bytes.
     plain: bool,
     now: Timestamp,
     /// The age that was made last, and of what: rows often share it.
-    last_age: Option<(Timestamp, Cell<'a>)>,
+    last_age: (Option<Timestamp>, String),
+    /// For what is made: kept, so that its memory is.
+    making: String,
 }
 
-impl Cell<'_> {
-    fn len(&self) -> usize {
-        match self {
-            Self::Borrowed(text) => text.len(),
-            Self::Made(from, to) => to - from,
-        }
-    }
-}
-
-impl<'a> Cells<'a> {
+impl Cells {
     /// No rows yet; ages are counted up to `now`.
+    #[must_use]
     pub fn new(n_cells: usize, now: Timestamp) -> Self {
         Self {
-            cells: Vec::with_capacity(n_cells),
-            made: String::new(),
+            text: vec![0; n_cells * 8],
+            end: 0,
+            lengths: Vec::with_capacity(n_cells),
             plain: true,
             now,
-            last_age: None,
+            last_age: (None, String::new()),
+            making: String::new(),
         }
     }
 
+    /// What ages are counted up to.
+    #[must_use]
     pub fn now(&self) -> Timestamp {
         self.now
     }
 
-    /// A cell that stands somewhere already.
-    pub fn put(&mut self, text: &'a str) {
+    /// A cell. What comes after the end of a line is not shown.
+    pub fn put(&mut self, text: &str) {
         if all_plain(text.as_bytes()) {
-            self.put_plain(text);
-        } else {
-            self.make(|it| it.push_str(text));
+            return self.put_plain(text);
         }
+        let shown = match text.find(['\x0c', '\n', '\r']) {
+            Some(at) => format!("{}...", &text[..at]),
+            None => text.to_owned(),
+        };
+        self.plain &= all_plain(shown.as_bytes());
+        self.put_plain(&shown);
     }
 
     /// As [`put`](Self::put), for a text that is known to be printable ASCII.
-    pub(crate) fn put_plain(&mut self, text: &'a str) {
-        self.cells.push(Cell::Borrowed(text));
+    pub(crate) fn put_plain(&mut self, text: &str) {
+        let end = self.end + text.len();
+        if end > self.text.len() {
+            self.text.resize(2 * end, 0);
+        }
+        copy(&mut self.text[self.end..end], text.as_bytes());
+        self.lengths.push(text.len());
+        self.end = end;
     }
 
     /// A cell that is made for the table.
     pub fn make(&mut self, write: impl FnOnce(&mut String)) {
-        let start = self.made.len();
-        write(&mut self.made);
-        self.close(start);
-    }
-
-    fn close(&mut self, start: usize) {
-        let text = &self.made[start..];
-        if !all_plain(text.as_bytes()) {
-            // What comes after the end of a line is not shown.
-            if let Some(at) = text.find(['\x0c', '\n', '\r']) {
-                self.made.truncate(start + at);
-                self.made.push_str("...");
-            }
-            self.plain &= all_plain(&self.made.as_bytes()[start..]);
-        }
-        self.cells.push(Cell::Made(start, self.made.len()));
+        let mut text = mem::take(&mut self.making);
+        text.clear();
+        write(&mut text);
+        self.put(&text);
+        self.making = text;
     }
 
     /// As [`make`](Self::make).
@@ -100,85 +95,94 @@ impl<'a> Cells<'a> {
     /// How long ago a time was.
     pub fn age_of(&mut self, time: Option<Timestamp>) {
         let Some(time) = time else { return self.put_plain("<unknown>") };
-        match self.last_age {
-            Some((last, cell)) if last == time => self.cells.push(cell),
-            _ => {
-                let seconds = human::seconds_between(time, self.now);
-                self.make(|it| human::put_duration(it, seconds));
-                self.last_age = self.cells.last().map(|it| (time, *it));
-            }
+        let (last, mut text) = mem::take(&mut self.last_age);
+        if last != Some(time) {
+            text.clear();
+            human::put_duration(&mut text, human::seconds_between(time, self.now));
         }
-    }
-
-    fn text<'b>(&'b self, cell: &Cell<'b>) -> &'b str {
-        match *cell {
-            Cell::Borrowed(text) => text,
-            Cell::Made(from, to) => &self.made[from..to],
-        }
+        self.put_plain(&text);
+        self.last_age = (Some(time), text);
     }
 
     /// The rows one below the other in columns, as Go's `text/tabwriter` aligns them.
+    #[must_use]
     pub fn aligned(&self, n_columns: usize) -> String {
         if n_columns == 0 || !self.plain {
             return self.aligned_as_text(n_columns.max(1));
         }
         let mut widths = vec![MIN_WIDTH; n_columns];
         let mut n_bytes = 0;
-        for row in self.cells.chunks_exact(n_columns) {
-            for (cell, width) in row.iter().zip(&mut widths) {
-                *width = (cell.len() + PADDING).max(*width);
+        for row in self.lengths.chunks_exact(n_columns) {
+            for (length, width) in row.iter().zip(&mut widths) {
+                *width = (length + PADDING).max(*width);
             }
-            n_bytes += row.last().map_or(0, Cell::len) + 1;
+            n_bytes += row.last().unwrap_or(&0) + 1;
         }
-        let n_rows = self.cells.len() / n_columns;
+        let n_rows = self.lengths.len() / n_columns;
         // The last cell of a row is followed by the end of the line, the others by blanks.
         let padded = widths.get(..n_columns - 1).unwrap_or_default();
         n_bytes += n_rows * padded.iter().sum::<usize>();
         let mut out = vec![b' '; n_bytes];
-        let mut rest = out.as_mut_slice();
-        for row in self.cells.chunks_exact(n_columns) {
-            for (cell, width) in row.iter().zip(padded) {
+        let (mut rest, mut text) = (out.as_mut_slice(), self.text.as_slice());
+        for row in self.lengths.chunks_exact(n_columns) {
+            for (length, width) in row.iter().zip(padded) {
                 let (to, after) = mem::take(&mut rest).split_at_mut(*width);
-                copy(to, self.text(cell).as_bytes());
-                rest = after;
+                let (cell, later) = text.split_at(*length);
+                copy(&mut to[..*length], cell);
+                (rest, text) = (after, later);
             }
-            let text = row.last().map_or("", |it| self.text(it));
-            let (to, after) = mem::take(&mut rest).split_at_mut(text.len() + 1);
-            copy(to, text.as_bytes());
-            if let Some(end) = to.last_mut() {
+            let (cell, later) = text.split_at(*row.last().unwrap_or(&0));
+            let (to, after) = mem::take(&mut rest).split_at_mut(cell.len() + 1);
+            if let Some((end, to)) = to.split_last_mut() {
+                copy(to, cell);
                 *end = b'\n';
             }
-            rest = after;
+            (rest, text) = (after, later);
         }
         String::from_utf8(out).unwrap_or_default()
     }
 
     fn aligned_as_text(&self, n_columns: usize) -> String {
         let mut text = String::new();
-        for row in self.cells.chunks(n_columns) {
-            for (n, cell) in row.iter().enumerate() {
-                if n > 0 {
-                    text.push('\t');
-                }
-                text.push_str(self.text(cell));
-            }
-            text.push('\n');
+        let mut rest = std::str::from_utf8(&self.text[..self.end]).unwrap_or_default();
+        for (n, length) in self.lengths.iter().enumerate() {
+            let (cell, later) = rest.split_at(*length);
+            text.push_str(cell);
+            text.push(if (n + 1) % n_columns == 0 { '\n' } else { '\t' });
+            rest = later;
         }
         tabwriter::align(&text, MIN_WIDTH, PADDING)
     }
 }
 
-/// Copies a text to the beginning of a longer piece. In words: most cells are short, and
-/// WebAssembly calls out of the module to copy any number of bytes.
+/// Copies a text to a place of its length. Most cells are short, and WebAssembly calls out of the
+/// module to copy any number of bytes; so these go in words, of which the two may overlap. No loop:
+/// the compiler would make it a call again.
 fn copy(to: &mut [u8], text: &[u8]) {
-    let (words, rest) = text.as_chunks::<8>();
-    let (to_words, to_rest) = to.split_at_mut(text.len() - rest.len());
-    for (to, from) in to_words.as_chunks_mut::<8>().0.iter_mut().zip(words) {
-        *to = *from;
+    /// The first and the last `N` bytes.
+    fn ends<const N: usize>(to: &mut [u8], text: &[u8]) {
+        if let (Some(to), Some(text)) = (to.first_chunk_mut::<N>(), text.first_chunk()) {
+            *to = *text;
+        }
+        if let (Some(to), Some(text)) = (to.last_chunk_mut::<N>(), text.last_chunk()) {
+            *to = *text;
+        }
     }
-    let (to, text) = (to_rest, rest);
-    for (to, from) in to.iter_mut().zip(text) {
-        *to = *from;
+    match text.len() {
+        0 => {}
+        1 => ends::<1>(to, text),
+        2..4 => ends::<2>(to, text),
+        4..8 => ends::<4>(to, text),
+        8..=16 => ends::<8>(to, text),
+        17..=32 => {
+            ends::<8>(to, text);
+            ends::<8>(&mut to[8..text.len() - 8], &text[8..text.len() - 8]);
+            // Of 17 to 24 bytes all were copied but those between.
+            if text.len() < 24 {
+                ends::<8>(&mut to[..16], &text[..16]);
+            }
+        }
+        _ => to.copy_from_slice(text),
     }
 }
 
@@ -227,6 +231,16 @@ mod tests {
     }
 
     #[test]
+    fn texts_of_any_length_are_copied_whole() {
+        for n in 0..100 {
+            let text: Vec<u8> = (0..n).collect();
+            let mut to = vec![u8::MAX; usize::from(n)];
+            copy(&mut to, &text);
+            assert_eq!(to, text);
+        }
+    }
+
+    #[test]
     fn ages_are_counted_up_to_now() {
         let at = |seconds: i64| Timestamp::from_second(seconds).unwrap();
         let mut cells = Cells::new(0, at(100));
@@ -234,6 +248,5 @@ mod tests {
             cells.age_of(time);
         }
         assert_eq!(cells.aligned(1), "10s\n10s\n60s\n<unknown>\n");
-        assert_eq!(cells.made, "10s60s");
     }
 }

@@ -8,7 +8,7 @@ use crate::Cells;
 
 /// Puts the cells of an event: source, first time, count and name only into a `wide` table,
 /// `event/` before the name `with_kind`.
-pub fn event<'a>(event: &'a Event, wide: bool, with_kind: bool, to: &mut Cells<'a>) {
+pub fn event(event: &Event, wide: bool, with_kind: bool, to: &mut Cells) {
     let first = event.first_timestamp().or(event.event_time());
     let mut last = event.last_timestamp().or(first);
     let mut count = event.count().max(1);
@@ -34,7 +34,9 @@ pub fn event<'a>(event: &'a Event, wide: bool, with_kind: bool, to: &mut Cells<'
         return to.put(message);
     }
     to.put(event.field_path());
-    let or = |it: &'a str, other: &'a str| if it.is_empty() { other } else { it };
+    fn or<'a>(it: &'a str, other: &'a str) -> &'a str {
+        if it.is_empty() { other } else { it }
+    }
     let component = or(event.component(), event.reporting_component());
     match or(event.host(), event.reporting_instance()) {
         "" => to.put(component),

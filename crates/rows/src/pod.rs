@@ -8,8 +8,8 @@ use crate::{Cells, human};
 
 /// Puts the cells of a pod: those after the age only into a `wide` table, `pod/` before the name
 /// `with_kind`.
-pub fn pod<'a>(row: &'a PodRow, wide: bool, with_kind: bool, to: &mut Cells<'a>) {
-    let put = |to: &mut Cells<'a>, text: &'a str| {
+pub fn pod(row: &PodRow, wide: bool, with_kind: bool, to: &mut Cells) {
+    let put = |to: &mut Cells, text: &str| {
         if row.plain { to.put_plain(text) } else { to.put(text) }
     };
     if with_kind {
@@ -39,7 +39,7 @@ pub fn pod<'a>(row: &'a PodRow, wide: bool, with_kind: bool, to: &mut Cells<'a>)
     if !wide {
         return;
     }
-    let put_or_none = |to: &mut Cells<'a>, text: &'a SmolStr| {
+    let put_or_none = |to: &mut Cells, text: &SmolStr| {
         if text.is_empty() { to.put_plain("<none>") } else { put(to, text) }
     };
     put_or_none(to, &row.ip);
