@@ -6,9 +6,9 @@
 use api::{Object, sent, yaml};
 use serde_json::{Value, json};
 
-use crate::table::Listed;
 use crate::failure::Failure;
 use crate::jsonpath::{self, Template};
+use crate::table::Listed;
 use crate::{commands, gotemplate};
 
 /// A form of output.

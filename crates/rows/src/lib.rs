@@ -5,8 +5,8 @@
 
 mod cells;
 mod event;
-mod json;
 pub mod human;
+mod json;
 mod natural;
 mod pod;
 mod tabwriter;

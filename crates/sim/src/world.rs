@@ -253,6 +253,8 @@ impl World {
                 failed_batch = failed_batch.or(batch);
             }
         }
+        // Components do not read warnings; what the next command hears must be about itself.
+        self.store.take_warnings();
         results
     }
 
