@@ -19,8 +19,8 @@ use crate::eviction;
 use crate::image_manager::Pull;
 use crate::prober::{Probes, Verdict};
 use crate::workload::{annotation_for, delay_ms, workload_of};
-pub(crate) use restart::RESTART_ALL;
-use restart::{restarts_after_probe, restarts_all, should_restart};
+pub(crate) use restart::{RESTART_ALL, should_restart};
+use restart::{restarts_after_probe, restarts_all};
 use termination::grace_seconds;
 
 /// The kubelet hears of an ended container with its next look. Upstream: the PLEG's relist period.

@@ -9,13 +9,11 @@ use api::k8s_openapi::api::core::v1::{
     Container, ContainerState, ContainerStateTerminated, ContainerStatus, Pod, PodSpec,
 };
 use api::pods;
-use api::resources::is_sidecar;
 use api::time::after_ms;
 
-use crate::pod_workers::{ContainerRun, Exit, PodWorker, Run};
+use crate::pod_workers::{ContainerRun, Exit, PodWorker, Run, should_restart};
 use crate::prober::Probes;
 use crate::status::OOM_KILLED;
-use crate::workload::restart_policy;
 
 impl PodWorker {
     /// Goes on where the status of the pod stands, if an earlier kubelet has reported one. Returns
@@ -66,7 +64,7 @@ fn take_over(
         ContainerState { terminated: Some(terminated), .. } => {
             let exit = exit(&terminated, restarts, started);
             run.run = Run::Running { since: exit.since.unwrap_or(started), stop: None };
-            run.exit(exit.at, exit.code, restarts_after(pod, container, exit.code));
+            run.exit(exit.at, exit.code, should_restart(pod, container, exit.code));
         }
         ContainerState { waiting: Some(waiting), .. }
             if waiting.reason.as_deref() == Some("CrashLoopBackOff") =>
@@ -75,20 +73,6 @@ fn take_over(
             run.crash(last, restarts);
         }
         _ => {}
-    }
-}
-
-/// Upstream: `ShouldContainerBeRestarted`.
-fn restarts_after(pod: &Pod, container: &Container, code: i32) -> bool {
-    if is_sidecar(container) {
-        return true;
-    }
-    let inits = pod.spec.iter().flat_map(|it| it.init_containers.iter().flatten());
-    let is_init = inits.into_iter().any(|it| it.name == container.name);
-    match restart_policy(pod, container) {
-        "Never" => false,
-        "OnFailure" => code != 0,
-        _ => !is_init || code != 0,
     }
 }
 

@@ -8,13 +8,11 @@
 
 use std::collections::BTreeMap;
 
+use super::sync_volume::{fail, unbind};
+use super::{claim_ref, claims_of, next_resync, record};
 use api::k8s_openapi::api::core::v1::{PersistentVolume, Pod};
 use api::time::after_ms;
 use api::{Action, DeleteOptions, Event, Plan, Resource, View, pods, quantity};
-use serde_json::json;
-
-use super::sync_volume::{fail, unbind};
-use super::{claim_ref, claims_of, next_resync, record};
 
 /// Where the pods run.
 const NAMESPACE: &str = "default";
@@ -111,32 +109,31 @@ fn start(
     }
 }
 
+/// Upstream: `NewPersistentVolumeRecyclerPodTemplate`.
+const POD: &str = r#"{"metadata":{"namespace":"default"},"spec":{"restartPolicy":"Never","volumes":[
+{"name":"vol"}],"containers":[{"name":"pv-recycler","image":
+"registry.k8s.io/build-image/debian-base:bookworm-v1.0.6","command":["/bin/sh"],"args":["-c",
+"test -e /scrub && find /scrub -mindepth 1 -delete && test -z \"$(ls -A /scrub)\" || exit 1"],
+"volumeMounts":[{"name":"vol","mountPath":"/scrub"}]}]}}"#;
+
 /// The pod that empties a volume: those of hosts and NFS can be.
 fn pod_for(volume: &PersistentVolume, name: &str) -> Option<Pod> {
-    let spec = volume.spec.as_ref()?;
-    let (source, least_seconds) = match (&spec.host_path, &spec.nfs) {
-        (Some(it), _) => (json!({"name": "vol", "hostPath": {"path": it.path}}), 60),
-        (_, Some(it)) => {
-            (json!({"name": "vol", "nfs": {"server": it.server, "path": it.path}}), 300)
+    let of = volume.spec.as_ref()?;
+    let mut pod: Pod = api::wire::from_value(&serde_json::from_str(POD).ok()?).ok()?;
+    pod.metadata.name = Some(name.to_owned());
+    let spec = pod.spec.as_mut()?;
+    let source = spec.volumes.as_mut()?.first_mut()?;
+    source.host_path.clone_from(&of.host_path);
+    source.nfs.clone_from(&of.nfs);
+    let least_seconds = match (&mut source.host_path, &of.nfs) {
+        (Some(host_path), _) => {
+            host_path.type_ = None;
+            60
         }
-        _ => return None,
+        (None, Some(_)) => 300,
+        (None, None) => return None,
     };
-    let bytes = spec.capacity.as_ref().and_then(|it| it.get("storage")).map_or(0, quantity::value);
-    let seconds = ((bytes >> 30) * 30).max(least_seconds);
-    let pod = json!({
-        "metadata": {"name": name, "namespace": NAMESPACE},
-        "spec": {
-            "activeDeadlineSeconds": seconds,
-            "restartPolicy": "Never",
-            "volumes": [source],
-            "containers": [{
-                "name": "pv-recycler",
-                "image": "registry.k8s.io/build-image/debian-base:bookworm-v1.0.6",
-                "command": ["/bin/sh"],
-                "args": ["-c", "test -e /scrub && find /scrub -mindepth 1 -delete && test -z \"$(ls -A /scrub)\" || exit 1"],
-                "volumeMounts": [{"name": "vol", "mountPath": "/scrub"}],
-            }],
-        },
-    });
-    api::wire::from_value(&pod).ok()
+    let bytes = of.capacity.as_ref().and_then(|it| it.get("storage")).map_or(0, quantity::value);
+    spec.active_deadline_seconds = Some(((bytes >> 30) * 30).max(least_seconds));
+    Some(pod)
 }

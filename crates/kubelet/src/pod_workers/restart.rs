@@ -13,7 +13,7 @@ pub(super) fn restarts_after_probe(pod: &Pod, container: &Container) -> bool {
 }
 
 /// Whether an ended container runs again. Upstream: `podutil.ContainerShouldRestart`.
-pub(super) fn should_restart(pod: &Pod, container: &Container, code: i32) -> bool {
+pub(crate) fn should_restart(pod: &Pod, container: &Container, code: i32) -> bool {
     if rule_of(container, code).is_some() {
         return true;
     }
