@@ -30,9 +30,16 @@ enum Form {
     Whole(Box<v1::Event>),
 }
 
-/// What a recorder writes.
+/// What a recorder writes; in memory in this order, as [`EventSpec`].
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[repr(C)]
 pub struct Recorded {
+    /// When it was said first; the API tells whole seconds.
+    pub first: Timestamp,
+    /// When it was said last.
+    pub last: Timestamp,
+    /// How often it was said.
+    pub count: i32,
     /// What is said, and of what.
     pub spec: EventSpec,
     /// `metadata.name`.
@@ -41,14 +48,8 @@ pub struct Recorded {
     pub uid: u128,
     /// `involvedObject.resourceVersion`, empty if the object is gone.
     pub about_version: SmolStr,
-    /// When it was said first; the API tells whole seconds.
-    pub first: Timestamp,
     /// When it was said in this event for the first time.
     pub created: Timestamp,
-    /// When it was said last.
-    pub last: Timestamp,
-    /// How often it was said.
-    pub count: i32,
     /// `metadata.resourceVersion`.
     pub version: u64,
 }

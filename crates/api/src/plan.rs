@@ -170,19 +170,21 @@ pub struct DeleteOptions {
     pub uid: Option<String>,
 }
 
-/// A Kubernetes Event to be recorded.
+/// A Kubernetes Event to be recorded. In this order in memory: what tables show of each of
+/// thousands of events stands together.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[repr(C)]
 pub struct EventSpec {
-    /// What it is about.
-    pub regarding: ObjectRef,
-    /// Its uid.
-    pub uid: SmolStr,
     /// `Warning` instead of `Normal`.
     pub warning: bool,
     /// A word in camel case.
     pub reason: SmolStr,
     /// The sentence.
     pub message: String,
+    /// What it is about.
+    pub regarding: ObjectRef,
+    /// Its uid.
+    pub uid: SmolStr,
     /// `source.component`, such as `job-controller`.
     pub component: SmolStr,
     /// `source.host`: the node, for the kubelet's events; else empty.

@@ -24,7 +24,12 @@ pub(crate) fn sort(objects: &mut Vec<Listed<'_>>, path: &str) -> Result<bool, Fa
     if !objects.is_empty() && keys.iter().all(|it| matches!(it, Key::Absent)) {
         return Ok(false);
     }
-    let order = rows::order(keys.len(), &|a: usize, b: usize| less(&keys[a], &keys[b]));
+    // By name, or by another field that is a text in all.
+    let texts: Option<Vec<&str>> = keys.iter().map(Key::plain_text).collect();
+    let order = match texts {
+        Some(texts) => rows::order_of_texts(&texts),
+        None => rows::order(keys.len(), &|a: usize, b: usize| less(&keys[a], &keys[b])),
+    };
     *objects = order.into_iter().map(|at| objects[at]).collect();
     Ok(true)
 }
@@ -32,8 +37,8 @@ pub(crate) fn sort(objects: &mut Vec<Listed<'_>>, path: &str) -> Result<bool, Fa
 /// What an object is sorted by.
 enum Key<'a> {
     Absent,
-    /// A text, how it sorts, and the quantity that it may be.
-    Text(Cow<'a, str>, rows::Collation, Option<Box<Exact>>),
+    /// A text, and the quantity that it may be.
+    Text(Cow<'a, str>, Option<Box<Exact>>),
     Other(Value),
 }
 
@@ -59,10 +64,16 @@ impl<'a> Key<'a> {
         }
     }
 
+    fn plain_text(&self) -> Option<&str> {
+        match self {
+            Self::Text(text, None) => Some(text),
+            _ => None,
+        }
+    }
+
     fn text(text: Cow<'a, str>) -> Self {
         let quantity = quantity::parse(&text).ok().map(Box::new);
-        let collation = rows::collation(&text);
-        Self::Text(text, collation, quantity)
+        Self::Text(text, quantity)
     }
 }
 
@@ -71,10 +82,8 @@ fn less(a: &Key<'_>, b: &Key<'_>) -> bool {
     match (a, b) {
         (Key::Absent, _) => true,
         (_, Key::Absent) => false,
-        (Key::Text(_, _, Some(a)), Key::Text(_, _, Some(b))) => a < b,
-        (Key::Text(a, p, _), Key::Text(b, q, _)) => {
-            p.cmp(q).then_with(|| rows::natural(a, b)).is_lt()
-        }
+        (Key::Text(_, Some(a)), Key::Text(_, Some(b))) => a < b,
+        (Key::Text(a, _), Key::Text(b, _)) => rows::natural(a, b).is_lt(),
         (Key::Other(Value::Number(a)), Key::Other(Value::Number(b))) => {
             match (a.as_i64(), b.as_i64()) {
                 (Some(a), Some(b)) => a < b,

@@ -6,6 +6,14 @@ use api::Event;
 
 use crate::Cells;
 
+/// The text without white space around it. Mostly there is none, which the first and the last byte
+/// tell.
+fn trimmed(text: &str) -> &str {
+    let is_visible = |it: Option<&u8>| it.is_some_and(u8::is_ascii_graphic);
+    let bytes = text.as_bytes();
+    if is_visible(bytes.first()) && is_visible(bytes.last()) { text } else { text.trim() }
+}
+
 /// Puts the cells of an event: source, first time, count and name only into a `wide` table,
 /// `event/` before the name `with_kind`.
 pub fn event(event: &Event, wide: bool, with_kind: bool, to: &mut Cells) {
@@ -29,7 +37,7 @@ pub fn event(event: &Event, wide: bool, with_kind: bool, to: &mut Cells) {
             it.push_str(name);
         }
     });
-    let message = event.message().trim();
+    let message = trimmed(event.message());
     if !wide {
         return to.put(message);
     }

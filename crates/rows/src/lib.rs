@@ -14,6 +14,6 @@ mod tabwriter;
 pub use cells::Cells;
 pub use event::event;
 pub use json::put_json;
-pub use natural::{Collation, collation, natural, order};
+pub use natural::{natural, order, order_of_texts};
 pub use pod::pod;
 pub use tabwriter::align;

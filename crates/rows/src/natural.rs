@@ -24,12 +24,11 @@ pub fn natural(a: &str, b: &str) -> Ordering {
 }
 
 /// How a text begins in the natural order: texts whose collations differ sort as these do.
-pub type Collation = [u64; 3];
+type Collation = [u64; 3];
 
 /// The collation of a text: of each number the digit zero, how many digits it has, and these; so
 /// that longer numbers come later and all numbers stand to other characters as digits do.
-#[must_use]
-pub fn collation(text: &str) -> Collation {
+fn collation(text: &str) -> Collation {
     let mut bytes = [0; 24];
     let mut places = bytes.iter_mut();
     let mut put = |byte: u8| places.next().map(|it| *it = byte).is_some();
@@ -60,38 +59,63 @@ fn number(text: &[u8]) -> (&[u8], &[u8]) {
     (&text[zeros..end], &text[end..])
 }
 
-/// Sorts `n` things by merging, with the results of a sort by insertion: the places in order. The
-/// library's sort is not for this: it may panic where texts and quantities mix, whose order goes
-/// round in circles.
+/// Sorts `n` things: their places in order. What is equal or goes round in circles comes out as from
+/// a sort by insertion; the library's sort may panic with an order that does.
 #[must_use]
 pub fn order(n: usize, less: &dyn Fn(usize, usize) -> bool) -> Vec<usize> {
-    merged((0..n).collect(), less)
+    merged((0..n).collect(), |a, b| less(*a, *b))
 }
 
-fn merged(mut order: Vec<usize>, less: &dyn Fn(usize, usize) -> bool) -> Vec<usize> {
-    if order.len() < 2 {
-        return order;
+/// Sorts texts in the natural order: their places in order.
+#[must_use]
+pub fn order_of_texts(texts: &[&str]) -> Vec<usize> {
+    let things: Vec<_> = texts.iter().enumerate().map(|(n, it)| (collation(it), n)).collect();
+    let less = |a: &(Collation, usize), b: &(Collation, usize)| {
+        a.0.cmp(&b.0).then_with(|| natural(texts[a.1], texts[b.1])).is_lt()
+    };
+    merged(things, less).into_iter().map(|it| it.1).collect()
+}
+
+/// Merges runs of twice the length until one is left.
+fn merged<T: Copy>(mut things: Vec<T>, less: impl Fn(&T, &T) -> bool) -> Vec<T> {
+    let mut other = things.clone();
+    let mut width = 1;
+    while width < things.len() {
+        for (from, to) in things.chunks(2 * width).zip(other.chunks_mut(2 * width)) {
+            let (mut left, mut right) = from.split_at(width.min(from.len()));
+            for place in to {
+                let from = match (left.first(), right.first()) {
+                    (Some(a), Some(b)) if less(b, a) => &mut right,
+                    (Some(_), _) => &mut left,
+                    (None, _) => &mut right,
+                };
+                if let Some((first, rest)) = from.split_first() {
+                    *place = *first;
+                    *from = rest;
+                }
+            }
+        }
+        std::mem::swap(&mut things, &mut other);
+        width *= 2;
     }
-    let right = merged(order.split_off(order.len() / 2), less);
-    let left = merged(order, less);
-    let mut result = Vec::with_capacity(left.len() + right.len());
-    let (mut left, mut right) = (left.into_iter().peekable(), right.into_iter().peekable());
-    while let (Some(&a), Some(&b)) = (left.peek(), right.peek()) {
-        result.extend(if less(b, a) { right.next() } else { left.next() });
-    }
-    result.extend(left.chain(right));
-    result
+    things
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{collation, natural};
+    use super::{collation, natural, order_of_texts};
 
     #[test]
     fn numbers_in_names_count_as_numbers() {
         let mut names = ["a10", "a2", "b", "a"];
         names.sort_by(|a, b| natural(a, b));
         assert_eq!(names, ["a", "a2", "a10", "b"]);
+    }
+
+    #[test]
+    fn texts_that_differ_in_nothing_that_counts_stay_as_they_were() {
+        let texts = ["b", "a10", "a02", "a2", "b", "a10"];
+        assert_eq!(order_of_texts(&texts), [2, 3, 1, 5, 0, 4]);
     }
 
     #[test]
