@@ -47,8 +47,10 @@ pub const fn slow_start_batch(attempt: usize) -> usize {
 }
 
 impl Plan {
-    /// The actions that were added since there were `first` become an attempt.
+    /// The actions that were added since there were `first`, and that are in no attempt yet, become
+    /// one.
     pub fn attempt_since(&mut self, first: usize, batch: usize) {
+        let first = first.max(self.attempts.last().map_or(0, |it| it.actions.end));
         if first < self.actions.len() {
             self.attempts.push(Attempt { actions: first..self.actions.len(), batch });
         }

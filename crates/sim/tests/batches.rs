@@ -93,23 +93,43 @@ fn the_status_is_written_although_pods_were_refused() {
 }
 
 #[test]
-fn a_refused_claim_is_told_for_the_claim_and_for_its_pod() {
-    let head = "apiVersion: apps/v1\nkind: StatefulSet\nmetadata: {name: w}\nspec:\n  serviceName: w\n  \
-                volumeClaimTemplates: [{metadata: {name: data}, spec: {accessModes: [ReadWriteOnce], \
-                resources: {requests: {storage: 1Gi}}}}]";
-    let simulation = run(head, POD, "{persistentvolumeclaims: 0}");
-    let why = "persistentvolumeclaims \"data-w-0\" is forbidden: exceeded quota: q, requested: \
-               persistentvolumeclaims=1, used: persistentvolumeclaims=0, limited: \
-               persistentvolumeclaims=0";
-    assert_eq!(
-        refusals(&simulation),
-        [
-            format!("Create Claim data-w-0 for Pod w-0 in StatefulSet w failed error: {why}"),
-            format!(
-                "Create Pod w-0 in StatefulSet w failed error: failed to create PVC data-w-0: {why}"
-            ),
-        ]
-    );
+fn refused_claims_are_told_each_and_together_for_their_pod() {
+    let claim = |name: &str| {
+        format!(
+            "{{metadata: {{name: {name}}}, spec: {{accessModes: [ReadWriteOnce], resources: {{requests: \
+             {{storage: 1Gi}}}}}}}}"
+        )
+    };
+    let why = |name: &str| {
+        format!(
+            "persistentvolumeclaims \"{name}-w-0\" is forbidden: exceeded quota: q, requested: \
+             persistentvolumeclaims=1, used: persistentvolumeclaims=0, limited: \
+             persistentvolumeclaims=0"
+        )
+    };
+    let text = |name: &str| format!("failed to create PVC {name}-w-0: {}", why(name));
+    for (names, together) in [
+        (vec!["data"], text("data")),
+        (vec!["data", "logs"], format!("[{}, {}]", text("data"), text("logs"))),
+    ] {
+        let claims: Vec<String> = names.iter().map(|it| claim(it)).collect();
+        let head = format!(
+            "apiVersion: apps/v1\nkind: StatefulSet\nmetadata: {{name: w}}\nspec:\n  serviceName: w\n  \
+             volumeClaimTemplates: [{}]",
+            claims.join(", ")
+        );
+        let simulation = run(&head, POD, "{persistentvolumeclaims: 0}");
+        let mut expected: Vec<String> = names
+            .iter()
+            .map(|it| {
+                let why = why(it);
+                format!("Create Claim {it}-w-0 for Pod w-0 in StatefulSet w failed error: {why}")
+            })
+            .collect();
+        expected.push(format!("Create Pod w-0 in StatefulSet w failed error: {together}"));
+        assert_eq!(refusals(&simulation), expected, "{names:?}");
+        assert_eq!(simulation.listers().list::<Pod>().count(), 0, "{names:?}");
+    }
 }
 
 /// Although the status was written after the refusal.

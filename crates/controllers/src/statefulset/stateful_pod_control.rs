@@ -12,18 +12,38 @@ use crate::controller_utils as utils;
 /// `source.component` of its events.
 const COMPONENT: &str = "statefulset-controller";
 
-/// Says that a pod is not created because a claim of it was refused. Upstream: `CreateStatefulPod`.
-pub(super) fn claim_refused(
+/// Says of each pod that is not created which of its claims were refused. Upstream:
+/// `CreateStatefulPod`.
+pub(super) fn claims_refused<'a>(
+    plan: &mut Plan,
     set: &StatefulSet,
-    error: &ApiError,
+    errors: impl Iterator<Item = &'a ApiError>,
     view: &View<'_>,
-) -> Option<EventSpec> {
-    let claim = Some(&error.name).filter(|_| error.kind == Some(Kind::PersistentVolumeClaim))?;
-    let ordinal = util::ordinal_of(claim)?;
-    let pod = format!("{}-{ordinal}", set.name());
-    let exists = view.listers.get::<Pod>(set.namespace(), &pod).is_some();
-    let error = format!("failed to create PVC {claim}: {error}");
-    (!exists).then(|| pod_event(set, Verb::Create, &pod, Some(&error)))
+) {
+    let mut told: Vec<(String, Vec<String>)> = Vec::new();
+    for error in errors.filter(|it| it.kind == Some(Kind::PersistentVolumeClaim)) {
+        let Some(ordinal) = util::ordinal_of(&error.name) else { continue };
+        let pod = format!("{}-{ordinal}", set.name());
+        if view.listers.get::<Pod>(set.namespace(), &pod).is_some() {
+            continue;
+        }
+        let text = format!("failed to create PVC {}: {error}", error.name);
+        match told.iter_mut().find(|it| it.0 == pod) {
+            Some((_, texts)) => texts.push(text),
+            None => told.push((pod, vec![text])),
+        }
+    }
+    for (pod, texts) in told {
+        plan.record(pod_event(set, Verb::Create, &pod, Some(&aggregate(&texts))));
+    }
+}
+
+/// Several errors as one. Upstream: `NewAggregate`.
+fn aggregate(errors: &[String]) -> String {
+    match errors {
+        [error] => error.clone(),
+        errors => format!("[{}]", errors.join(", ")),
+    }
 }
 
 /// Upstream: `recordPodEvent`.
@@ -64,6 +84,9 @@ pub(super) struct PodControl<'a> {
     pub(super) set: &'a StatefulSet,
     pub(super) view: View<'a>,
     pub(super) plan: Plan,
+    /// The batch of the claims of the pod at hand, where each of them is tried whatever becomes of
+    /// the others.
+    pub(super) claims_batch: Option<usize>,
 }
 
 impl<'a> PodControl<'a> {
@@ -121,17 +144,18 @@ impl<'a> PodControl<'a> {
         failed
     }
 
-    /// Creates the claims that do not exist. The error is that one of them is being deleted.
+    /// Creates the claims that do not exist. The error is that some of them are being deleted.
     /// Upstream: `createPersistentVolumeClaims`.
     fn create_claims(&mut self, pod: &Pod) -> Option<String> {
-        let mut error = None;
+        let mut errors = Vec::new();
         for (_, claim) in util::claims(self.set, pod) {
             match self.claim(&claim) {
                 Some(old) if old.metadata.deletion_timestamp.is_some() => {
-                    error = Some(format!("pvc {} is being deleted", claim.name()));
+                    errors.push(format!("pvc {} is being deleted", claim.name()));
                 }
                 Some(_) => {}
                 None => {
+                    let first = self.plan.actions.len();
                     let about = format!("Pod {} in StatefulSet {}", pod.name(), self.set.name());
                     let name = claim.name().to_owned();
                     let created = format!("Create Claim {name} {about} success");
@@ -143,10 +167,13 @@ impl<'a> PodControl<'a> {
                         created: Some(Box::new(created)),
                         failed: Some(Box::new(failed)),
                     });
+                    if let Some(batch) = self.claims_batch {
+                        self.plan.attempt_since(first, batch);
+                    }
                 }
             }
         }
-        error
+        (!errors.is_empty()).then(|| aggregate(&errors))
     }
 
     fn claim(&self, claim: &PersistentVolumeClaim) -> Option<&'a PersistentVolumeClaim> {

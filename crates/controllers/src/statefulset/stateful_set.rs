@@ -9,7 +9,7 @@ use k8s_openapi::api::apps::v1::StatefulSet;
 use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 
-use super::stateful_pod_control::claim_refused;
+use super::stateful_pod_control::claims_refused;
 use super::stateful_set_control::update_stateful_set;
 use super::stateful_set_utils::is_member_of;
 use crate::controller_utils as utils;
@@ -53,11 +53,8 @@ impl Component for StatefulSetController {
     ) -> Plan {
         let mut plan = Plan::default();
         let Some(set) = view.listers.by_ref::<StatefulSet>(key) else { return plan };
-        for error in results.iter().filter_map(|it| it.as_ref().err()) {
-            if let Some(event) = claim_refused(set, error, view) {
-                plan.record(event);
-            }
-        }
+        let errors = results.iter().filter_map(|it| it.as_ref().err());
+        claims_refused(&mut plan, set, errors, view);
         plan
     }
 

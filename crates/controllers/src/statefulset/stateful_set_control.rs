@@ -104,7 +104,7 @@ pub(super) fn update_stateful_set(
             collision_count: Some(revisions.collision_count),
             ..StatefulSetStatus::default()
         },
-        control: PodControl { set, view: *view, plan },
+        control: PodControl { set, view: *view, plan, claims_batch: None },
         spec,
         revisions,
     };
@@ -162,8 +162,10 @@ impl Round<'_> {
         let mut result = Ok(());
         for (index, replica) in replicas.iter_mut().enumerate() {
             let first = self.control.plan.actions.len();
+            let batch = if monotonic { 2 * index + 1 } else { slow_start_batch(index) };
+            // All claims of a pod come before it.
+            self.control.claims_batch = monotonic.then_some(2 * index);
             let wait = self.process_replica(replica);
-            let batch = if monotonic { index } else { slow_start_batch(index) };
             self.control.plan.attempt_since(first, batch);
             if monotonic && wait.is_err() {
                 result = wait;
