@@ -320,6 +320,14 @@ pub fn prepare_for_status_update(new: &mut Object, old: &Object, now: Timestamp)
     meta.deletion_grace_period_seconds = old.meta().deletion_grace_period_seconds;
     match (&mut *new, old) {
         (Object::Pod(new), Object::Pod(old)) => pod::prepare_status(Arc::make_mut(new), old),
+        (Object::Service(new), Object::Service(_)) => {
+            let status = Arc::make_mut(new).status.get_or_insert_default();
+            let ingress = status.load_balancer.iter_mut().flat_map(|it| it.ingress.iter_mut());
+            for it in ingress.flatten().filter(|it| it.ip.as_ref().is_some_and(|it| !it.is_empty()))
+            {
+                it.ip_mode.get_or_insert_with(|| "VIP".to_owned());
+            }
+        }
         (Object::Deployment(new), Object::Deployment(old)) => {
             Arc::make_mut(new).metadata.labels = old.metadata.labels.clone();
         }

@@ -80,6 +80,19 @@ pub(crate) fn of(object: &Object, old: Option<&Object>) -> Vec<String> {
         Object::PersistentVolume(it) => volume(w, it),
         Object::PersistentVolumeClaim(it) => claim(w, it),
         Object::StorageClass(it) => class(w, it),
+        Object::Secret(it) if it.type_.as_deref() == Some("kubernetes.io/tls") => {
+            let is_pem = |key: &str| {
+                let text = it.data.as_ref().and_then(|it| it.get(key));
+                text.is_some_and(|it| it.0.windows(10).any(|it| it == b"-----BEGIN"))
+            };
+            let missing = [("tls.crt", "certificate"), ("tls.key", "key")];
+            if let Some((_, what)) = missing.iter().find(|it| !is_pem(it.0)) {
+                w.push(format!("tls: failed to find any PEM data in {what} input"));
+            }
+        }
+        Object::EndpointSlice(it) if it.address_type == "FQDN" => {
+            w.push("spec.addressType: FQDN endpoints are deprecated".to_owned());
+        }
         Object::ResourceQuota(it) if old.is_none() => quota(w, it),
         _ => {}
     }

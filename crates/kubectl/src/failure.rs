@@ -71,17 +71,12 @@ impl Failure {
             Self::Api(before, error) => format!("{}\n", server(before, error)),
             Self::Raw(text) => text.clone(),
             Self::Many(all) => {
-                let mut lines: Vec<String> = vec![];
-                for it in all {
-                    let line = match it {
-                        Self::Api(before, error) => format!("{}\n", server(before, error)),
-                        other => other.print(command),
-                    };
-                    if !lines.contains(&line) {
-                        lines.push(line);
-                    }
-                }
-                lines.concat()
+                let line = |it: &Self| match it {
+                    Self::Api(before, error) => format!("{}\n", server(before, error)),
+                    Self::Text(text) => format!("{}\n", text.trim_end_matches('\n')),
+                    other => other.print(command),
+                };
+                all.iter().map(line).collect()
             }
         }
     }

@@ -140,7 +140,8 @@ impl Decoder<'_, '_> {
             None => "Go value".to_owned(),
         };
         let message = format!("json: cannot unmarshal {found} into {place} of type {wanted}");
-        let (hint, replacement) = mend(self.node, wanted);
+        let (hint, replacement) =
+            mend(self.node, if wanted == "[]uint8" { "string" } else { wanted });
         let problem = self.problem(Fault::WrongType, "wrong-type", message);
         self.context.push(Problem { hint, replacement, ..problem });
     }
@@ -156,7 +157,7 @@ impl Decoder<'_, '_> {
         if error.noted {
             return error;
         }
-        let message = go_words(&error.message);
+        let message = go_words(&error.message, self.node);
         self.context.push(self.problem(Fault::BadValue, "bad-value", message));
         Error::noted(&error.message)
     }
@@ -228,8 +229,8 @@ impl Decoder<'_, '_> {
             return EPOCH;
         }
         let text = self.text();
-        if text.is_empty() || text.parse::<jiff::Timestamp>().is_ok() {
-            return if text.is_empty() { EPOCH } else { text };
+        if text.parse::<jiff::Timestamp>().is_ok() {
+            return text;
         }
         let layout = "2006-01-02T15:04:05Z07:00";
         let message =

@@ -24,6 +24,7 @@ const NAMED_STRINGS: &[(&str, &str, &str)] = &[
     ("ComponentCondition", "status", "v1.ConditionStatus"),
     ("ComponentCondition", "type", "v1.ComponentConditionType"),
     ("Condition", "status", "v1.ConditionStatus"),
+    ("ConfigMap", "binaryData", "[]uint8"),
     ("ConfigMapNodeConfigSource", "uid", "types.UID"),
     ("Container", "imagePullPolicy", "v1.PullPolicy"),
     ("Container", "restartPolicy", "v1.ContainerRestartPolicy"),
@@ -31,6 +32,8 @@ const NAMED_STRINGS: &[(&str, &str, &str)] = &[
     ("ContainerPort", "protocol", "v1.Protocol"),
     ("ContainerResizePolicy", "resourceName", "v1.ResourceName"),
     ("ContainerResizePolicy", "restartPolicy", "v1.ResourceResizeRestartPolicy"),
+    ("ContainerResourceMetricSource", "name", "v1.ResourceName"),
+    ("ContainerResourceMetricStatus", "name", "v1.ResourceName"),
     ("ContainerRestartRule", "action", "v1.ContainerRestartRuleAction"),
     ("ContainerRestartRuleOnExitCodes", "operator", "v1.ContainerRestartRuleOnExitCodesOperator"),
     ("ContainerStatus", "stopSignal", "v1.Signal"),
@@ -52,7 +55,11 @@ const NAMED_STRINGS: &[(&str, &str, &str)] = &[
     ("EphemeralContainerCommon", "restartPolicy", "v1.ContainerRestartPolicy"),
     ("EphemeralContainerCommon", "terminationMessagePolicy", "v1.TerminationMessagePolicy"),
     ("FieldSelectorRequirement", "operator", "v1.FieldSelectorOperator"),
+    ("HPAScalingPolicy", "type", "v2.HPAScalingPolicyType"),
+    ("HPAScalingRules", "selectPolicy", "v2.ScalingPolicySelect"),
     ("HTTPGetAction", "scheme", "v1.URIScheme"),
+    ("HorizontalPodAutoscalerCondition", "status", "v1.ConditionStatus"),
+    ("HorizontalPodAutoscalerCondition", "type", "v2.HorizontalPodAutoscalerConditionType"),
     ("HostPathVolumeSource", "type", "v1.HostPathType"),
     ("ImageVolumeSource", "pullPolicy", "v1.PullPolicy"),
     ("JobCondition", "status", "v1.ConditionStatus"),
@@ -66,6 +73,9 @@ const NAMED_STRINGS: &[(&str, &str, &str)] = &[
     ("ListOptions", "resourceVersionMatch", "v1.ResourceVersionMatch"),
     ("LoadBalancerIngress", "ipMode", "v1.LoadBalancerIPMode"),
     ("ManagedFieldsEntry", "operation", "v1.ManagedFieldsOperationType"),
+    ("MetricSpec", "type", "v2.MetricSourceType"),
+    ("MetricStatus", "type", "v2.MetricSourceType"),
+    ("MetricTarget", "type", "v2.MetricTargetType"),
     ("ModifyVolumeStatus", "status", "v1.PersistentVolumeClaimModifyVolumeStatus"),
     ("NamespaceCondition", "status", "v1.ConditionStatus"),
     ("NamespaceCondition", "type", "v1.NamespaceConditionType"),
@@ -121,11 +131,14 @@ const NAMED_STRINGS: &[(&str, &str, &str)] = &[
     ("ReplicationControllerCondition", "type", "v1.ReplicationControllerConditionType"),
     ("ResourceHealth", "health", "v1.ResourceHealthStatus"),
     ("ResourceHealth", "resourceID", "v1.ResourceID"),
+    ("ResourceMetricSource", "name", "v1.ResourceName"),
+    ("ResourceMetricStatus", "name", "v1.ResourceName"),
     ("ResourceQuotaSpec", "scopes", "v1.ResourceQuotaScope"),
     ("ResourceStatus", "name", "v1.ResourceName"),
     ("ScopedResourceSelectorRequirement", "operator", "v1.ScopeSelectorOperator"),
     ("ScopedResourceSelectorRequirement", "scopeName", "v1.ResourceQuotaScope"),
     ("SeccompProfile", "type", "v1.SeccompProfileType"),
+    ("Secret", "data", "[]uint8"),
     ("Secret", "type", "v1.SecretType"),
     ("SecurityContext", "procMount", "v1.ProcMountType"),
     ("ServicePort", "protocol", "v1.Protocol"),
@@ -183,7 +196,45 @@ pub(super) fn string_type(owner: &str, field: &str) -> &'static str {
 
 /// Go's name of a struct.
 pub(super) fn struct_type(name: &str) -> String {
-    format!("v1.{name}")
+    let of_autoscaling = ["HorizontalPodAutoscaler", "HPA", "Metric", "CrossVersion"]
+        .iter()
+        .any(|it| name.starts_with(it))
+        || ["MetricSource", "MetricStatus"].iter().any(|it| name.ends_with(it));
+    format!("v{}.{name}", if of_autoscaling { 2 } else { 1 })
+}
+
+/// The struct that Go embeds in `owner` for a field: its name stands in paths, too.
+pub(super) fn embedded(owner: &str, field: &str) -> Option<&'static str> {
+    match (owner, field) {
+        ("Volume", "name") | ("EphemeralContainer", "targetContainerName") => None,
+        ("Volume", _) => Some("VolumeSource"),
+        ("EphemeralContainer", _) => Some("EphemeralContainerCommon"),
+        ("Probe", "exec" | "grpc" | "httpGet" | "tcpSocket") => Some("ProbeHandler"),
+        (
+            "ConfigMapEnvSource"
+            | "ConfigMapKeySelector"
+            | "ConfigMapProjection"
+            | "ConfigMapVolumeSource"
+            | "SecretEnvSource"
+            | "SecretKeySelector"
+            | "SecretProjection",
+            "name",
+        ) => Some("LocalObjectReference"),
+        (
+            "PersistentVolumeSpec",
+            "accessModes"
+            | "capacity"
+            | "claimRef"
+            | "mountOptions"
+            | "nodeAffinity"
+            | "persistentVolumeReclaimPolicy"
+            | "storageClassName"
+            | "volumeAttributesClassName"
+            | "volumeMode",
+        ) => None,
+        ("PersistentVolumeSpec", _) => Some("PersistentVolumeSource"),
+        _ => None,
+    }
 }
 
 /// Asks what the items of a list or the values of a map are, and ends it.

@@ -3,7 +3,7 @@
 //! Aliases are replaced by copies of what they name and merge keys (`<<`) by what they merge, so
 //! that readers meet plain values only. Budgets keep hostile texts small.
 
-use crate::Gather;
+use crate::{Gather, fields};
 use std::collections::BTreeMap;
 
 use saphyr_parser::{Event, Parser, ScalarStyle, Tag};
@@ -178,6 +178,7 @@ struct Key {
     text: String,
     span: Span,
     merge: bool,
+    is_null: bool,
 }
 
 /// Builds the tree of one document.
@@ -192,6 +193,10 @@ pub(super) struct Builder<'t> {
     root: Option<Node>,
     /// Values made so far, over all documents of a text.
     n_nodes: usize,
+    /// Where a line begins with a tab, after blanks or not: the first character after them.
+    tabbed: Vec<usize>,
+    /// What is found wrong only once the whole document is known to be YAML.
+    late: Option<SyntaxError>,
 }
 
 impl<'t> Builder<'t> {
@@ -211,6 +216,8 @@ impl<'t> Builder<'t> {
             duplicates: vec![],
             root: None,
             n_nodes,
+            tabbed: syntax::tabbed(text),
+            late: None,
         }
     }
 
@@ -227,7 +234,14 @@ impl<'t> Builder<'t> {
                 // split before, so this is one that `...` ended.
                 break;
             }
-            self.event(event, span.start.index(), span.end.index())?;
+            let start = span.start.index();
+            if self.tabbed.contains(&start) && !self.in_flow() {
+                return Err(syntax::tab(start, span.start.line()));
+            }
+            self.event(event, start, span.end.index())?;
+        }
+        if let Some(error) = self.late {
+            return Err(error);
         }
         Ok((Tree { root: self.root, duplicates: self.duplicates }, self.n_nodes))
     }
@@ -237,11 +251,22 @@ impl<'t> Builder<'t> {
             Event::Scalar(text, style, anchor, tag) => {
                 let merge = style == ScalarStyle::Plain && text == "<<";
                 let node = self.scalar(&text, style, tag.as_deref(), start, end)?;
+                if let Data::Float(it) = node.data
+                    && !it.is_finite()
+                {
+                    let value = match it {
+                        _ if it.is_nan() => "NaN",
+                        _ if it > 0.0 => "+Inf",
+                        _ => "-Inf",
+                    };
+                    self.refuse_late(start, format!("json: unsupported value: {value}"), "no-json");
+                }
                 self.add(node, anchor, merge, start)
             }
             Event::Alias(anchor) => {
                 let Some((node, n)) = self.anchors.get(&anchor) else {
-                    let message = "anchor value contains itself".to_owned();
+                    let name = syntax::anchor_name(start, self.text);
+                    let message = format!("anchor '{name}' value contains itself");
                     return Err(SyntaxError {
                         code: "syntax",
                         ..SyntaxError::limit(start, message)
@@ -263,6 +288,19 @@ impl<'t> Builder<'t> {
             Event::SequenceEnd | Event::MappingEnd => self.close(start, end),
             _ => Ok(()),
         }
+    }
+
+    fn in_flow(&self) -> bool {
+        self.stack.iter().any(|frame| {
+            let (Frame::Seq { start, .. } | Frame::Map { start, .. }) = frame;
+            matches!(self.text.chars().nth(*start), Some('[' | '{'))
+        })
+    }
+
+    /// Keeps the first fault of those that count only where the text is YAML.
+    fn refuse_late(&mut self, index: usize, message: String, code: &'static str) {
+        let error = SyntaxError { code, ..SyntaxError::limit(index, message) };
+        self.late.get_or_insert(error);
     }
 
     fn span(&self, start: usize, end: usize) -> Span {
@@ -366,8 +404,21 @@ impl<'t> Builder<'t> {
             None => self.root = Some(node),
             Some(Frame::Seq { items, .. }) => items.push(node),
             Some(Frame::Map { map, .. }) => match map.key.take() {
-                None => map.key = Some(key(&node, merge, start)?),
+                None => {
+                    map.key = Some(key(&node, merge));
+                    if matches!(node.data, Data::Seq(_) | Data::Map(_)) {
+                        let message = format!("invalid map key: {}", go_syntax(&node));
+                        self.refuse_late(start, message, "map-key");
+                    }
+                }
                 Some(key) if key.merge => map.merged.push(node),
+                Some(key) if key.is_null => {
+                    let message = format!(
+                        "unsupported map key of type: %!s(<nil>), key: <nil>, value: {}",
+                        go_syntax(&node)
+                    );
+                    self.refuse_late(start, message, "no-json");
+                }
                 Some(key) => {
                     if let Some(span) = map.insert(key, node) {
                         self.duplicates.push(span);
@@ -402,30 +453,37 @@ impl MapFrame {
 }
 
 /// The key as JSON has it. Upstream: `convertToJSONableObject` of sigs.k8s.io/yaml.
-fn key(node: &Node, merge: bool, start: usize) -> Result<Key, SyntaxError> {
+fn key(node: &Node, merge: bool) -> Key {
     let text = match &node.data {
         Data::Str(text) => text.clone(),
         Data::Bool(it) => it.to_string(),
         Data::Int(it) => it.to_string(),
         Data::UInt(it) => it.to_string(),
         Data::Float(it) => scalar::go_float(*it),
-        Data::Null | Data::Seq(_) | Data::Map(_) => {
-            let message = match node.data {
-                Data::Null => "unsupported map key of type: null",
-                Data::Seq(_) => "invalid map key: a list",
-                _ => "invalid map key: a map",
-            };
-            let hint = "a value in braces {} where a text is meant must be in quotes";
-            return Err(SyntaxError {
-                index: start,
-                message: message.to_owned(),
-                go_line: None,
-                hint: Some(hint.to_owned()),
-                code: "map-key",
-            });
-        }
+        Data::Null | Data::Seq(_) | Data::Map(_) => String::new(),
     };
-    Ok(Key { text, span: node.span, merge })
+    Key { text, span: node.span, merge, is_null: node.data == Data::Null }
+}
+
+/// A value as Go's `%#v` writes it.
+fn go_syntax(node: &Node) -> String {
+    match &node.data {
+        Data::Null => "interface {}(nil)".to_owned(),
+        Data::Str(it) => fields::quote(it),
+        Data::Bool(it) => it.to_string(),
+        Data::Int(it) => it.to_string(),
+        Data::UInt(it) => format!("{it:#x}"),
+        Data::Float(it) => scalar::go_float(*it),
+        Data::Seq(items) => {
+            let items: Vec<String> = items.iter().map(go_syntax).collect();
+            format!("[]interface {{}}{{{}}}", items.join(", "))
+        }
+        Data::Map(entries) => {
+            let entry = |it: &Entry| format!("{}:{}", fields::quote(&it.key), go_syntax(&it.value));
+            let entries: Vec<String> = entries.iter().map(entry).collect();
+            format!("map[interface {{}}]interface {{}}{{{}}}", entries.join(", "))
+        }
+    }
 }
 
 /// The entries of a map with what `<<` adds; its own keys win, then earlier merges.

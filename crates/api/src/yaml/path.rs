@@ -2,6 +2,8 @@
 
 use std::fmt::{self, Write as _};
 
+use super::gotypes;
+
 /// Where a value stands in its document.
 #[derive(Clone, Copy)]
 pub(super) struct Path<'p> {
@@ -43,8 +45,9 @@ impl<'p> Path<'p> {
         let mut names = vec![];
         let mut at = Some(self);
         while let Some(path) = at {
-            if let Step::Field { name, .. } = path.step {
+            if let Step::Field { owner, name } = path.step {
                 names.push(name);
+                names.extend(gotypes::embedded(owner, name));
             }
             at = path.parent;
         }

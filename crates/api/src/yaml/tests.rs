@@ -257,11 +257,44 @@ fn unknown_kinds_come_with_advice() {
 }
 
 #[test]
+fn what_is_no_yaml_is_refused_in_the_words_of_go_yaml() {
+    let rows = [
+        ("a: [b\n", "yaml: line 1: did not find expected ',' or ']'"),
+        ("x: 1\na: [b\nc: d\n", "yaml: line 2: did not find expected ',' or ']'"),
+        ("x: 1\na: {b\nc: d\n", "yaml: line 2: did not find expected ',' or '}'"),
+        ("x:\n  a: {b: c #}\n", "yaml: line 2: did not find expected ',' or '}'"),
+        ("a: ]\n", "yaml: did not find expected node content"),
+        ("x: 1\na: [,]\n", "yaml: line 1: did not find expected node content"),
+        ("a: @b\n", "yaml: found character that cannot start any token"),
+        ("x: 1\na: @b\n", "yaml: line 2: found character that cannot start any token"),
+        ("\ta: b\n", "yaml: found character that cannot start any token"),
+        ("x:\n  \ta: b\n", "yaml: line 2: found character that cannot start any token"),
+        ("a: b\n\tc: d\n", "yaml: line 2: found a tab character that violates indentation"),
+        ("a: \"\\x\"\n", "yaml: did not find expected hexdecimal number"),
+        ("%YAML 1.2\n---\na: b\n", "yaml: found incompatible YAML document"),
+        ("%FOO\n---\na: b\n", "yaml: found unknown directive name"),
+        ("a: &a [*a]\n", "yaml: anchor 'a' value contains itself"),
+        ("[a, 1]: b\n", "yaml: invalid map key: []interface {}{\"a\", 1}"),
+        ("? {a: b}\n: c\n", "yaml: invalid map key: map[interface {}]interface {}{\"a\":\"b\"}"),
+        ("~: a\n", "unsupported map key of type: %!s(<nil>), key: <nil>, value: \"a\""),
+        ("a: -.inf\n", "json: unsupported value: -Inf"),
+    ];
+    for (text, words) in rows {
+        let stop = read(text).stop.map(|it| it.message);
+        assert_eq!(stop, Some(format!("error converting YAML to JSON: {words}")), "{text}");
+    }
+    // A tab between a key and its value, or in brackets, indents nothing.
+    for text in ["a: \tb\n", "a: |\n  b\n  \tc\n"] {
+        assert_eq!(read(text).stop, None, "{text}");
+    }
+}
+
+#[test]
 fn documents_before_a_syntax_error_are_used() {
     let reading = read(&format!("{POD}---\na: b: c\n---\n{POD}"));
     assert_eq!(reading.documents.len(), 1);
     assert_eq!(reading.diagnostics[0].span.start.line, 10);
-    assert!(reading.stop.unwrap().message.contains("yaml: line 1: mapping values"));
+    assert!(reading.stop.unwrap().message.contains("yaml: mapping values"));
 }
 
 #[test]
@@ -372,8 +405,25 @@ fn a_bad_value_is_told_once_at_its_place() {
          containerPort: 1\n    livenessProbe:\n      httpGet: {port: true}\n",
         &["9:23 error wrong-type spec.containers[0].livenessProbe.httpGet.port: json: cannot \
            unmarshal bool into Go struct field \
-           HTTPGetAction.spec.containers.livenessProbe.httpGet.port of type int32 [a whole \
-           number is wanted here]"],
+           HTTPGetAction.spec.containers.livenessProbe.ProbeHandler.httpGet.port of type int32 \
+           [a whole number is wanted here]"],
+    );
+    check(
+        "apiVersion: v1\nkind: Secret\ndata: {a: 1}\n",
+        &["3:11 error wrong-type data.a: json: cannot unmarshal number into Go struct field \
+           Secret.data of type []uint8 [put it in quotes] {\"1\"}"],
+    );
+    check(
+        "apiVersion: v1\nkind: Secret\ndata: {a: YQ}\n",
+        &["3:11 error bad-value data.a: illegal base64 data at input byte 0"],
+    );
+    check(
+        "apiVersion: v1\nkind: PersistentVolume\nspec: {nfs: {path: 1}}\n",
+        &[
+            "3:20 error wrong-type spec.nfs.path: json: cannot unmarshal number into Go struct field \
+           NFSVolumeSource.spec.PersistentVolumeSource.nfs.path of type string [put it in quotes] \
+           {\"1\"}",
+        ],
     );
 }
 

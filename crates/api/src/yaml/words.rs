@@ -26,11 +26,17 @@ pub(super) fn literal(node: &Node) -> Option<String> {
 }
 
 /// The words of Go's base64 for those of Rust's.
-pub(super) fn go_words(message: &str) -> String {
+pub(super) fn go_words(message: &str, node: &Node) -> String {
     let offset = message.split_once("offset ").map(|(_, rest)| rest.trim_end_matches('.'));
     match offset {
         Some(offset) if message.starts_with("Invalid ") => {
             format!("illegal base64 data at input byte {offset}")
+        }
+        None if message.starts_with("Invalid ") => {
+            // Go names the beginning of the last, incomplete group of four.
+            let text = node.as_str().unwrap_or_default();
+            let at = if text.ends_with('=') { text.len() } else { text.len() / 4 * 4 };
+            format!("illegal base64 data at input byte {at}")
         }
         _ => message.to_owned(),
     }

@@ -214,7 +214,11 @@ fn deletes_now(new: &Object, old: &Object) -> bool {
 fn check_preconditions(key: &ObjectRef, new: &Object, old: &Object) -> Result<(), ApiError> {
     let uid = new.uid();
     if !uid.is_empty() && uid != old.uid() {
-        let plural = key.kind.plural();
+        let plural = match key.kind {
+            api::Kind::Node => "minions",
+            api::Kind::Service => "services/specs",
+            kind => kind.plural(),
+        };
         return Err(conflict(
             key,
             &format!(

@@ -68,6 +68,8 @@ fn immutable_selector(
 ) {
     if new != old {
         let path = Path::new("spec");
+        // What is absent is read as an empty one here.
+        let new = new.filter(|it| **it != LabelSelector::default());
         let shown = new.map_or_else(|| Bad::raw("null"), internal::selector);
         errors.invalid(&path.child("selector"), shown, text::IMMUTABLE);
     }

@@ -54,6 +54,8 @@ impl fmt::Display for Path<'_> {
             parent.fmt(f)?;
         }
         match self.step {
+            // As Go shows a path without any name.
+            Step::Child("") => f.write_str("[]"),
             Step::Child(name) if self.parent.is_some() => write!(f, ".{name}"),
             Step::Child(name) => f.write_str(name),
             Step::Index(index) => write!(f, "[{index}]"),

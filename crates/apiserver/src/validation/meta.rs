@@ -130,8 +130,7 @@ fn owner_references(errors: &mut Errors, path: &Path<'_>, references: &[OwnerRef
         }
         if reference.api_version == "v1" && reference.kind == "Event" {
             let why = "/v1, Kind=Event is disallowed from being an owner";
-            let shown = shown(std::slice::from_ref(reference));
-            errors.invalid(path, shown, why);
+            errors.invalid(path, Bad::json(reference), why);
         }
         if reference.controller == Some(true) {
             let current = format!("{}/{}", reference.kind, reference.name);

@@ -57,7 +57,7 @@ pub(super) fn run(session: &mut Session<'_>) -> Result<Next, Failure> {
             failures.push(failure);
         }
     }
-    failures.extend(input.failures);
+    files::in_order(&mut failures, input.failures);
     if n_tried == 0 && failures.is_empty() {
         return Err(Failure::text("no objects passed to create"));
     }
@@ -104,7 +104,7 @@ pub(super) fn replace(session: &mut Session<'_>) -> Result<Next, Failure> {
             failures.push(failure);
         }
     }
-    failures.extend(input.failures);
+    files::in_order(&mut failures, input.failures);
     if input.items.is_empty() && failures.is_empty() {
         return Err(Failure::text("no objects passed to replace"));
     }
@@ -114,6 +114,10 @@ pub(super) fn replace(session: &mut Session<'_>) -> Result<Next, Failure> {
 
 fn replace_one(session: &mut Session<'_>, item: &files::Item) -> Result<(), Failure> {
     let read = item.object(session, "replacing")?;
+    if read.object.name().is_empty() {
+        let failure = Failure::text("resource name may not be empty");
+        return Err(failure.when("replacing", &read.source));
+    }
     let key: ObjectRef = read.object.object_ref();
     if session.args.is_on("force") {
         let options = api::DeleteOptions { grace_period_seconds: Some(0), ..Default::default() };

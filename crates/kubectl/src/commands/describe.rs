@@ -6,6 +6,7 @@ mod autoscaling;
 mod config;
 mod node;
 mod pod;
+mod sources;
 mod workloads;
 
 use api::Order;
@@ -134,6 +135,7 @@ fn describe(session: &Session<'_>, object: &Object, show_events: bool) -> String
             config::limit_range(&mut page, it);
             return page.print();
         }
+        Object::EndpointSlice(it) => config::endpoint_slice(&mut page, it),
         other => generic(&mut page, other),
     }
     page.events(object, &cluster);
@@ -378,26 +380,35 @@ fn generic(page: &mut Page, object: &Object) {
     line!(page, 0, "Namespace:\t{}", object.namespace());
     page.pairs("Labels", object.meta().labels.as_ref());
     page.annotations("Annotations", object.meta().annotations.as_ref());
-    line!(page, 0, "API Version:\t{}", object.kind().api_version());
-    line!(page, 0, "Kind:\t{}", object.kind());
-    let value = api::wire::to_value(object);
+    let mut value = api::wire::to_value(object);
+    value["apiVersion"] = object.kind().api_version().into();
+    value["kind"] = object.kind().name().into();
+    if let Some(meta) = value["metadata"].as_object_mut() {
+        let shown = ["annotations", "labels", "managedFields", "name", "namespace"];
+        meta.retain(|key, _| !shown.contains(&key.as_str()));
+    }
     for (key, value) in value.as_object().into_iter().flatten() {
-        if !matches!(key.as_str(), "apiVersion" | "kind" | "metadata") {
-            any(page, 0, key, value);
-        }
+        any(page, 0, key, value);
     }
 }
 
 /// A value of any shape, keys in words.
 fn any(page: &mut Page, level: usize, key: &str, value: &Value) {
     let mut words = String::new();
+    let mut after_capital = true;
     for c in key.chars() {
         match c {
             c if words.is_empty() => words.extend(c.to_uppercase()),
-            c if c.is_uppercase() => words.extend([' ', c]),
+            c if c.is_uppercase() && !after_capital => words.extend([' ', c]),
             c => words.push(c),
         }
+        after_capital = c.is_uppercase();
     }
+    let words = match words.as_str() {
+        "Uid" => "UID",
+        "Api Version" => "API Version",
+        it => it,
+    };
     match value {
         Value::Object(map) => {
             line!(page, level, "{words}:");

@@ -2,8 +2,8 @@
 //!
 //! Upstream: `staging/src/k8s.io/cli-runtime/pkg/resource/visitor.go`, v1.36.
 
-use api::Object;
 use api::yaml::{self, Body, Document, Refusal};
+use api::{Object, Order};
 
 use super::{Session, discovery};
 use crate::failure::Failure;
@@ -98,6 +98,16 @@ pub(super) fn read(text: &str, source: &str) -> Input {
         .into_iter()
         .collect();
     Input { items, failures }
+}
+
+/// Brings failures into the order in which kubectl tells them: what the server refused, what has
+/// no mapping, and what ended the reading.
+pub(super) fn in_order(failures: &mut Vec<Failure>, ends: Vec<Failure>) {
+    let is_refused = |it: &Failure| matches!(it, Failure::Api(..));
+    let stops =
+        |it: &Failure| matches!(it, Failure::Text(it) if it.starts_with("error validating"));
+    failures.order_by_key(|it| (!is_refused(it), stops(it)));
+    failures.extend(ends);
 }
 
 impl Item {

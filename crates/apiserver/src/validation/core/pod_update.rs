@@ -188,7 +188,7 @@ fn munge_gated(errors: &mut Errors, path: &Path<'_>, munged: &mut PodSpec, old: 
             old.node_selector.iter().flatten().any(|(key, value)| new.get(key) != Some(value));
         if lost {
             let why = "only additions to spec.nodeSelector are allowed (no mutations or deletions)";
-            errors.invalid(&path.child("nodeSelector"), Bad::json(&new), why);
+            errors.invalid(&path.child("nodeSelector"), Bad::json(&munged.node_selector), why);
         }
         munged.node_selector.clone_from(&old.node_selector);
     }

@@ -94,8 +94,8 @@ pub(crate) fn pod(
         one_of(errors, &path.child("supplementalGroupsPolicy"), policy, &["Merge", "Strict"]);
     }
     if let Some(policy) = &security.se_linux_change_policy {
-        let supported = ["MountOption", "Recursive"];
-        one_of(errors, &path.child("seLinuxChangePolicy"), policy, &supported);
+        // The other one is behind a feature that is off.
+        one_of(errors, &path.child("seLinuxChangePolicy"), policy, &["Recursive"]);
     }
 }
 

@@ -16,7 +16,7 @@ use k8s_openapi::api::storage::v1::StorageClass;
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
-use super::{Cluster, Page, line};
+use super::{Cluster, Page, line, rfc1123};
 use crate::printers::core::access_modes;
 use crate::printers::{format_labels, format_selector, int_or_string, or_none};
 use rows::human;
@@ -133,7 +133,39 @@ fn service_port(page: &mut Page, port: &ServicePort, slices: &[&EndpointSlice]) 
         0..=3 => endpoints.join(","),
         n => format!("{} + {} more...", endpoints[..3].join(","), n - 3),
     };
-    line!(page, 0, "Endpoints:\t{text}");
+    line!(page, 0, "Endpoints:\t{}", if slices.is_empty() { "<none>" } else { &text });
+}
+
+pub(super) fn endpoint_slice(page: &mut Page, slice: &EndpointSlice) {
+    let or_unset = |it: Option<&str>| it.unwrap_or("<unset>").to_owned();
+    head(page, &slice.metadata);
+    line!(page, 0, "AddressType:\t{}", slice.address_type);
+    let ports = slice.ports.as_deref().unwrap_or_default();
+    if ports.is_empty() {
+        page.line(0, "Ports: <unset>");
+    } else {
+        page.line(0, "Ports:\n  Name\tPort\tProtocol\n  ----\t----\t--------");
+    }
+    for port in ports {
+        let name = or_unset(port.name.as_deref().filter(|it| !it.is_empty()));
+        let number = port.port.map_or_else(|| or_unset(None), |it| it.to_string());
+        line!(page, 1, "{name}\t{number}\t{}", port.protocol.as_deref().unwrap_or_default());
+    }
+    let endpoints = slice.endpoints.as_deref().unwrap_or_default();
+    page.line(0, if endpoints.is_empty() { "Endpoints: <none>" } else { "Endpoints:" });
+    for it in endpoints {
+        line!(page, 1, "- Addresses:\t{}", or_none(it.addresses.join(", ")));
+        let ready = it.conditions.as_ref().and_then(|it| it.ready);
+        let ready = ready.map_or_else(|| or_unset(None), |it| it.to_string());
+        line!(page, 2, "Conditions:\n      Ready:\t{ready}");
+        line!(page, 2, "Hostname:\t{}", or_unset(it.hostname.as_deref()));
+        if let Some(target) = &it.target_ref {
+            let part = |it: &Option<String>| it.clone().unwrap_or_default();
+            line!(page, 2, "TargetRef:\t{}/{}", part(&target.kind), part(&target.name));
+        }
+        line!(page, 2, "NodeName:\t{}", or_unset(it.node_name.as_deref()));
+        line!(page, 2, "Zone:\t{}", or_unset(it.zone.as_deref()));
+    }
 }
 
 pub(super) fn config_map(page: &mut Page, map: &ConfigMap) {
@@ -153,8 +185,13 @@ pub(super) fn secret(page: &mut Page, secret: &Secret) {
     head(page, &secret.metadata);
     line!(page, 0, "\nType:\t{}", secret.type_.clone().unwrap_or_default());
     page.line(0, "\nData\n====");
+    let is_token = secret.type_.as_deref() == Some("kubernetes.io/service-account-token");
     for (key, value) in secret.data.iter().flatten() {
-        line!(page, 0, "{key}:\t{} bytes", value.0.len());
+        if is_token && key == "token" {
+            line!(page, 0, "{key}:\t{}", String::from_utf8_lossy(&value.0));
+        } else {
+            line!(page, 0, "{key}:\t{} bytes", value.0.len());
+        }
     }
 }
 
@@ -216,12 +253,36 @@ pub(super) fn resource_quota(page: &mut Page, quota: &ResourceQuota) {
     scopes.order();
     if !scopes.is_empty() {
         line!(page, 0, "Scopes:\t{}", scopes.join(", "));
+        let meanings = scopes.iter().filter_map(|it| scope_meaning(it));
+        meanings.for_each(|it| line!(page, 0, " * Matches all pods that {it}"));
     }
     page.line(0, "Resource\tUsed\tHard");
     page.line(0, "--------\t----\t----");
     for (name, used, hard) in quota_rows(quota) {
         line!(page, 0, "{name}\t{used}\t{hard}");
     }
+}
+
+fn scope_meaning(scope: &str) -> Option<&'static str> {
+    Some(match scope {
+        "Terminating" => {
+            "have an active deadline. These pods have a limited lifespan on a node before being \
+             actively terminated by the system."
+        }
+        "NotTerminating" => {
+            "do not have an active deadline. These pods usually include long running pods whose \
+             container command is not expected to terminate."
+        }
+        "BestEffort" => {
+            "do not have resource requirements set. These pods have a best effort quality of \
+             service."
+        }
+        "NotBestEffort" => {
+            "have at least one resource requirement set. These pods have a burstable or \
+             guaranteed quality of service."
+        }
+        _ => return None,
+    })
 }
 
 fn limit_head(page: &mut Page, prefix: &str) {
@@ -298,21 +359,14 @@ pub(super) fn persistent_volume(page: &mut Page, volume: &PersistentVolume, clus
     node_affinity(page, volume);
     line!(page, 0, "Message:\t{}", status.message.unwrap_or_default());
     page.line(0, "Source:");
-    match (&spec.host_path, &spec.local) {
-        (Some(it), _) => {
+    match &spec.host_path {
+        Some(it) => {
             page.line(2, "Type:\tHostPath (bare host directory volume)");
             line!(page, 2, "Path:\t{}", it.path);
             let type_ = it.type_.clone().unwrap_or_else(|| "<none>".to_owned());
             line!(page, 2, "HostPathType:\t{type_}");
         }
-        (None, Some(it)) => {
-            page.line(
-                2,
-                "Type:\tLocalVolume (a persistent volume backed by local storage on a node)",
-            );
-            line!(page, 2, "Path:\t{}", it.path);
-        }
-        (None, None) => page.line(1, "<unknown>"),
+        None => super::sources::source(page, &api::wire::to_value(&spec)),
     }
 }
 
@@ -375,6 +429,14 @@ pub(super) fn persistent_volume_claim(
     if let Some(mode) = &spec.volume_mode {
         line!(page, 0, "VolumeMode:\t{mode}");
     }
+    if let Some(source) = &spec.data_source {
+        page.line(0, "DataSource:");
+        if let Some(group) = &source.api_group {
+            line!(page, 1, "APIGroup:\t{group}");
+        }
+        line!(page, 1, "Kind:\t{}", source.kind);
+        line!(page, 1, "Name:\t{}", source.name);
+    }
     let uses = |pod: &&Pod| {
         let volumes = pod.spec.iter().flat_map(|it| it.volumes.iter().flatten());
         let mut claims = volumes.filter_map(|it| it.persistent_volume_claim.as_ref());
@@ -387,6 +449,29 @@ pub(super) fn persistent_volume_claim(
         .map(|it| it.name().to_owned())
         .collect();
     page.list("Used By", &users);
+    let conditions = status.conditions.unwrap_or_default();
+    if conditions.is_empty() {
+        return;
+    }
+    page.line(0, "Conditions:");
+    page.line(1, "Type\tStatus\tLastProbeTime\tLastTransitionTime\tReason\tMessage");
+    page.line(1, "----\t------\t-----------------\t------------------\t------\t-------");
+    for it in conditions {
+        let text = |it: Option<String>| it.unwrap_or_default();
+        let (probed, changed) = (&it.last_probe_time, &it.last_transition_time);
+        let times = [probed, changed].map(|it| rfc1123(it.as_ref()));
+        line!(
+            page,
+            1,
+            "{} \t{} \t{} \t{} \t{} \t{}",
+            it.type_,
+            it.status,
+            times[0],
+            times[1],
+            text(it.reason),
+            text(it.message)
+        );
+    }
 }
 
 pub(super) fn storage_class(page: &mut Page, class: &StorageClass) {
@@ -417,6 +502,16 @@ pub(super) fn storage_class(page: &mut Page, class: &StorageClass) {
     }
     if let Some(mode) = &class.volume_binding_mode {
         line!(page, 0, "VolumeBindingMode:\t{mode}");
+    }
+    let terms = class.allowed_topologies.iter().flatten().enumerate();
+    for (n, term) in terms {
+        if n == 0 {
+            page.line(0, "AllowedTopologies:\t");
+        }
+        let requirements = term.match_label_expressions.iter().flatten();
+        let texts: Vec<String> =
+            requirements.map(|it| format!("{} in [{}]", it.key, it.values.join(", "))).collect();
+        page.list(&format!("  Term {n}"), &texts);
     }
 }
 

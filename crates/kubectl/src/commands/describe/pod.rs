@@ -396,7 +396,8 @@ fn resource_value(container: &Container, resource: &str) -> String {
 
 fn mounts(page: &mut Page, container: &Container) {
     let mut all = container.volume_mounts.clone().unwrap_or_default();
-    page.line(2, if all.is_empty() { "Mounts:\t<none>" } else { "Mounts:" });
+    let none = if all.is_empty() { "\t<none>" } else { "" };
+    line!(page, 2, "Mounts:{none}");
     all.order_by(|a, b| a.mount_path.cmp(&b.mount_path));
     for mount in all {
         let mut flags = vec![if mount.read_only == Some(true) { "ro" } else { "rw" }.to_owned()];
@@ -404,6 +405,12 @@ fn mounts(page: &mut Page, container: &Container) {
             flags.push(format!("path={}", api::fields::quote(&path)));
         }
         line!(page, 3, "{} from {} ({})", mount.mount_path, mount.name, flags.join(","));
+    }
+    for (n, device) in container.volume_devices.iter().flatten().enumerate() {
+        if n == 0 {
+            line!(page, 2, "Devices:{none}");
+        }
+        line!(page, 3, "{} from {}", device.device_path, device.name);
     }
 }
 
@@ -449,11 +456,6 @@ fn volume_source(page: &mut Page, volume: &Volume) {
         let kind =
             "PersistentVolumeClaim (a reference to a PersistentVolumeClaim in the same namespace)";
         rows(kind, &fields);
-    } else if let Some(it) = &volume.nfs {
-        let read_only = it.read_only.unwrap_or_default().to_string();
-        let fields =
-            [("Server", it.server.clone()), ("Path", it.path.clone()), ("ReadOnly", read_only)];
-        rows("NFS (an NFS mount that lasts the lifetime of a pod)", &fields);
     } else if let Some(it) = &volume.downward_api {
         rows("DownwardAPI (a volume populated by information about the pod)", &[]);
         page.line(2, "Items:");
@@ -465,9 +467,7 @@ fn volume_source(page: &mut Page, volume: &Volume) {
                 line!(page, 3, "{} -> {}", field.resource, item.path);
             }
         }
-    } else if volume.projected.is_some() {
-        rows("Projected (a volume that contains injected data from multiple sources)", &[]);
     } else {
-        page.line(1, "<unknown>");
+        super::sources::source(page, &api::wire::to_value(volume));
     }
 }
