@@ -108,6 +108,15 @@ impl Event {
         Self(Form::Recorded(facts, OnceLock::new()))
     }
 
+    /// The facts, if it is as its recorder wrote it.
+    #[must_use]
+    pub fn facts(&self) -> Option<&Recorded> {
+        match &self.0 {
+            Form::Recorded(facts, _) => Some(facts),
+            Form::Whole(_) => None,
+        }
+    }
+
     /// The API's object. It is kept once it was asked for.
     #[must_use]
     pub fn whole(&self) -> &v1::Event {

@@ -19,8 +19,11 @@ use crate::table::Listed;
 pub(crate) fn sort(objects: &mut Vec<Listed<'_>>, path: &str) -> Result<bool, Failure> {
     let template = Template::parse(&jsonpath::relaxed(path)?).map_err(Failure::Text)?;
     let plain = template.plain_keys();
-    let keys: Vec<Key<'_>> =
-        objects.iter().map(|it| Key::of(&template, plain.as_deref(), it)).collect();
+    let mut keys: Vec<Key<'_>> = Vec::with_capacity(objects.len());
+    for block in objects.chunks(rows::BLOCK) {
+        rows::pods_near(block.iter().filter_map(|it| it.row));
+        keys.extend(block.iter().map(|it| Key::of(&template, plain.as_deref(), it)));
+    }
     if !objects.is_empty() && keys.iter().all(|it| matches!(it, Key::Absent)) {
         return Ok(false);
     }
@@ -72,7 +75,11 @@ impl<'a> Key<'a> {
     }
 
     fn text(text: Cow<'a, str>) -> Self {
-        let quantity = quantity::parse(&text).ok().map(Box::new);
+        let may_be_quantity = |it: &u8| it.is_ascii_digit() || b"+-.".contains(it);
+        let quantity = match text.as_bytes().first().is_some_and(may_be_quantity) {
+            true => quantity::parse(&text).ok().map(Box::new),
+            false => None,
+        };
         Self::Text(text, quantity)
     }
 }

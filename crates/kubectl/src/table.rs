@@ -63,41 +63,49 @@ impl<'a> Table<'a> {
         if !options.no_headers {
             header.iter().for_each(|it| cells.put(it));
         }
-        for listed in self.objects {
-            // Of pods that do not come from the store, as those of a watch.
-            let made = listed.missing_row();
-            let Listed { object, row } = *listed;
-            let row = row.or(made.as_ref());
-            match (row, object) {
-                (Some(row), _) => {
-                    if with_namespace {
-                        cells.put(&row.namespace);
-                    }
-                    rows::pod(row, options.wide, options.with_kind, &mut cells);
-                }
-                (None, Object::Event(it)) => {
-                    if with_namespace {
-                        cells.put(it.namespace());
-                    }
-                    rows::event(it, options.wide, options.with_kind, &mut cells);
-                }
-                (None, object) => {
-                    if with_namespace {
-                        cells.put(object.namespace());
-                    }
-                    self.cells_of(object, &columns, options, &mut cells);
-                }
-            }
-            for label in &options.label_columns {
-                let labels = object.meta().labels.as_ref();
-                cells.put(labels.and_then(|it| it.get(label)).map_or("", String::as_str));
-            }
-            if options.show_labels {
-                let labels = object.meta().labels.as_ref();
-                cells.make(|it| it.push_str(&printers::format_labels(labels)));
+        for block in self.objects.chunks(rows::BLOCK) {
+            bring_near(block);
+            for listed in block {
+                self.row(listed, &columns, options, &mut cells);
             }
         }
         cells.aligned(header.len())
+    }
+
+    fn row(&self, listed: &Listed<'_>, columns: &[Column], options: &Options, cells: &mut Cells) {
+        let with_namespace = options.with_namespace && self.kind.namespaced();
+        // Of pods that do not come from the store, as those of a watch.
+        let made = listed.missing_row();
+        let Listed { object, row } = *listed;
+        let row = row.or(made.as_ref());
+        match (row, object) {
+            (Some(row), _) => {
+                if with_namespace {
+                    cells.put(&row.namespace);
+                }
+                rows::pod(row, options.wide, options.with_kind, cells);
+            }
+            (None, Object::Event(it)) => {
+                if with_namespace {
+                    cells.put(it.namespace());
+                }
+                rows::event(it, options.wide, options.with_kind, cells);
+            }
+            (None, object) => {
+                if with_namespace {
+                    cells.put(object.namespace());
+                }
+                self.cells_of(object, columns, options, cells);
+            }
+        }
+        for label in &options.label_columns {
+            let labels = object.meta().labels.as_ref();
+            cells.put(labels.and_then(|it| it.get(label)).map_or("", String::as_str));
+        }
+        if options.show_labels {
+            let labels = object.meta().labels.as_ref();
+            cells.make(|it| it.push_str(&printers::format_labels(labels)));
+        }
     }
 
     fn cells_of(&self, object: &Object, columns: &[Column], options: &Options, to: &mut Cells) {
@@ -113,6 +121,15 @@ impl<'a> Table<'a> {
             });
         }
     }
+}
+
+/// See [`rows::BLOCK`].
+fn bring_near(block: &[Listed<'_>]) {
+    rows::pods_near(block.iter().filter_map(|it| it.row));
+    rows::events_near(block.iter().filter_map(|it| match it.object {
+        Object::Event(it) => Some(&**it),
+        _ => None,
+    }));
 }
 
 fn header(columns: &[Column], options: &Options, with_namespace: bool) -> Vec<String> {

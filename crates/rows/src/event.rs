@@ -2,7 +2,7 @@
 //!
 //! Upstream: `printEvent` in `pkg/printers/internalversion/printers.go`, v1.36.
 
-use api::Event;
+use api::{Event, Recorded, Timestamp, time};
 
 use crate::Cells;
 
@@ -14,30 +14,66 @@ fn trimmed(text: &str) -> &str {
     if is_visible(bytes.first()) && is_visible(bytes.last()) { text } else { text.trim() }
 }
 
+/// What every table says of an event.
+struct Line<'a> {
+    last: Option<Timestamp>,
+    type_name: &'a str,
+    reason: &'a str,
+    kind: &'a str,
+    name: &'a str,
+    message: &'a str,
+}
+
+impl<'a> Line<'a> {
+    fn of(event: &'a Event) -> Self {
+        // Nearly all are of a recorder; their facts are read where they stand.
+        let Some(Recorded { last, spec, .. }) = event.facts() else { return Self::of_whole(event) };
+        Self {
+            last: Some(time::meta_time(*last).0),
+            type_name: spec.type_name(),
+            reason: &spec.reason,
+            kind: spec.regarding.kind.name(),
+            name: &spec.regarding.name,
+            message: &spec.message,
+        }
+    }
+
+    fn of_whole(event: &'a Event) -> Self {
+        let last = match event.series() {
+            Some(series) => series.last_observed_time.as_ref().map(|it| it.0),
+            None => event.last_timestamp().or_else(|| first(event)),
+        };
+        Self {
+            last,
+            type_name: event.type_name(),
+            reason: event.reason(),
+            kind: event.about_kind(),
+            name: event.about_name(),
+            message: event.message(),
+        }
+    }
+}
+
+fn first(event: &Event) -> Option<Timestamp> {
+    event.first_timestamp().or(event.event_time())
+}
+
 /// Puts the cells of an event: source, first time, count and name only into a `wide` table,
 /// `event/` before the name `with_kind`.
 pub fn event(event: &Event, wide: bool, with_kind: bool, to: &mut Cells) {
-    let first = event.first_timestamp().or(event.event_time());
-    let mut last = event.last_timestamp().or(first);
-    let mut count = event.count().max(1);
-    if let Some(series) = event.series() {
-        last = series.last_observed_time.as_ref().map(|it| it.0);
-        count = series.count.unwrap_or_default();
-    }
-    to.age_of(last);
-    to.put(event.type_name());
-    to.put(event.reason());
+    let line = Line::of(event);
+    to.age_of(line.last);
+    to.put(line.type_name);
+    to.put(line.reason);
     to.make(|it| {
-        let start = it.len();
-        it.push_str(event.about_kind());
-        it[start..].make_ascii_lowercase();
-        let name = event.about_name();
-        if !name.is_empty() {
+        it.push_str(line.kind);
+        it.make_ascii_lowercase();
+        if !line.name.is_empty() {
             it.push('/');
-            it.push_str(name);
+            it.push_str(line.name);
         }
     });
-    let message = trimmed(event.message());
+    let message = trimmed(line.message);
     if !wide {
         return to.put(message);
     }
@@ -51,7 +87,11 @@ pub fn event(event: &Event, wide: bool, with_kind: bool, to: &mut Cells) {
         host => to.format(format_args!("{component}, {host}")),
     }
     to.put(message);
-    to.age_of(first);
+    to.age_of(first(event));
+    let count = match event.series() {
+        Some(series) => series.count.unwrap_or_default(),
+        None => event.count().max(1),
+    };
     to.format(format_args!("{count}"));
     if with_kind {
         to.format(format_args!("event/{}", event.name()));

@@ -17,8 +17,8 @@ pub(crate) fn put_duration(to: &mut String, seconds: i64) {
     let (days, years) = (hours / 24, hours / 24 / 365);
     let (n, unit, rest, small) = match seconds {
         ..-1 => return to.push_str("<invalid>"),
-        ..0 => (0, 's', 0, ' '),
-        ..120 => (seconds, 's', 0, ' '),
+        -1 => (0, 's', 0, ' '),
+        0..120 => (seconds, 's', 0, ' '),
         _ if minutes < 10 => (minutes, 'm', seconds % 60, 's'),
         _ if minutes < 180 => (minutes, 'm', 0, ' '),
         _ if hours < 8 => (hours, 'h', minutes % 60, 'm'),

@@ -30,23 +30,26 @@ type Collation = [u64; 3];
 /// that longer numbers come later and all numbers stand to other characters as digits do.
 fn collation(text: &str) -> Collation {
     let mut bytes = [0; 24];
-    let mut places = bytes.iter_mut();
-    let mut put = |byte: u8| places.next().map(|it| *it = byte).is_some();
-    let mut rest = text.as_bytes();
-    while let Some((&first, after)) = rest.split_first() {
-        let goes_on = if first.is_ascii_digit() {
-            let (digits, after) = number(rest);
+    let (mut rest, mut n) = (text.as_bytes(), 0);
+    while let (Some((&first, after)), Some(place)) = (rest.split_first(), bytes.get_mut(n)) {
+        n += 1;
+        if !first.is_ascii_digit() {
+            *place = first;
             rest = after;
-            let n = u8::try_from(digits.len()).unwrap_or(u8::MAX);
+            continue;
+        }
+        *place = b'0';
+        let (digits, after) = number(rest);
+        let length = u8::try_from(digits.len()).unwrap_or(u8::MAX);
+        let places = bytes.get_mut(n..).unwrap_or_default();
+        places.iter_mut().zip([length].iter().chain(digits)).for_each(|(to, it)| *to = *it);
+        if length == u8::MAX {
             // Of numbers that are too long to count the first digits tell nothing.
-            put(b'0') && put(n) && n < u8::MAX && digits.iter().all(|it| put(*it))
-        } else {
-            rest = after;
-            put(first)
-        };
-        if !goes_on {
+            places.iter_mut().skip(1).for_each(|it| *it = 0);
             break;
         }
+        n += 1 + digits.len();
+        rest = after;
     }
     let (words, _) = bytes.as_chunks::<8>();
     [0, 1, 2].map(|at| u64::from_be_bytes(words[at]))

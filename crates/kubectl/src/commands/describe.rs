@@ -257,21 +257,24 @@ impl Page {
             return;
         }
         // Those of a namespaced object are in its namespace, those of others in any.
-        let all: Box<dyn Iterator<Item = &Event>> = match object.namespace() {
-            "" => Box::new(cluster.listers.list::<Event>()),
-            namespace => Box::new(cluster.listers.list_in::<Event>(namespace)),
+        let all: Vec<&Event> = match object.namespace() {
+            "" => cluster.listers.list().collect(),
+            namespace => cluster.listers.list_in(namespace).collect(),
         };
-        let mut events: Vec<&Event> = all
-            .filter(|it| {
-                let uid = it.about_uid();
-                it.about_name() == object.name()
-                    && it.about_kind() == object.kind().name()
-                    && it.about_namespace() == object.namespace()
-                    && (uid.is_empty()
-                        || uid == object.uid()
-                        || object.kind() == Kind::Node && uid == object.name())
-            })
-            .collect();
+        let is_about = |it: &&&Event| {
+            let uid = it.about_uid();
+            it.about_name() == object.name()
+                && it.about_kind() == object.kind().name()
+                && it.about_namespace() == object.namespace()
+                && (uid.is_empty()
+                    || uid == object.uid()
+                    || object.kind() == Kind::Node && uid == object.name())
+        };
+        let mut events: Vec<&Event> = vec![];
+        for block in all.chunks(rows::BLOCK) {
+            rows::facts_near(block.iter().copied());
+            events.extend(block.iter().filter(is_about).copied());
+        }
         if events.is_empty() {
             self.line(0, "Events:\t<none>");
             return;

@@ -10,7 +10,6 @@ use serde_json::json;
 use super::{Next, Session, help};
 use crate::args::{Flag, switch, value};
 use crate::failure::Failure;
-use rows;
 
 pub(super) const API_FLAGS: &[Flag] = &[
     switch("namespaced"),

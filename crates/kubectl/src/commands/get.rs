@@ -72,16 +72,24 @@ pub(super) fn run(session: &mut Session<'_>) -> Result<Next, Failure> {
     let part = subresource::asked(session, &asked)?;
     let watching = session.args.is_on("watch") || session.args.is_on("watch-only");
     match format {
-        Format::Table { wide } if part.is_empty() && !watching => {
-            return table(session, &asked, wide);
-        }
-        Format::Name if part.is_empty() && !watching => return names(session, &asked),
-        _ => {}
+        Format::Table { wide } if part.is_empty() && !watching => table(session, &asked, wide),
+        Format::Name if part.is_empty() && !watching => names(session, &asked),
+        format => shown(session, asked, &part, watching, &format),
     }
+}
+
+/// Prints copies of what was asked for, which a watch keeps.
+fn shown(
+    session: &mut Session<'_>,
+    asked: Asked,
+    part: &str,
+    watching: bool,
+    format: &Format,
+) -> Result<Next, Failure> {
     let (mut objects, mut failures) = session.find(&asked, true)?;
-    subresource::keep(&part, &mut objects, &mut failures);
+    subresource::keep(part, &mut objects, &mut failures);
     if part == "scale" && !objects.is_empty() {
-        session.output.out(subresource::print_scales(session, &objects, &format)?);
+        session.output.out(subresource::print_scales(session, &objects, format)?);
         return Failure::all(failures).map(|()| Next::Done);
     }
     let seen = if watching { objects.clone() } else { vec![] };
@@ -95,7 +103,7 @@ pub(super) fn run(session: &mut Session<'_>) -> Result<Next, Failure> {
         Format::Table { wide } => {
             if !(watching && objects.is_empty() && failures.is_empty()) {
                 let found = Listed::all(&objects);
-                tables(session, &asked, found, wide, failures.is_empty())?.print(session);
+                tables(session, &asked, found, *wide, failures.is_empty())?.print(session);
                 Failure::all(failures)?;
             }
         }
@@ -108,7 +116,7 @@ pub(super) fn run(session: &mut Session<'_>) -> Result<Next, Failure> {
             let single = matches!(&asked, Asked::Names(names) if names.len() == 1);
             if !(single && objects.is_empty()) {
                 let text =
-                    output_format::print(&other, &objects, single, &session.output_options())?;
+                    output_format::print(other, &objects, single, &session.output_options())?;
                 session.output.out(text);
             }
             Failure::all(failures)?;

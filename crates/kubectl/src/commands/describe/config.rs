@@ -6,8 +6,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use api::{Resource, quantity};
 use k8s_openapi::api::core::v1::{
-    ConfigMap, LimitRange, LimitRangeItem, Namespace, PersistentVolume, PersistentVolumeClaim, Pod,
-    ResourceQuota, Secret, Service, ServiceAccount, ServicePort,
+    ConfigMap, LimitRange, LimitRangeItem, Namespace, PersistentVolume, PersistentVolumeClaim,
+    PersistentVolumeClaimCondition, Pod, ResourceQuota, Secret, Service, ServiceAccount,
+    ServicePort,
 };
 use k8s_openapi::api::discovery::v1::EndpointSlice;
 use k8s_openapi::api::policy::v1::PodDisruptionBudget;
@@ -449,7 +450,10 @@ pub(super) fn persistent_volume_claim(
         .map(|it| it.name().to_owned())
         .collect();
     page.list("Used By", &users);
-    let conditions = status.conditions.unwrap_or_default();
+    claim_conditions(page, status.conditions.unwrap_or_default());
+}
+
+fn claim_conditions(page: &mut Page, conditions: Vec<PersistentVolumeClaimCondition>) {
     if conditions.is_empty() {
         return;
     }
