@@ -65,10 +65,14 @@ fn is_empty(value: &Value) -> bool {
 fn patched(object: &Object, patch: &Patch) -> Result<Value, ApiError> {
     let mut value = api::wire::to_value(object);
     match patch {
-        Patch::Merge(patch) => merge(&mut value, patch),
+        Patch::Merge(patch) => {
+            is_map("error decoding patch: ", patch)?;
+            merge(&mut value, patch);
+        }
         Patch::Strategic(patch) => {
+            is_map("", patch)?;
             strategic::merge(&mut value, patch, object.kind())
-                .map_err(|it| ApiError::new(ApiReason::BadRequest, it))?;
+                .map_err(|it| ApiError::new(ApiReason::Unknown, it))?;
         }
         // The store applies configurations.
         Patch::Apply { config, .. } => merge(&mut value, config),
@@ -81,6 +85,21 @@ fn patched(object: &Object, patch: &Patch) -> Result<Value, ApiError> {
         }
     }
     Ok(value)
+}
+
+/// Refuses a patch that is no map.
+fn is_map(before: &str, patch: &Value) -> Result<(), ApiError> {
+    let what = match patch {
+        Value::Object(_) | Value::Null => return Ok(()),
+        Value::Bool(_) => "bool",
+        Value::Number(_) => "number",
+        Value::String(_) => "string",
+        Value::Array(_) => "array",
+    };
+    let message = format!(
+        "{before}json: cannot unmarshal {what} into Go value of type map[string]interface {{}}"
+    );
+    Err(ApiError::new(ApiReason::BadRequest, message))
 }
 
 /// The refusal of a patched object that does not fit its kind. Upstream: `applyPatchToObject` and

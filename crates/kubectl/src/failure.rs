@@ -117,3 +117,16 @@ fn invalid(error: &ApiError) -> String {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn several_failures_are_told_without_a_prefix_each_as_often_as_it_came() {
+        let text = || Failure::text("no matches");
+        assert_eq!(text().print("kubectl create"), "error: no matches\n");
+        let both = Failure::Many(vec![text(), text()]);
+        assert_eq!(both.print("kubectl create"), "no matches\nno matches\n");
+    }
+}

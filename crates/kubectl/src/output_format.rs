@@ -153,6 +153,10 @@ fn custom_columns(
     options: &PrintOptions,
 ) -> Result<String, Failure> {
     let mut columns = vec![];
+    if spec.is_empty() {
+        let text = "custom-columns format specified but no custom columns given";
+        return Err(Failure::text(text));
+    }
     for part in spec.split(',') {
         let Some((header, path)) = part.split_once(':') else {
             return Err(Failure::Text(format!(

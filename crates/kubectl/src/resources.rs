@@ -228,7 +228,20 @@ fn listed<'a>(
     })?;
     let fields = parse_fields(query.field_selector.unwrap_or_default()).map_err(bad)?;
     if let Some(field) = fields.iter().find(|it| !is_selectable(kind, &it.path)) {
-        return Err(bad(format!("field label not supported: {}", field.path)));
+        return Err(bad(match kind {
+            Kind::Job => format!("field label {:?} not supported for Job", field.path),
+            Kind::Pod
+            | Kind::Node
+            | Kind::Namespace
+            | Kind::Secret
+            | Kind::Service
+            | Kind::Event => format!("field label not supported: {}", field.path),
+            _ => format!(
+                "{:?} is not a known field selector: only \"metadata.name\", \
+                 \"metadata.namespace\"",
+                field.path
+            ),
+        }));
     }
     let keys: Vec<Vec<&str>> = fields.iter().map(|it| it.path.split('.').collect()).collect();
     let none = BTreeMap::new();

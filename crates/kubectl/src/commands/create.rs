@@ -95,7 +95,7 @@ pub(super) fn no_files(session: &Session<'_>) -> Failure {
 
 pub(super) fn replace(session: &mut Session<'_>) -> Result<Next, Failure> {
     if !session.args.has("filename") {
-        return Err(Failure::text("must specify --filename to replace"));
+        return Err(Failure::text("must specify one of -f and -k"));
     }
     let input = files::input(session)?;
     let mut failures = vec![];

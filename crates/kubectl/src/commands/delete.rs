@@ -86,7 +86,7 @@ pub(super) fn run(session: &mut Session<'_>) -> Result<Next, Failure> {
     if ignores {
         failures.retain(|it| !it.is_not_found());
     }
-    if deleted.is_empty() && failures.is_empty() {
+    if deleted.is_empty() && failures.is_empty() && !session.args.is_on("ignore-not-found") {
         session.output.out("No resources found\n");
     }
     Failure::all(failures)?;
@@ -123,6 +123,10 @@ fn check_flags(args: &Args) -> Result<(), Failure> {
     if let Some(other) = args.get("output").filter(|it| !matches!(*it, "" | "name")) {
         let text = format!("unexpected -o output mode: {other}. We only support '-o name'");
         return Err(Failure::Text(text));
+    }
+    if args.is_on("all") && args.has("field-selector") && !args.has("selector") {
+        let text = "setting 'all' parameter but found a non empty selector. ";
+        return Err(Failure::text(text));
     }
     let other = ["selector", "field-selector"].into_iter().find(|it| args.has(it));
     if let Some(other) = other.filter(|_| args.is_on("all")) {

@@ -74,7 +74,7 @@ fn nodes(session: &Session<'_>, command: &str) -> Result<Vec<Object>, Failure> {
     }
     if !words.is_empty() && selects {
         return Err(Failure::Usage(
-            "error: cannot specify both a node name and a --selector option".to_owned(),
+            "cannot specify both a node name and a --selector option".to_owned(),
         ));
     }
     let name = |it: &String| {

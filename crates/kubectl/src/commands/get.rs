@@ -232,12 +232,6 @@ fn tables(
     wide: bool,
     all_found: bool,
 ) -> Result<Printed, Failure> {
-    let mut with_objects: Vec<Kind> = vec![];
-    for it in &found {
-        if with_objects.last() != Some(&it.object.kind()) {
-            with_objects.push(it.object.kind());
-        }
-    }
     let options = table_options(session, &kinds(asked), wide);
     let now = session.client.now();
     let mut sortable = true;
@@ -257,7 +251,7 @@ fn tables(
     };
     let quiet = !out.is_empty() || !all_found || session.args.is_on("ignore-not-found");
     let namespaced =
-        !session.args.is_on("all-namespaces") && with_objects.iter().all(|it| it.namespaced());
+        !session.args.is_on("all-namespaces") && kinds(asked).iter().all(|it| it.namespaced());
     let err = (!quiet).then(|| match namespaced {
         true => format!("No resources found in {} namespace.\n", session.namespace),
         false => "No resources found\n".to_owned(),

@@ -117,7 +117,8 @@ fn pod_spec(kind: Kind) -> Result<&'static str, Failure> {
             Ok("/spec/template/spec")
         }
         other => Err(Failure::Text(format!(
-            "the object is not a pod or does not have a pod template: {other}"
+            "the object is not a pod or does not have a pod template: *{}.{other}",
+            other.version()
         ))),
     }
 }
@@ -163,7 +164,7 @@ fn send(
     let action = Action::Patch { key: object.object_ref(), subresource: "", patch };
     let result = session.patched(object, &action).map_err(|failure| match failure {
         Failure::Api(_, error) => {
-            Failure::Text(format!("failed to patch {what}: {}", error.message))
+            Failure::Text(format!("failed to patch {what} {}", error.message))
         }
         other => other,
     })?;
@@ -183,7 +184,7 @@ fn image(session: &mut Session<'_>, object: &Object, pairs: &[String]) -> Result
             changed.push((*field, json!({"name": container["name"], "image": image})));
         }
     }
-    send(session, object, &changed, "image update to pod template", "image updated")
+    send(session, object, &changed, "image update to pod template:", "image updated")
 }
 
 /// Whether `-c` names a container; it may hold `*`.
@@ -197,14 +198,21 @@ fn selected(session: &Session<'_>, container: &Value) -> bool {
 }
 
 fn env(session: &mut Session<'_>, object: &Object, pairs: &[String]) -> Result<(), Failure> {
+    let given = || session.args.all("env").iter().chain(pairs);
+    let is_set = |name: &str| given().any(|it| it.split_once('=').is_some_and(|it| it.0 == name));
+    if given().any(|it| !it.contains('=') && it.strip_suffix('-').is_some_and(is_set)) {
+        return Err(Failure::text(
+            "can not both modify and remove the same environment variable in the same command",
+        ));
+    }
     let mut changed = vec![];
     let is_own = |it: &(&'static str, Value)| it.0 == "containers" && selected(session, &it.1);
     if !containers(object)?.iter().any(is_own) {
         let wanted = session.args.get("containers").unwrap_or("*");
-        let name = format!("{}/{}", object.kind().plural(), object.name());
+        let name = format!("{}/{}", object.kind(), object.name());
         session
             .output
-            .err(format!("warning: {name} does not have any containers matching {wanted:?}\n"));
+            .err(format!("Warning: {name} does not have any containers matching {wanted:?}\n"));
         return Ok(());
     }
     for (field, container) in containers(object)? {
@@ -224,7 +232,7 @@ fn env(session: &mut Session<'_>, object: &Object, pairs: &[String]) -> Result<(
         }
         changed.push((field, json!({"name": container["name"], "env": rows})));
     }
-    send(session, object, &changed, "env update to pod template", "env updated")
+    send(session, object, &changed, "env update to pod template:", "env updated")
 }
 
 fn list_env(session: &mut Session<'_>, object: &Object) -> Result<(), Failure> {

@@ -54,6 +54,9 @@ pub(in crate::commands) fn run(session: &mut Session<'_>) -> Result<Next, Failur
         return Err(Failure::Usage("NAME is required for run".to_owned()));
     };
     let image = args.get("image").unwrap_or_default();
+    if args.has("image") && image.is_empty() {
+        return Err(Failure::text("--image is required"));
+    }
     if image.is_empty() || image.contains(char::is_whitespace) {
         return Err(Failure::Text(format!(
             "Invalid image name {image:?}: invalid reference format"
