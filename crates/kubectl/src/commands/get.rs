@@ -41,6 +41,15 @@ pub(super) const FLAGS: &[Flag] = &[
     value("kustomize").or('k'),
 ];
 
+fn warn_of_short_name(session: &mut Session<'_>, args: &[String]) {
+    if args.iter().any(|it| it.split([',', '/']).any(|it| it == "ev")) {
+        session.output.err(
+            "Warning: short name \"ev\" could also match lower priority resource \
+             events.events.k8s.io\n",
+        );
+    }
+}
+
 pub(super) fn run(session: &mut Session<'_>) -> Result<Next, Failure> {
     let args = session.args.positional.clone();
     if session.args.has("raw") {
@@ -58,12 +67,7 @@ pub(super) fn run(session: &mut Session<'_>) -> Result<Next, Failure> {
         )));
     }
     let format = Format::parse(session.args.get("output"), session.args.get("template"))?;
-    if args.iter().any(|it| it.split([',', '/']).any(|it| it == "ev")) {
-        session.output.err(
-            "Warning: short name \"ev\" could also match lower priority resource \
-             events.events.k8s.io\n",
-        );
-    }
+    warn_of_short_name(session, &args);
     let asked = if session.args.has("filename") {
         super::files::named(session)?
     } else {

@@ -450,10 +450,10 @@ pub(super) fn persistent_volume_claim(
         .map(|it| it.name().to_owned())
         .collect();
     page.list("Used By", &users);
-    claim_conditions(page, status.conditions.unwrap_or_default());
+    claim_conditions(page, &status.conditions.unwrap_or_default());
 }
 
-fn claim_conditions(page: &mut Page, conditions: Vec<PersistentVolumeClaimCondition>) {
+fn claim_conditions(page: &mut Page, conditions: &[PersistentVolumeClaimCondition]) {
     if conditions.is_empty() {
         return;
     }
@@ -461,7 +461,7 @@ fn claim_conditions(page: &mut Page, conditions: Vec<PersistentVolumeClaimCondit
     page.line(1, "Type\tStatus\tLastProbeTime\tLastTransitionTime\tReason\tMessage");
     page.line(1, "----\t------\t-----------------\t------------------\t------\t-------");
     for it in conditions {
-        let text = |it: Option<String>| it.unwrap_or_default();
+        let text = |it: &Option<String>| it.clone().unwrap_or_default();
         let (probed, changed) = (&it.last_probe_time, &it.last_transition_time);
         let times = [probed, changed].map(|it| rfc1123(it.as_ref()));
         line!(
@@ -472,8 +472,8 @@ fn claim_conditions(page: &mut Page, conditions: Vec<PersistentVolumeClaimCondit
             it.status,
             times[0],
             times[1],
-            text(it.reason),
-            text(it.message)
+            text(&it.reason),
+            text(&it.message)
         );
     }
 }

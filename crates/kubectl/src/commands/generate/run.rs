@@ -43,6 +43,17 @@ pub(in crate::commands) const RUN_FLAGS: &[Flag] = &[
     value("pod-running-timeout"),
 ];
 
+fn check_image(image: &str, is_given: bool) -> Result<(), Failure> {
+    if is_given && image.is_empty() {
+        return Err(Failure::text("--image is required"));
+    }
+    if image.is_empty() || image.contains(char::is_whitespace) {
+        let text = format!("Invalid image name {image:?}: invalid reference format");
+        return Err(Failure::Text(text));
+    }
+    Ok(())
+}
+
 pub(in crate::commands) fn run(session: &mut Session<'_>) -> Result<Next, Failure> {
     if !session.args.has("image") {
         return Err(Failure::text("required flag(s) \"image\" not set"));
@@ -54,14 +65,7 @@ pub(in crate::commands) fn run(session: &mut Session<'_>) -> Result<Next, Failur
         return Err(Failure::Usage("NAME is required for run".to_owned()));
     };
     let image = args.get("image").unwrap_or_default();
-    if args.has("image") && image.is_empty() {
-        return Err(Failure::text("--image is required"));
-    }
-    if image.is_empty() || image.contains(char::is_whitespace) {
-        return Err(Failure::Text(format!(
-            "Invalid image name {image:?}: invalid reference format"
-        )));
-    }
+    check_image(image, args.has("image"))?;
     if args.is_on("tty") && !args.is_on("stdin") {
         let why = "-i/--stdin is required for containers with -t/--tty=true";
         return Err(Failure::Usage(why.to_owned()));
