@@ -253,12 +253,19 @@ fn listed<'a>(
     };
     let namespace = if query.all_namespaces { None } else { Some(query.namespace) };
     let rows = objects.rows(kind, namespace.filter(|_| kind.namespaced()));
-    let mut found = Vec::new();
-    rows.for_each(|(object, row)| {
-        if everything || matches(object) {
-            found.push(Listed { object, row });
+    let mut all = Vec::new();
+    rows.for_each(|(object, row)| all.push(Listed { object, row }));
+    if everything {
+        return Ok(all);
+    }
+    let mut found = vec![];
+    for block in all.chunks(rows::BLOCK) {
+        // The metadata of an event would first have to be made.
+        if !selector.requirements.is_empty() && kind != Kind::Event {
+            rows::labels_near(block.iter().map(|it| it.object.meta()));
         }
-    });
+        found.extend(block.iter().filter(|it| matches(it.object)));
+    }
     Ok(found)
 }
 

@@ -6,6 +6,7 @@
 
 use std::borrow::Cow;
 
+use api::Object;
 use api::quantity::{self, Exact};
 use serde_json::Value;
 
@@ -19,11 +20,14 @@ use crate::table::Listed;
 pub(crate) fn sort(objects: &mut Vec<Listed<'_>>, path: &str) -> Result<bool, Failure> {
     let template = Template::parse(&jsonpath::relaxed(path)?).map_err(Failure::Text)?;
     let plain = template.plain_keys();
-    let mut keys: Vec<Key<'_>> = Vec::with_capacity(objects.len());
-    for block in objects.chunks(rows::BLOCK) {
-        rows::pods_near(block.iter().filter_map(|it| it.row));
-        keys.extend(block.iter().map(|it| Key::of(&template, plain.as_deref(), it)));
+    if plain.as_deref() == Some(&["metadata", "name"])
+        && let Some(names) = names(objects)
+    {
+        *objects = rows::order_of_texts(&names).into_iter().map(|at| objects[at]).collect();
+        return Ok(true);
     }
+    let keys: Vec<Key<'_>> =
+        objects.iter().map(|it| Key::of(&template, plain.as_deref(), it.object)).collect();
     if !objects.is_empty() && keys.iter().all(|it| matches!(it, Key::Absent)) {
         return Ok(false);
     }
@@ -37,6 +41,27 @@ pub(crate) fn sort(objects: &mut Vec<Listed<'_>>, path: &str) -> Result<bool, Fa
     Ok(true)
 }
 
+/// The names of objects, if none looks like a quantity.
+fn names<'a>(objects: &[Listed<'a>]) -> Option<Vec<&'a str>> {
+    let mut names = Vec::with_capacity(objects.len());
+    for block in objects.chunks(rows::BLOCK) {
+        rows::pods_near(block.iter().filter_map(|it| it.row));
+        for Listed { object, row } in block {
+            let name = row.map_or_else(|| object.name(), |it| &it.name);
+            if name.is_empty() || may_be_quantity(name) {
+                return None;
+            }
+            names.push(name);
+        }
+    }
+    Some(names)
+}
+
+/// Whether a text begins as a quantity does.
+fn may_be_quantity(text: &str) -> bool {
+    text.starts_with(|it: char| it.is_ascii_digit() || "+-.".contains(it))
+}
+
 /// What an object is sorted by.
 enum Key<'a> {
     Absent,
@@ -47,12 +72,8 @@ enum Key<'a> {
 
 impl<'a> Key<'a> {
     /// What a template finds in an object; `plain` are its keys where it has nothing else.
-    fn of(template: &Template, plain: Option<&[&str]>, listed: &Listed<'a>) -> Self {
-        let Listed { object, row } = *listed;
-        let field = plain.and_then(|keys| match (keys, row) {
-            (["metadata", "name"], Some(row)) => Some(row.name.as_str()),
-            _ => resources::plain_field(object, keys),
-        });
+    fn of(template: &Template, plain: Option<&[&str]>, object: &'a Object) -> Self {
+        let field = plain.and_then(|keys| resources::plain_field(object, keys));
         match field.filter(|it| !it.is_empty()) {
             Some(text) => Self::text(Cow::Borrowed(text)),
             None => Self::of_value(template.find_in(object).into_iter().next()),
@@ -75,8 +96,7 @@ impl<'a> Key<'a> {
     }
 
     fn text(text: Cow<'a, str>) -> Self {
-        let may_be_quantity = |it: &u8| it.is_ascii_digit() || b"+-.".contains(it);
-        let quantity = match text.as_bytes().first().is_some_and(may_be_quantity) {
+        let quantity = match may_be_quantity(&text) {
             true => quantity::parse(&text).ok().map(Box::new),
             false => None,
         };
