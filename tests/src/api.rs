@@ -280,6 +280,10 @@ impl Client for Server {
         }
     }
 
+    fn patch(&self, object: &Object, patch: &api::Patch) -> Result<Object, ApiError> {
+        apiserver::apply_patch(object, patch)
+    }
+
     fn take_warnings(&mut self) -> Vec<String> {
         let mut warnings = std::mem::take(&mut self.warnings);
         warnings.extend(self.store.take_warnings());

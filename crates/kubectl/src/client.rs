@@ -1,6 +1,6 @@
 //! What kubectl needs of a cluster. A simulation gives it in a few lines over its store.
 
-use api::{Action, ApiError, Object, Objects, Timestamp};
+use api::{Action, ApiError, Object, Objects, Patch, Timestamp};
 
 /// Whether a write is carried out.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -30,6 +30,12 @@ pub trait Client {
     /// # Errors
     /// The server's refusal.
     fn write(&mut self, action: &Action, dry_run: DryRun) -> Result<Option<Object>, ApiError>;
+
+    /// What a patch makes of an object that no server need have (`--local`).
+    ///
+    /// # Errors
+    /// Why the patch does not fit.
+    fn patch(&self, object: &Object, patch: &Patch) -> Result<Object, ApiError>;
 
     /// The server's warnings since the last call, without the word `Warning: `.
     fn take_warnings(&mut self) -> Vec<String>;

@@ -29,6 +29,8 @@ pub(crate) enum Format {
 pub(crate) struct PrintOptions {
     pub(crate) no_headers: bool,
     pub(crate) managed_fields: bool,
+    /// Without what a server would add.
+    pub(crate) as_written: bool,
 }
 
 const ALLOWED: &str = "custom-columns,custom-columns-file,go-template,go-template-file,json,jsonpath,\
@@ -99,6 +101,7 @@ pub(crate) fn print(
     // Templates see everything.
     let managed = options.managed_fields || !matches!(format, Format::Yaml | Format::Json);
     let value = || match objects {
+        [object] if options.as_written => api::wire::to_value(object),
         [object] if single => value_of(object, managed),
         _ => list(objects, managed),
     };

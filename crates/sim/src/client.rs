@@ -1,6 +1,6 @@
 //! kubectl's view of the store: every write is a change that all components hear of.
 
-use api::{Action, ApiError, Object, Objects, Timestamp};
+use api::{Action, ApiError, Object, Objects, Patch, Timestamp};
 use kubectl::{Client, DryRun};
 use view::LinkFile;
 
@@ -41,6 +41,10 @@ impl Client for StoreClient<'_> {
         // The next write may be that of a component.
         self.world.store.set_manager(None);
         result
+    }
+
+    fn patch(&self, object: &Object, patch: &Patch) -> Result<Object, ApiError> {
+        apiserver::apply_patch(object, patch)
     }
 
     fn take_warnings(&mut self) -> Vec<String> {
@@ -151,6 +155,10 @@ impl Client for Reader<'_> {
         let (result, warnings) = pretend(self.world, action, Some(&self.manager));
         self.warnings.extend(warnings);
         result
+    }
+
+    fn patch(&self, object: &Object, patch: &Patch) -> Result<Object, ApiError> {
+        apiserver::apply_patch(object, patch)
     }
 
     fn take_warnings(&mut self) -> Vec<String> {

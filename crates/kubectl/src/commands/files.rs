@@ -140,7 +140,7 @@ impl Item {
         };
         self.namespace(session, &mut object)?;
         let mut value = document.value();
-        if object.kind().namespaced() {
+        if object.kind().namespaced() && !session.args.is_on("local") {
             value["metadata"]["namespace"] = object.namespace().into();
         }
         Ok(Read { source: self.source.clone(), object, value })
@@ -180,7 +180,7 @@ impl Item {
 
     /// Fills in the namespace of the command line, or checks that it is the object's.
     fn namespace(&self, session: &Session<'_>, object: &mut Object) -> Result<(), Failure> {
-        if !object.kind().namespaced() {
+        if !object.kind().namespaced() || session.args.is_on("local") {
             return Ok(());
         }
         let own = object.namespace().to_owned();
@@ -197,16 +197,17 @@ impl Item {
     }
 }
 
-/// The objects that files name, for commands that look them up.
-pub(super) fn named(session: &mut Session<'_>) -> Result<Asked, Failure> {
+/// The objects of files.
+pub(super) fn local(session: &mut Session<'_>) -> Result<Vec<Object>, Failure> {
     let input = input(session)?;
     if let Some(failure) = input.failures.into_iter().next() {
         return Err(failure);
     }
-    let mut names = vec![];
-    for item in &input.items {
-        let read = item.object(session, "reading")?;
-        names.push((read.object.kind(), read.object.name().to_owned()));
-    }
-    Ok(Asked::Names(names))
+    input.items.iter().map(|it| Ok(it.object(session, "reading")?.object)).collect()
+}
+
+/// The objects that files name, for commands that look them up.
+pub(super) fn named(session: &mut Session<'_>) -> Result<Asked, Failure> {
+    let objects = local(session)?;
+    Ok(Asked::Names(objects.iter().map(|it| (it.kind(), it.name().to_owned())).collect()))
 }

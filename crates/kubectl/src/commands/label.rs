@@ -8,10 +8,10 @@ use api::Gather;
 use api::{Action, Object, Patch};
 use serde_json::{Value, json};
 
-use super::{Next, Session, files};
+use super::{Next, Session};
 use crate::args::{Flag, switch, value};
 use crate::failure::Failure;
-use crate::{names, resources};
+use crate::names;
 
 pub(super) const FLAGS: &[Flag] = &[
     switch("overwrite"),
@@ -152,12 +152,7 @@ fn each(
     words: &[String],
     act: &mut dyn FnMut(&mut Session<'_>, &Object, bool) -> Result<(), Failure>,
 ) -> Result<Next, Failure> {
-    let asked = match session.args.has("filename") {
-        true => files::named(session)?,
-        false => resources::resolve(words, &session.query(false))?,
-    };
-    let (objects, mut failures) = session.find(&asked, false)?;
-    let one = matches!(&asked, resources::Asked::Names(names) if names.len() == 1);
+    let (objects, mut failures, one) = session.named(words)?;
     if session.args.has("resource-version") && objects.len() > 1 {
         return Err(Failure::text("--resource-version may only be used with a single resource"));
     }

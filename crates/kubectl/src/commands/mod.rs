@@ -247,26 +247,41 @@ impl Session<'_> {
         }
         let words = [flags, &words[1..]].concat();
         self.parse(&words, command.flags)?;
-        if self.args.is_on("local") {
-            return Err(self.local());
-        }
+        self.checked()?;
         (command.run)(self)
     }
 
-    /// Why `--local` is refused.
-    fn local(&self) -> Failure {
-        if self.command == "kubectl patch" && !self.args.positional.is_empty() {
-            return Failure::text("cannot specify --local and server resources");
+    /// Refuses flags that do not go together, where all commands refuse them alike.
+    fn checked(&self) -> Result<(), Failure> {
+        if !self.args.is_on("local") {
+            return Ok(());
         }
-        if !self.args.has("filename") {
-            return Failure::text(
+        if self.args.get("dry-run") == Some("server") {
+            return Err(Failure::text(
+                "cannot specify --local and --dry-run=server - did you mean --dry-run=client?",
+            ));
+        }
+        if self.args.has("filename") {
+            return Ok(());
+        }
+        let positional = &self.args.positional;
+        Err(Failure::text(match self.command.as_str() {
+            "kubectl patch" if !positional.is_empty() => {
+                "cannot specify --local and server resources"
+            }
+            "kubectl label" => {
+                "can only use local files by -f pod.yaml or --filename=pod.json when --local=true \
+                 is set"
+            }
+            "kubectl annotate" => {
+                "can only use local files by -f rsrc.yaml or --filename=rsrc.json when \
+                 --local=true is set"
+            }
+            _ => {
                 "error: you must specify resources by --filename when --local is set.\nExample \
-                 resource specifications include:\n   '-f rsrc.yaml'\n   '--filename=rsrc.json'",
-            );
-        }
-        Failure::text(
-            "--local is not possible in the simulation: create the objects and use --dry-run=client",
-        )
+                 resource specifications include:\n   '-f rsrc.yaml'\n   '--filename=rsrc.json'"
+            }
+        }))
     }
 
     /// Takes the flags of a command apart.
@@ -274,6 +289,15 @@ impl Session<'_> {
         self.args = Args::parse(words, flags).map_err(Failure::Flags)?;
         if let Some(namespace) = self.args.get("namespace") {
             self.namespace = namespace.to_owned();
+        }
+        if let Some(other) = self.args.get("validate")
+            && args::parse_bool(other).is_none()
+            && !matches!(other, "strict" | "warn" | "ignore" | "")
+        {
+            return Err(Failure::Text(format!(
+                "invalid - validate option {other:?}; must be one of: strict (or true), warn, ignore \
+                 (or false)"
+            )));
         }
         if self.args.has("record") {
             self.output
@@ -397,6 +421,11 @@ impl Session<'_> {
     /// out is what the server would store, but for what only a write changes. What the server
     /// would refuse, it does not know.
     pub(crate) fn patched(&mut self, object: &Object, action: &Action) -> Result<Object, Failure> {
+        if self.args.is_on("local")
+            && let Action::Patch { patch, .. } = action
+        {
+            return Ok(self.client.patch(object, patch)?);
+        }
         if self.dry_run()? != Some(DryRun::None) {
             return Ok(self.write(action)?.unwrap_or_else(|| object.clone()));
         }
@@ -435,6 +464,7 @@ impl Session<'_> {
         PrintOptions {
             no_headers: self.args.is_on("no-headers"),
             managed_fields: self.args.is_on("show-managed-fields"),
+            as_written: false,
         }
     }
 
@@ -454,7 +484,14 @@ impl Session<'_> {
             }
             other => {
                 let objects = std::slice::from_ref(object);
-                output_format::print(&other, objects, true, &self.output_options())?
+                // What was read of a file and seen by no server is shown as it was read, unless
+                // the command knows its type.
+                let knows_type = ["set", "expose", "autoscale"]
+                    .contains(&self.command.split(' ').nth(1).unwrap_or_default());
+                let mut options = self.output_options();
+                options.as_written =
+                    object.meta().uid.is_none() && self.args.has("filename") && !knows_type;
+                output_format::print(&other, objects, true, &options)?
             }
         };
         self.output.out(text);
@@ -491,6 +528,26 @@ impl Session<'_> {
             all: self.args.is_on("all"),
             lists,
         }
+    }
+
+    /// The objects that the words or the files name; with `--local` those of the files, which
+    /// no server need have.
+    pub(crate) fn named(
+        &mut self,
+        words: &[String],
+    ) -> Result<(Vec<Object>, Vec<Failure>, bool), Failure> {
+        if self.args.is_on("local") {
+            let objects = files::local(self)?;
+            let is_one = objects.len() == 1;
+            return Ok((objects, vec![], is_one));
+        }
+        let asked = match self.args.has("filename") {
+            true => files::named(self)?,
+            false => resources::resolve(words, &self.query(false))?,
+        };
+        let (objects, failures) = self.find(&asked, false)?;
+        let is_one = matches!(&asked, Asked::Names(names) if names.len() == 1);
+        Ok((objects, failures, is_one))
     }
 
     pub(crate) fn find(

@@ -50,12 +50,19 @@ pub(super) fn run(session: &mut Session<'_>) -> Result<Next, Failure> {
         }
     };
     let words = session.args.positional.clone();
-    let asked = match session.args.has("filename") {
-        true => files::named(session)?,
-        false => resources::resolve(&words, &session.query(false))?,
+    let (objects, mut failures) = if session.args.is_on("local") {
+        (files::local(session)?, vec![])
+    } else {
+        let asked = match session.args.has("filename") {
+            true => files::named(session)?,
+            false => resources::resolve(&words, &session.query(false))?,
+        };
+        subresource::asked(session, &asked)?;
+        session.find(&asked, false)?
     };
-    subresource::asked(session, &asked)?;
-    let (objects, mut failures) = session.find(&asked, false)?;
+    if objects.is_empty() && failures.is_empty() {
+        return Err(Failure::text("no objects passed to patch"));
+    }
     for object in &objects {
         let result = parse(&kind, &text).and_then(|patch| patch_one(session, object, patch));
         if let Err(failure) = result {

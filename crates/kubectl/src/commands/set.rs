@@ -2,13 +2,14 @@
 //!
 //! Upstream: `staging/src/k8s.io/kubectl/pkg/cmd/set/*.go`, v1.36.
 
+mod env;
+
 use api::{Action, Kind, Object, Patch, sent};
 use serde_json::{Value, json};
 
-use super::{Next, Session, files, generate, help};
+use super::{Next, Session, generate, help, label};
 use crate::args::{Flag, switch, value};
 use crate::failure::Failure;
-use crate::resources;
 
 pub(super) const FLAGS: &[Flag] = &[
     value("filename").or('f'),
@@ -52,52 +53,35 @@ pub(super) fn run(session: &mut Session<'_>) -> Result<Next, Failure> {
         }
         other => return Err(Failure::Usage(format!("unknown command {other:?}"))),
     }
-    let is_pair = |it: &String| {
-        verb != "resources"
-            && (it.contains('=') && !it.starts_with('=') || verb == "env" && it.ends_with('-'))
-    };
-    let at = match verb {
-        // The last word, whatever it is.
-        "selector" | "serviceaccount" => words.len().saturating_sub(1),
-        _ => words.iter().position(is_pair).unwrap_or(words.len()),
-    };
-    let (resources, pairs) = words.split_at(at);
-    let list = session.args.is_on("list");
-    match verb {
-        "image" if pairs.is_empty() => {
-            return Err(Failure::text("at least one image update is required"));
-        }
-        "selector" if pairs.is_empty() => {
-            return Err(Failure::text("one selector is required"));
-        }
-        "serviceaccount" if pairs.is_empty() => {
-            return Err(Failure::text("serviceaccount is required"));
-        }
-        "env" if pairs.is_empty() && !list && session.args.all("env").is_empty() => {
-            return Err(Failure::text("at least one environment variable must be provided"));
-        }
-        "resources" if !session.args.has("limits") && !session.args.has("requests") => {
-            return Err(Failure::text(
-                "you must specify an update to requests or limits (in the form of \
-                 --requests/--limits)",
-            ));
-        }
-        _ => {}
+    if session.args.is_on("all") && session.args.has("selector") {
+        return Err(Failure::text("cannot set --all and --selector at the same time"));
     }
-    let asked = match session.args.has("filename") {
-        true => files::named(session)?,
-        false => resources::resolve(resources, &session.query(false))?,
+    let (resources, pairs) = match verb {
+        "env" => env::split(words)?,
+        "image" => label::split(words, "image").map_err(Failure::Text)?,
+        "resources" => (words, &[][..]),
+        // The last word, whatever it is.
+        _ => words.split_at(words.len().saturating_sub(1)),
     };
-    let (objects, failures) = session.find(&asked, false)?;
+    let changes = match verb {
+        "env" => Some(env::changes(session, resources, pairs)?),
+        _ => None,
+    };
+    if let Some(text) = missing(session, verb, pairs) {
+        return Err(Failure::text(text));
+    }
+    let (objects, failures, _) = session.named(resources)?;
     Failure::all(failures)?;
+    if verb == "image" {
+        check_images(pairs)?;
+    }
     let mut failures = vec![];
     for object in &objects {
-        let result = match verb {
-            "serviceaccount" => service_account(session, object, pairs),
-            "image" => image(session, object, pairs),
-            "env" if list => list_env(session, object),
-            "env" => env(session, object, pairs),
-            "resources" => limits(session, object),
+        let result = match (verb, &changes) {
+            (_, Some(changes)) => env::update(session, object, changes),
+            ("serviceaccount", _) => service_account(session, object, pairs),
+            ("image", _) => image(session, object, pairs),
+            ("resources", _) => limits(session, object),
             _ => selector(session, object, pairs),
         };
         if let Err(failure) = result {
@@ -108,16 +92,48 @@ pub(super) fn run(session: &mut Session<'_>) -> Result<Next, Failure> {
     Ok(Next::Done)
 }
 
+/// What a command cannot do without.
+fn missing(session: &Session<'_>, verb: &str, pairs: &[String]) -> Option<&'static str> {
+    match verb {
+        "selector" if pairs.is_empty() => Some("one selector is required"),
+        "serviceaccount" if pairs.is_empty() => Some("serviceaccount is required"),
+        "resources" if !session.args.has("limits") && !session.args.has("requests") => Some(
+            "you must specify an update to requests or limits (in the form of --requests/--limits)",
+        ),
+        _ => None,
+    }
+}
+
+/// The images are looked at once the objects are found.
+fn check_images(pairs: &[String]) -> Result<(), Failure> {
+    let bad: Vec<&str> = pairs.iter().map(String::as_str).filter(|it| !it.contains('=')).collect();
+    if !bad.is_empty() {
+        return Err(Failure::Text(format!("invalid image format: {}", bad.join(", "))));
+    }
+    if pairs.is_empty() {
+        return Err(Failure::text("at least one image update is required"));
+    }
+    if pairs.len() > 1 && pairs.iter().any(|it| it.starts_with("*=")) {
+        return Err(Failure::text(
+            "all containers are already specified by *, but saw more than one \
+             container_name=container_image pairs",
+        ));
+    }
+    Ok(())
+}
+
 /// Where the pod spec of an object is.
-fn pod_spec(kind: Kind) -> Result<&'static str, Failure> {
-    match kind {
+fn pod_spec(object: &Object) -> Result<&'static str, Failure> {
+    match object.kind() {
         Kind::Pod => Ok("/spec"),
         Kind::CronJob => Ok("/spec/jobTemplate/spec/template/spec"),
         Kind::Deployment | Kind::ReplicaSet | Kind::StatefulSet | Kind::DaemonSet | Kind::Job => {
             Ok("/spec/template/spec")
         }
         other => Err(Failure::Text(format!(
-            "the object is not a pod or does not have a pod template: *{}.{other}",
+            "error: {}/{} the object is not a pod or does not have a pod template: *{}.{other}",
+            other.plural(),
+            object.name(),
             other.version()
         ))),
     }
@@ -126,7 +142,7 @@ fn pod_spec(kind: Kind) -> Result<&'static str, Failure> {
 /// Both kinds of containers of an object.
 fn containers(object: &Object) -> Result<Vec<(&'static str, Value)>, Failure> {
     let value = sent::object_value(object);
-    let spec = value.pointer(pod_spec(object.kind())?).cloned().unwrap_or_default();
+    let spec = value.pointer(pod_spec(object)?).cloned().unwrap_or_default();
     let mut all = vec![];
     for field in ["initContainers", "containers"] {
         let list = spec[field].as_array().cloned().unwrap_or_default();
@@ -155,7 +171,7 @@ fn send(
             list.push(container.clone());
         }
     }
-    let path = pod_spec(object.kind())?;
+    let path = pod_spec(object)?;
     let patch = path
         .rsplit('/')
         .filter(|it| !it.is_empty())
@@ -197,61 +213,6 @@ fn selected(session: &Session<'_>, container: &Value) -> bool {
     }
 }
 
-fn env(session: &mut Session<'_>, object: &Object, pairs: &[String]) -> Result<(), Failure> {
-    let given = || session.args.all("env").iter().chain(pairs);
-    let is_set = |name: &str| given().any(|it| it.split_once('=').is_some_and(|it| it.0 == name));
-    if given().any(|it| !it.contains('=') && it.strip_suffix('-').is_some_and(is_set)) {
-        return Err(Failure::text(
-            "can not both modify and remove the same environment variable in the same command",
-        ));
-    }
-    let mut changed = vec![];
-    let is_own = |it: &(&'static str, Value)| it.0 == "containers" && selected(session, &it.1);
-    if !containers(object)?.iter().any(is_own) {
-        let wanted = session.args.get("containers").unwrap_or("*");
-        let name = format!("{}/{}", object.kind(), object.name());
-        session
-            .output
-            .err(format!("Warning: {name} does not have any containers matching {wanted:?}\n"));
-        return Ok(());
-    }
-    for (field, container) in containers(object)? {
-        if field == "initContainers" || !selected(session, &container) {
-            continue;
-        }
-        let mut rows = vec![];
-        let given = session.args.all("env").iter().chain(pairs);
-        for pair in given {
-            match pair.split_once('=') {
-                Some((name, value)) => rows.push(json!({"name": name, "value": value})),
-                None => {
-                    let name = pair.strip_suffix('-').unwrap_or(pair);
-                    rows.push(json!({"name": name, "$patch": "delete"}));
-                }
-            }
-        }
-        changed.push((field, json!({"name": container["name"], "env": rows})));
-    }
-    send(session, object, &changed, "env update to pod template:", "env updated")
-}
-
-fn list_env(session: &mut Session<'_>, object: &Object) -> Result<(), Failure> {
-    for (field, container) in containers(object)? {
-        if field == "initContainers" || !selected(session, &container) {
-            continue;
-        }
-        let kind = object.kind();
-        let name = container["name"].as_str().unwrap_or_default();
-        session.output.out(format!("# {kind} {}, container {name}\n", object.name()));
-        for row in container["env"].as_array().into_iter().flatten() {
-            let name = row["name"].as_str().unwrap_or_default();
-            let value = row["value"].as_str().unwrap_or_default();
-            session.output.out(format!("{name}={value}\n"));
-        }
-    }
-    Ok(())
-}
-
 fn limits(session: &mut Session<'_>, object: &Object) -> Result<(), Failure> {
     let mut amounts = json!({});
     for flag in ["limits", "requests"] {
@@ -279,7 +240,7 @@ fn service_account(
     object: &Object,
     names: &[String],
 ) -> Result<(), Failure> {
-    let path = pod_spec(object.kind())?;
+    let path = pod_spec(object)?;
     let name = names.first().map(String::as_str).unwrap_or_default();
     let patch = path
         .rsplit('/')

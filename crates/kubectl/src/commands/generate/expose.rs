@@ -79,12 +79,15 @@ fn service_for(session: &Session<'_>, exposed: &Object) -> Result<Object, Failur
     };
     let found = ports_of(exposed, &value);
     let ports: Vec<(i64, String)> = match args.get("port") {
-        Some(port) => {
-            let number = port.parse().map_err(|_| {
-                Failure::Text(format!("strconv.Atoi: parsing {port:?}: invalid syntax"))
-            })?;
-            let protocol = found.iter().find(|it| it.0 == number).map(|it| it.1.clone());
-            vec![(number, protocol.unwrap_or_else(|| "TCP".to_owned()))]
+        Some(text) => {
+            let port = |port: &str| {
+                let number = port.parse().map_err(|_| {
+                    Failure::Text(format!("strconv.Atoi: parsing {port:?}: invalid syntax"))
+                })?;
+                let protocol = found.iter().find(|it| it.0 == number).map(|it| it.1.clone());
+                Ok((number, protocol.unwrap_or_else(|| "TCP".to_owned())))
+            };
+            text.split(',').map(port).collect::<Result<_, Failure>>()?
         }
         None => found,
     };
