@@ -79,10 +79,20 @@ pub fn order_of_texts(texts: &[&str]) -> Vec<usize> {
     merged(things, less).into_iter().map(|it| it.1).collect()
 }
 
-/// Merges runs of twice the length until one is left.
+/// Sorts short runs by insertion, then merges runs to twice the length until one is left.
 fn merged<T: Copy>(mut things: Vec<T>, less: impl Fn(&T, &T) -> bool) -> Vec<T> {
+    const RUN: usize = 8;
+    for run in things.chunks_mut(RUN) {
+        for end in 1..run.len() {
+            let mut at = end;
+            while at > 0 && less(&run[at], &run[at - 1]) {
+                run.swap(at, at - 1);
+                at -= 1;
+            }
+        }
+    }
     let mut other = things.clone();
-    let mut width = 1;
+    let mut width = RUN;
     while width < things.len() {
         for (from, to) in things.chunks(2 * width).zip(other.chunks_mut(2 * width)) {
             let (mut left, mut right) = from.split_at(width.min(from.len()));
