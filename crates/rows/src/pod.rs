@@ -50,3 +50,34 @@ pub fn pod(row: &PodRow, wide: bool, with_kind: bool, to: &mut Cells) {
         (n_true, n) => to.format(format_args!("{n_true}/{n}")),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use api::{PodRow, Timestamp};
+    use k8s_openapi::api::core::v1::{Pod, PodStatus};
+
+    use crate::Cells;
+
+    fn check(reason: &str, wide: bool, with_kind: bool, expected: &str) {
+        let status = PodStatus { reason: Some(reason.to_owned()), ..PodStatus::default() };
+        let mut pod = Pod { status: Some(status), ..Pod::default() };
+        pod.metadata.name = Some("web".to_owned());
+        let row = PodRow::of(&pod);
+        let mut cells = Cells::new(0, Timestamp::UNIX_EPOCH);
+        super::pod(&row, wide, with_kind, &mut cells);
+        cells.put("end");
+        assert_eq!(cells.aligned(if wide { 10 } else { 6 }), expected);
+    }
+
+    #[test]
+    fn what_a_status_holds_is_shown_as_kubectl_shows_it() {
+        let unknown = "   0/0   Evicted   0     <unknown>   ";
+        check("Evicted", false, false, &format!("web{unknown}end\n"));
+        check("Evicted", false, true, &format!("pod/web{unknown}end\n"));
+        let wide = format!("web{unknown}{}end\n", "<none>   ".repeat(4));
+        check("Evicted", true, false, &wide);
+        let two_lines = "web   0/0   one...   0     <unknown>   end\n";
+        check("one\ntwo", false, false, two_lines);
+        check("\u{e9}t\u{e9}", false, false, "web   0/0   \u{e9}t\u{e9}   0     <unknown>   end\n");
+    }
+}
