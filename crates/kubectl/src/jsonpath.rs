@@ -101,6 +101,12 @@ impl Template {
         out
     }
 
+    /// Why the server's engine would refuse a value: an index beyond the end of a list.
+    pub(crate) fn beyond(&self, value: &Value) -> Option<String> {
+        // Most templates have no index, and a walk over all items is not for nothing.
+        if has_index(&self.parts) { beyond(&self.parts, value, value) } else { None }
+    }
+
     /// The values that the first path finds.
     pub(crate) fn find(&self, value: &Value) -> Vec<Value> {
         self.first_path().map(|it| walk(it, value, value)).unwrap_or_default()
@@ -445,6 +451,71 @@ fn follow(step: &Step, root: &Value, value: &Value) -> Vec<Value> {
             _ => vec![],
         },
         Step::Union(steps) => steps.iter().flat_map(|it| follow(it, root, value)).collect(),
+    }
+}
+
+fn has_index(parts: &[Part]) -> bool {
+    let is_index = |it: &Step| matches!(it, Step::Index(_));
+    parts.iter().any(|it| match it {
+        Part::Text(_) => false,
+        Part::Path(path) => path.iter().any(is_index),
+        Part::Range(path, inner) => path.iter().any(is_index) || has_index(inner),
+    })
+}
+
+/// The first index in the paths of parts that is beyond the end of its list.
+fn beyond(parts: &[Part], root: &Value, current: &Value) -> Option<String> {
+    parts.iter().find_map(|part| {
+        let (Part::Path(path) | Part::Range(path, _)) = part else { return None };
+        let mut values = vec![current.clone()];
+        for step in path {
+            if let Step::Index(n) = step {
+                let lists = values.iter().filter_map(Value::as_array);
+                for len in lists.map(Vec::len) {
+                    if position(*n, len).is_none() {
+                        let n = if *n < 0 {
+                            n.saturating_add(i64::try_from(len).unwrap_or(i64::MAX))
+                        } else {
+                            *n
+                        };
+                        return Some(format!("array index out of bounds: index {n}, length {len}"));
+                    }
+                }
+            }
+            values = values.iter().flat_map(|it| follow(step, root, it)).collect();
+        }
+        match part {
+            Part::Range(_, inner) => values.iter().find_map(|it| beyond(inner, root, it)),
+            _ => None,
+        }
+    })
+}
+
+/// A value as Go's `%#v` shows it.
+pub(crate) fn go_syntax(value: &Value, out: &mut String) {
+    let list = |out: &mut String, items: &mut dyn Iterator<Item = (Option<&String>, &Value)>| {
+        for (n, (key, item)) in items.enumerate() {
+            out.push_str(if n > 0 { ", " } else { "" });
+            if let Some(key) = key {
+                out.push_str(&api::fields::quote(key));
+                out.push(':');
+            }
+            go_syntax(item, out);
+        }
+        out.push('}');
+    };
+    match value {
+        Value::Null => out.push_str("interface {}(nil)"),
+        Value::String(text) => out.push_str(&api::fields::quote(text)),
+        Value::Array(items) => {
+            out.push_str("[]interface {}{");
+            list(out, &mut items.iter().map(|it| (None, it)));
+        }
+        Value::Object(map) => {
+            out.push_str("map[string]interface {}{");
+            list(out, &mut map.iter().map(|(key, it)| (Some(key), it)));
+        }
+        other => out.push_str(&other.to_string()),
     }
 }
 

@@ -28,6 +28,26 @@ pub(crate) fn text(manifest: &Value) -> String {
     format!("{}\n", yaml::to_json_string(&value))
 }
 
+/// The text of the annotation for an object that was made from flags: its type comes first, as its
+/// Go struct has it.
+pub(crate) fn generated(object: &Object) -> String {
+    let Value::Object(mut rest) = api::sent::object_value(object) else { return String::new() };
+    let mut text = String::new();
+    for field in ["kind", "apiVersion", "metadata"] {
+        let value = rest.remove(field).unwrap_or_default();
+        text.push_str(&format!(
+            "{}{field:?}:{}",
+            if text.is_empty() { "{" } else { "," },
+            yaml::to_json_string(&value)
+        ));
+    }
+    for (field, value) in &rest {
+        text.push_str(&format!(",{field:?}:{}", yaml::to_json_string(value)));
+    }
+    text.push_str("}\n");
+    text
+}
+
 /// Sets the annotation of an object to its manifest.
 pub(crate) fn set(object: &mut Object, manifest: &Value) {
     let annotations = object.meta_mut().annotations.get_or_insert_with(BTreeMap::new);

@@ -133,8 +133,11 @@ pub(crate) fn print_value(format: &Format, value: &Value) -> Result<String, Fail
     Ok(match format {
         Format::Json => yaml::to_json_pretty(value),
         Format::JsonPath(template) => {
-            let template = Template::parse(&braced(template)).map_err(Failure::Text)?;
-            template.print(value)
+            let parsed = Template::parse(&braced(template)).map_err(Failure::Text)?;
+            if let Some(why) = parsed.beyond(value) {
+                return Err(out_of_bounds(&braced(template), value, &why));
+            }
+            parsed.print(value)
         }
         Format::JsonPathAsJson(template) => {
             let template = Template::parse(&braced(template)).map_err(Failure::Text)?;
@@ -143,6 +146,18 @@ pub(crate) fn print_value(format: &Format, value: &Value) -> Result<String, Fail
         Format::GoTemplate(template) => gotemplate::print(template, value)?,
         _ => yaml::to_string(value),
     })
+}
+
+/// Upstream: `JSONPathPrinter`, which shows everything it was given.
+fn out_of_bounds(template: &str, value: &Value, why: &str) -> Failure {
+    let mut shown = String::new();
+    jsonpath::go_syntax(value, &mut shown);
+    Failure::Raw(format!(
+        "error: error executing jsonpath {}: Error executing template: {why}. Printing more \
+         information for debugging the template:\n\ttemplate was:\n\t\t{template}\n\tobject given to \
+         jsonpath engine was:\n\t\t{shown}\n\n\n",
+        api::fields::quote(template)
+    ))
 }
 
 /// kubectl takes a template without braces for a path.

@@ -43,13 +43,17 @@ pub(super) fn run(session: &mut Session<'_>) -> Result<Next, Failure> {
     let words = session.args.positional.clone();
     let from_files = session.args.has("filename");
     let mut failures = vec![];
+    let mut sources = vec![];
     let objects = if from_files {
         let input = files::input(session)?;
         failures.extend(input.failures);
         let mut objects = vec![];
         for item in &input.items {
             match item.object(session, "deleting") {
-                Ok(read) => objects.push(read.object),
+                Ok(read) => {
+                    sources.push(read.source);
+                    objects.push(read.object);
+                }
                 Err(failure) => failures.push(failure),
             }
         }
@@ -71,13 +75,16 @@ pub(super) fn run(session: &mut Session<'_>) -> Result<Next, Failure> {
         session.output.err(format!("Warning: {note}\n"));
     }
     let mut deleted = vec![];
-    for object in objects {
+    for (n, object) in objects.into_iter().enumerate() {
         let key = object.object_ref();
         // An object of a file knows no uid: it is the server's that goes.
         let uid = session.client.objects().get(&key).map(|it| it.uid().to_owned());
         match delete_one(session, &object, &options) {
             Ok(()) => deleted.push((key, uid.unwrap_or_default())),
-            Err(failure) => failures.push(failure),
+            Err(failure) => failures.push(match sources.get(n) {
+                Some(source) => failure.when("deleting", source),
+                None => failure,
+            }),
         }
     }
     let ignores = session.args.is_on("ignore-not-found")
@@ -185,8 +192,6 @@ fn delete_one(
     if session.dry_run()? != Some(DryRun::None) {
         let action = Action::Delete { key: object.object_ref(), options: options.clone() };
         session.write(&action)?;
-    } else if session.client.objects().get(&object.object_ref()).is_none() {
-        return Err(api::ApiError::not_found(&object.object_ref()).into());
     }
     let forced = session.args.is_on("force") && options.grace_period_seconds == Some(0);
     session.print_deleted(object, forced)

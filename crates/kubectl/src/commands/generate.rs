@@ -19,7 +19,7 @@ use super::{Next, Session, create};
 use crate::DryRun;
 use crate::args::{Args, Flag, switch, value};
 use crate::failure::Failure;
-use crate::resources;
+use crate::{last_applied, resources};
 
 /// Flags of all commands here.
 const COMMON: &[Flag] = &[
@@ -180,6 +180,11 @@ fn finish(
     let pretends = session.dry_run()? == Some(DryRun::None);
     if object.kind().namespaced() && (!pretends || session.args.has("namespace")) {
         object.meta_mut().namespace = Some(session.namespace.clone());
+    }
+    if session.args.is_on("save-config") {
+        let text = last_applied::generated(&object);
+        let annotations = object.meta_mut().annotations.get_or_insert_default();
+        annotations.insert(last_applied::ANNOTATION.to_owned(), text);
     }
     let sent = create::send(session, object).map_err(|failure| match (failure, what) {
         (Failure::Api(_, error), Some(what)) => {

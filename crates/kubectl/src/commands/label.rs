@@ -37,6 +37,15 @@ struct Changes {
     remove: Vec<String>,
 }
 
+impl Changes {
+    /// What they make of the pairs of an object.
+    fn applied(&self, mut pairs: BTreeMap<String, String>) -> BTreeMap<String, String> {
+        pairs.extend(self.set.clone());
+        pairs.retain(|key, _| !self.remove.contains(key));
+        pairs
+    }
+}
+
 pub(super) fn label(session: &mut Session<'_>) -> Result<Next, Failure> {
     let words = session.args.positional.clone();
     let (resources, pairs) = split(&words, "label").map_err(Failure::Text)?;
@@ -51,12 +60,9 @@ pub(super) fn label(session: &mut Session<'_>) -> Result<Next, Failure> {
         return Err(Failure::text("at least one label update is required"));
     }
     each(session, resources, &mut |session, object, one| {
-        if list {
-            return list_pairs(session, object, object.meta().labels.as_ref(), "labels", one);
-        }
         let labels = object.meta().labels.clone().unwrap_or_default();
         let pretends = session.dry_run()? == Some(crate::DryRun::None);
-        for key in changes.remove.iter().filter(|_| !pretends) {
+        for key in changes.remove.iter().filter(|_| !pretends && !list) {
             if !labels.contains_key(key) {
                 session.output.out(format!("label {} not found.\n", api::fields::quote(key)));
             }
@@ -69,6 +75,9 @@ pub(super) fn label(session: &mut Session<'_>) -> Result<Next, Failure> {
                 )))
             });
             Failure::all(clashes.collect())?;
+        }
+        if list {
+            return list_pairs(session, object, changes.applied(labels), "labels", one);
         }
         let added: Vec<&String> = changes
             .set
@@ -107,9 +116,6 @@ pub(super) fn annotate(session: &mut Session<'_>) -> Result<Next, Failure> {
     let changes = parse_pairs(pairs).map_err(Failure::Text)?;
     each(session, resources, &mut |session, object, one| {
         let annotations = object.meta().annotations.clone().unwrap_or_default();
-        if list {
-            return list_pairs(session, object, Some(&annotations), "annotations", one);
-        }
         if !session.args.is_on("overwrite") {
             let clashes: Vec<String> = changes
                 .set
@@ -126,6 +132,9 @@ pub(super) fn annotate(session: &mut Session<'_>) -> Result<Next, Failure> {
                     clashes.join("; ")
                 )));
             }
+        }
+        if list {
+            return list_pairs(session, object, changes.applied(annotations), "annotations", one);
         }
         let result = send(session, object, "annotations", &changes)?;
         session.print(&result, "annotated")
@@ -186,7 +195,7 @@ fn send(
 fn list_pairs(
     session: &mut Session<'_>,
     object: &Object,
-    pairs: Option<&BTreeMap<String, String>>,
+    pairs: BTreeMap<String, String>,
     what: &str,
     one: bool,
 ) -> Result<(), Failure> {
@@ -195,7 +204,7 @@ fn list_pairs(
         let (kind, group, name) = (object.kind(), object.kind().group(), object.name());
         session.output.out(format!("Listing {what} for {kind}.{group}/{name}:\n"));
     }
-    for (key, value) in pairs.into_iter().flatten() {
+    for (key, value) in pairs {
         session.output.out(format!("{indent}{key}={value}\n"));
     }
     Ok(())

@@ -135,7 +135,7 @@ fn event_line(event: &Event, with_namespace: bool, now: api::Timestamp) -> Strin
         event.reason(),
         event.about_kind(),
         event.about_name(),
-        event.message().trim().replace('\n', " "),
+        event.message().trim(),
     )
 }
 
@@ -206,4 +206,22 @@ pub(super) fn out_of_reach(session: &mut Session<'_>) -> Result<Next, Failure> {
     Err(Failure::Text(format!(
         "\"kubectl {command}\" is not possible in the simulation: containers do not really run"
     )))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_lines_of_a_message_stay_lines() {
+        let value = json!({
+            "apiVersion": "v1", "kind": "Event", "metadata": {"name": "e", "namespace": "default"},
+            "involvedObject": {"kind": "Pod", "name": "p"}, "reason": "Foo", "type": "Normal",
+            "message": "one\ntwo\n", "firstTimestamp": "1970-01-01T00:00:00Z", "count": 1,
+        });
+        let object = api::wire::object_from_value(Kind::Event, &value).unwrap();
+        let event = object.as_kind::<Event>().unwrap();
+        let line = event_line(event, false, api::Timestamp::UNIX_EPOCH);
+        assert_eq!(line, "0s\tNormal\tFoo\tPod/p\tone\ntwo\n");
+    }
 }

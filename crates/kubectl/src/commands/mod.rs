@@ -543,7 +543,12 @@ impl Session<'_> {
         }
         let asked = match self.args.has("filename") {
             true => files::named(self)?,
-            false => resources::resolve(words, &self.query(false))?,
+            false => {
+                let mut query = self.query(false);
+                // `--all` is for a kind without names.
+                query.all &= words.len() == 1 && !words[0].contains('/');
+                resources::resolve(words, &query)?
+            }
         };
         let (objects, failures) = self.find(&asked, false)?;
         let is_one = matches!(&asked, Asked::Names(names) if names.len() == 1);

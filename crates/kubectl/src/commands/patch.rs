@@ -49,6 +49,7 @@ pub(super) fn run(session: &mut Session<'_>) -> Result<Next, Failure> {
             ));
         }
     };
+    let shown = session.args.get("patch").unwrap_or_default().to_owned();
     let words = session.args.positional.clone();
     let (objects, mut failures) = if session.args.is_on("local") {
         (files::local(session)?, vec![])
@@ -64,7 +65,8 @@ pub(super) fn run(session: &mut Session<'_>) -> Result<Next, Failure> {
         return Err(Failure::text("no objects passed to patch"));
     }
     for object in &objects {
-        let result = parse(&kind, &text).and_then(|patch| patch_one(session, object, patch));
+        let result =
+            parse(&kind, &text, &shown).and_then(|patch| patch_one(session, object, patch));
         if let Err(failure) = result {
             failures.push(failure);
         }
@@ -73,13 +75,13 @@ pub(super) fn run(session: &mut Session<'_>) -> Result<Next, Failure> {
     Ok(Next::Done)
 }
 
-fn parse(kind: &str, text: &str) -> Result<Patch, Failure> {
+fn parse(kind: &str, text: &str, shown: &str) -> Result<Patch, Failure> {
     let bad = |message: &str| Failure::from(ApiError::new(ApiReason::BadRequest, message));
     let looks_like_json = text.trim_start().starts_with(['{', '[']);
     let value = match serde_json::from_str::<serde_json::Value>(text) {
         Ok(value) => value,
         Err(_) if looks_like_json => return Err(bad(&json_error(text))),
-        Err(_) => yaml_value(text)?,
+        Err(_) => yaml_value(text, shown)?,
     };
     match kind {
         "json" if !value.is_array() => {
@@ -104,13 +106,12 @@ fn json_error(text: &str) -> String {
     }
 }
 
-fn yaml_value(text: &str) -> Result<serde_json::Value, Failure> {
+fn yaml_value(text: &str, shown: &str) -> Result<serde_json::Value, Failure> {
     let reading = yaml::read(text);
     match (reading.stop, reading.documents.into_iter().next()) {
         (Some(stop), _) => {
-            let text =
-                stop.message.trim_start_matches("error converting YAML to JSON: ").to_owned();
-            Err(Failure::Text(format!("unable to parse {text:?}")))
+            let why = stop.message.trim_start_matches("error converting YAML to JSON: ");
+            Err(Failure::Text(format!("unable to parse {}: {why}", api::fields::quote(shown))))
         }
         (None, Some(document)) => Ok(document.value()),
         (None, None) => Ok(serde_json::Value::Null),

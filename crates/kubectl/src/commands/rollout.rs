@@ -90,6 +90,19 @@ pub(super) fn run(session: &mut Session<'_>) -> Result<Next, Failure> {
     Ok(Next::Done)
 }
 
+/// Why nothing is known of the revisions of a kind. Upstream: `GroupKindElement.Accept`.
+fn no_revisions(kind: Kind, viewer: &str, what: &str) -> Failure {
+    let name = group_kind(kind);
+    let is_known = matches!(kind, Kind::Pod | Kind::ReplicaSet | Kind::Job | Kind::CronJob);
+    Failure::Text(match is_known {
+        true => format!("no {viewer} has been implemented for {name:?}"),
+        false => format!(
+            "error retrieving {what} for {name:?}, no visitor method exists for {{{} {kind}}}",
+            kind.group()
+        ),
+    })
+}
+
 /// `Job.batch`.
 fn group_kind(kind: Kind) -> String {
     match kind.group() {
@@ -280,6 +293,8 @@ struct Revision {
     number: i64,
     annotations: BTreeMap<String, String>,
     template: Value,
+    /// The object that is the revision.
+    key: Option<ObjectRef>,
 }
 
 /// A pod template as JSON, without what is no part of it where it is kept.
@@ -304,7 +319,12 @@ fn revisions(session: &Session<'_>, object: &Object) -> Vec<Revision> {
                 let number = annotations.get(REVISION)?.parse().ok()?;
                 let template = it.spec.as_ref().and_then(|it| it.template.as_ref());
                 let template = api::wire::to_value(&template);
-                Some(Revision { number, annotations, template })
+                let key = Some(ObjectRef::new(
+                    Kind::ReplicaSet,
+                    it.metadata.namespace.as_deref().unwrap_or_default(),
+                    it.metadata.name.as_deref().unwrap_or_default(),
+                ));
+                Some(Revision { number, annotations, template, key })
             })
             .collect(),
         _ => listers
@@ -316,6 +336,7 @@ fn revisions(session: &Session<'_>, object: &Object) -> Vec<Revision> {
                     number: it.revision,
                     annotations: it.metadata.annotations.clone().unwrap_or_default(),
                     template: template.unwrap_or_default(),
+                    key: None,
                 }
             })
             .collect(),
@@ -326,12 +347,19 @@ fn revisions(session: &Session<'_>, object: &Object) -> Vec<Revision> {
 
 fn history(session: &mut Session<'_>, object: &Object) -> Result<(), Failure> {
     if !matches!(object.kind(), Kind::Deployment | Kind::DaemonSet | Kind::StatefulSet) {
-        let kind = group_kind(object.kind());
-        return Err(Failure::Text(format!("no history viewer has been implemented for {kind:?}")));
+        return Err(no_revisions(object.kind(), "history viewer", "history"));
     }
     let all = revisions(session, object);
     let name = display_name(object.kind(), object.name());
     let wanted = session.args.int("revision").map_err(Failure::Flags)?.unwrap_or_default();
+    if session.args.has("output") {
+        return print_revisions(session, object, &all, wanted);
+    }
+    if all.is_empty() {
+        let which = if wanted > 0 { format!("with revision #{wanted}") } else { String::new() };
+        session.output.out(format!("{name} {which}\nNo rollout history found.\n"));
+        return Ok(());
+    }
     if wanted > 0 {
         let Some(revision) = all.iter().find(|it| it.number == wanted) else {
             return Err(Failure::text("unable to find the specified revision"));
@@ -358,13 +386,35 @@ fn history(session: &mut Session<'_>, object: &Object) -> Result<(), Failure> {
     Ok(())
 }
 
+/// Revisions as objects: the replica sets of a deployment, the others as they were then.
+fn print_revisions(
+    session: &mut Session<'_>,
+    object: &Object,
+    all: &[Revision],
+    wanted: i64,
+) -> Result<(), Failure> {
+    let mut found = all.iter().filter(|it| wanted == 0 || it.number == wanted).peekable();
+    if wanted > 0 && found.peek().is_none() {
+        return Err(Failure::text("unable to find the specified revision"));
+    }
+    for revision in found {
+        let mut shown = object.clone();
+        if let Some(key) = &revision.key {
+            shown = session.client.objects().get(key).cloned().unwrap_or(shown);
+        } else {
+            let mut value = api::wire::to_value(object);
+            value["spec"]["template"] = bare(revision.template.clone());
+            shown = api::wire::object_from_value(object.kind(), &value).unwrap_or(shown);
+        }
+        session.print(&shown, "")?;
+    }
+    Ok(())
+}
+
 fn undo(session: &mut Session<'_>, object: &Object) -> Result<(), Failure> {
     let kind = object.kind();
     if !matches!(kind, Kind::Deployment | Kind::DaemonSet | Kind::StatefulSet) {
-        return Err(Failure::Text(format!(
-            "no rollbacker has been implemented for {:?}",
-            group_kind(kind)
-        )));
+        return Err(no_revisions(kind, "rollbacker", "rollbacker"));
     }
     let wanted = session.args.int("to-revision").map_err(Failure::Flags)?.unwrap_or_default();
     let all = revisions(session, object);

@@ -117,7 +117,8 @@ fn taint_one(
     let patch = Patch::Merge(json!({"spec": {"taints": taints}}));
     let action = Action::Patch { key: object.object_ref(), subresource: "", patch };
     let result = session.patched(object, &action)?;
-    session.print(&result, done)
+    // As upstream, without a word about a dry run.
+    session.print_done(&result, done)
 }
 
 /// The new taints, then the old ones that stay; and what was done.
