@@ -20,6 +20,16 @@ pub trait Client {
     /// All objects. Reads see the last write.
     fn objects(&self) -> &Objects;
 
+    /// The namespace of the context, for commands that name none.
+    fn namespace(&self) -> &str {
+        "default"
+    }
+
+    /// Gives the context a namespace (`config set-context`).
+    fn set_namespace(&mut self, namespace: &str) {
+        let _ = namespace;
+    }
+
     /// Says under which name of a field manager the next write is.
     fn set_manager(&mut self, manager: &str) {
         let _ = manager;

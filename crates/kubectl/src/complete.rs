@@ -119,10 +119,6 @@ impl<'a> Parsed<'a> {
             self.namespace = Some(value);
         }
     }
-
-    fn namespace(&self) -> &'a str {
-        self.namespace.unwrap_or("default")
-    }
 }
 
 impl<'a> Finder<'a> {
@@ -208,7 +204,8 @@ impl<'a> Finder<'a> {
             "container" => {
                 let pod = parsed.positional.first().copied().unwrap_or_default();
                 let pod = pod.rsplit('/').next().unwrap_or_default();
-                let key = api::ObjectRef::new(Kind::Pod, parsed.namespace(), pod);
+                let namespace = parsed.namespace.unwrap_or(self.client.namespace());
+                let key = api::ObjectRef::new(Kind::Pod, namespace, pod);
                 if let Some(Object::Pod(pod)) = self.client.objects().get(&key) {
                     let containers = pod.spec.iter().flat_map(|it| &it.containers);
                     self.offer(containers.map(|it| it.name.as_str()));
@@ -255,7 +252,7 @@ impl<'a> Finder<'a> {
 
     /// Names of objects that are not on the line yet.
     fn names(&mut self, kind: Kind, end: &str, parsed: &Parsed<'_>) {
-        let namespace = parsed.namespace();
+        let namespace = parsed.namespace.unwrap_or(self.client.namespace());
         let everywhere = !kind.namespaced() || parsed.all_namespaces;
         let all = self.client.objects().list(kind).filter(|it| {
             (everywhere || it.namespace() == namespace)

@@ -25,6 +25,14 @@ impl Client for StoreClient<'_> {
         self.world.store.objects()
     }
 
+    fn namespace(&self) -> &str {
+        &self.world.namespace
+    }
+
+    fn set_namespace(&mut self, namespace: &str) {
+        namespace.clone_into(&mut self.world.namespace);
+    }
+
     fn set_manager(&mut self, manager: &str) {
         self.world.store.set_manager(Some(manager));
     }
@@ -145,6 +153,10 @@ impl Client for Reader<'_> {
 
     fn objects(&self) -> &Objects {
         self.world.store.objects()
+    }
+
+    fn namespace(&self) -> &str {
+        &self.world.namespace
     }
 
     fn set_manager(&mut self, manager: &str) {

@@ -143,7 +143,6 @@ const READING: &[&str] = &[
     "diff",
     "help",
     "wait",
-    "config",
     "auth",
     "options",
     "completion",
@@ -157,6 +156,7 @@ pub(crate) fn only_reads(action: &TimedAction) -> bool {
     let words: Vec<_> = line.split_whitespace().collect();
     let mut verbs = verbs(&words);
     match verbs.next() {
+        Some("config") => verbs.next() != Some("set-context"),
         Some("rollout") => matches!(verbs.next(), Some("status" | "history")),
         Some(verb) => {
             READING.contains(&verb) || words.iter().any(|it| *it == "--help" || *it == "-h")

@@ -55,6 +55,8 @@ pub(crate) struct World {
     noticed: Arc<BTreeSet<ObjectRef>>,
     expiry: Expiry,
     pub(crate) dry_run_warnings: Vec<String>,
+    /// That of kubectl's context.
+    pub(crate) namespace: String,
     /// Commands that wait for the cluster.
     pub(crate) waits: Vec<Wait>,
     /// What the last of them to end had printed, with the number of its step.
@@ -75,6 +77,7 @@ impl Clone for World {
             noticed: self.noticed.clone(),
             expiry: self.expiry.clone(),
             dry_run_warnings: self.dry_run_warnings.clone(),
+            namespace: self.namespace.clone(),
             waits: self.waits.clone(),
             ended: self.ended.clone(),
             ..*self
@@ -103,6 +106,7 @@ impl World {
             noticed: Arc::default(),
             expiry: Expiry::default(),
             dry_run_warnings: Vec::new(),
+            namespace: "default".to_owned(),
             waits: Vec::new(),
             ended: None,
         };

@@ -10,6 +10,7 @@ use serde_json::json;
 use super::{Next, Session, help};
 use crate::args::{Flag, switch, value};
 use crate::failure::Failure;
+use crate::output_format::{self, Format};
 
 pub(super) const API_FLAGS: &[Flag] = &[
     switch("namespaced"),
@@ -353,27 +354,72 @@ fn can_i(session: &mut Session<'_>, words: &[String]) -> Result<Next, Failure> {
     Ok(Next::Done)
 }
 
+/// The namespace that the context was given.
+fn context_namespace<'a>(session: &'a Session<'_>) -> &'a str {
+    Some(session.client.namespace()).filter(|it| *it != "default").unwrap_or_default()
+}
+
+/// Upstream: `staging/src/k8s.io/kubectl/pkg/cmd/config/set_context.go`.
+fn set_context(session: &mut Session<'_>) -> Result<&'static str, Failure> {
+    let words = session.args.positional.clone();
+    let current = session.args.is_on("current");
+    match &words[1..] {
+        [] if !current => {
+            return Err(Failure::text("you must specify a non-empty context name or --current"));
+        }
+        [_] if current => {
+            return Err(Failure::text("you cannot specify both a context name and --current"));
+        }
+        [other] if other != "orrery" => {
+            return Err(Failure::text("the simulation has one context, orrery"));
+        }
+        [_, _, ..] => {
+            return Err(Failure::Usage(format!("Unexpected args: [{}]", words[1..].join(" "))));
+        }
+        _ => {}
+    }
+    if session.args.has("namespace") {
+        let namespace = if session.namespace.is_empty() { "default" } else { &session.namespace };
+        session.client.set_namespace(namespace);
+    }
+    Ok("Context \"orrery\" modified.\n")
+}
+
 pub(super) fn config(session: &mut Session<'_>) -> Result<Next, Failure> {
     let verb = session.args.positional.first().cloned().unwrap_or_default();
     let text = match verb.as_str() {
         "" => return Err(Failure::Raw(help::parent("config"))),
         "current-context" => "orrery\n".to_owned(),
         "get-contexts" if session.args.get("output") == Some("name") => "orrery\n".to_owned(),
-        "get-contexts" => rows::align(
-            "CURRENT\tNAME\tCLUSTER\tAUTHINFO\tNAMESPACE\n*\torrery\torrery\tkubernetes-admin\t\n",
-            6,
-            3,
-        ),
+        "get-contexts" => {
+            if let Some(other) = session.args.positional.get(1).filter(|it| *it != "orrery") {
+                return Err(Failure::Text(format!("context {other} not found")));
+            }
+            let text = format!(
+                "CURRENT\tNAME\tCLUSTER\tAUTHINFO\tNAMESPACE\n*\torrery\torrery\tkubernetes-admin\t{}\n",
+                context_namespace(session)
+            );
+            rows::align(&text, 6, 3)
+        }
+        "set-context" => set_context(session)?.to_owned(),
         "get-clusters" => "NAME\norrery\n".to_owned(),
         "get-users" => "NAME\nkubernetes-admin\n".to_owned(),
-        "view" => api::yaml::to_string(&json!({
-            "apiVersion": "v1", "kind": "Config", "preferences": {}, "current-context": "orrery",
-            "clusters": [{"name": "orrery", "cluster": {"server": "https://10.96.0.1:443"}}],
-            "contexts": [
-                {"name": "orrery", "context": {"cluster": "orrery", "user": "kubernetes-admin"}}
-            ],
-            "users": [{"name": "kubernetes-admin", "user": {}}],
-        })),
+        "view" => {
+            let mut context = json!({"cluster": "orrery", "user": "kubernetes-admin"});
+            let namespace = context_namespace(session);
+            if !namespace.is_empty() {
+                context["namespace"] = namespace.into();
+            }
+            let value = json!({
+                "apiVersion": "v1", "kind": "Config", "preferences": {},
+                "current-context": "orrery",
+                "clusters": [{"name": "orrery", "cluster": {"server": "https://10.96.0.1:443"}}],
+                "contexts": [{"name": "orrery", "context": context}],
+                "users": [{"name": "kubernetes-admin", "user": {}}],
+            });
+            let format = Format::parse(session.args.get("output"), None)?;
+            output_format::print_value(&format, &value)?
+        }
         "use-context" => match session.args.positional.get(1).map(String::as_str) {
             Some("orrery") => "Switched to context \"orrery\".\n".to_owned(),
             Some(other) => {
@@ -383,8 +429,7 @@ pub(super) fn config(session: &mut Session<'_>) -> Result<Next, Failure> {
         },
         known if help::subcommands("config").iter().any(|it| it.0 == known) => {
             return Err(Failure::Text(format!(
-                "\"kubectl config {known}\" is not possible in the simulation: it has one context, \
-                 without a namespace of its own (use -n)"
+                "\"kubectl config {known}\" is not possible in the simulation: it has one context"
             )));
         }
         other => return Err(Failure::Usage(format!("unknown command {other:?}"))),

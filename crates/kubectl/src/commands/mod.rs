@@ -192,12 +192,13 @@ pub fn run(words: &[String], client: &mut dyn Client) -> Outcome {
         Some("kubectl" | "k") => &words[1..],
         _ => words,
     };
+    let namespace = client.namespace().to_owned();
     let mut session = Session {
         client,
         output: Output::default(),
         args: Args::default(),
         command: "kubectl".to_owned(),
-        namespace: "default".to_owned(),
+        namespace,
         failure_code: 1,
         warned: vec![],
     };
