@@ -79,3 +79,33 @@ spec:
         assert_eq!(at(&mut simulation, 10, line), "Bound Running", "{preset:?}");
     }
 }
+
+/// Nothing tells the controller that the claim has gone: it sees that with the first look after
+/// that, and looks again 5 ms * 2^n after the look before.
+#[test]
+fn a_stateful_set_whose_claim_is_being_deleted_looks_again_ever_more_rarely() {
+    let claim = "
+---
+kind: PersistentVolumeClaim
+apiVersion: v1
+metadata: {name: data-db-0, finalizers: [example.com/hold]}
+spec: {accessModes: [ReadWriteOnce], resources: {requests: {storage: 1Gi}}}
+";
+    let templates = "
+  volumeClaimTemplates:
+  - metadata: {name: data}
+    spec: {accessModes: [ReadWriteOnce], resources: {requests: {storage: 1Gi}}}
+";
+    let mut simulation = load(&format!("{NODE}{claim}{STATEFUL_SET}{templates}"));
+    at(&mut simulation, 0, "kubectl delete pvc data-db-0 --wait=false");
+    let tries = "kubectl get events --field-selector=reason=FailedCreate \
+                 -o jsonpath={.items[*].count}";
+    // After n failures 5 ms * (2^n - 1) have passed.
+    for (seconds, n) in [(1, "8"), (10, "11"), (30, "13"), (60, "14")] {
+        assert_eq!(at(&mut simulation, seconds, tries), n, "after {seconds} s");
+    }
+    at(&mut simulation, 61, "kubectl patch pvc data-db-0 -p '{\"metadata\":{\"finalizers\":null}}'");
+    let pods = "kubectl get pods -o name";
+    assert_eq!(at(&mut simulation, 81, pods), "");
+    assert_eq!(at(&mut simulation, 82, pods), "pod/db-0\n");
+}
