@@ -4,11 +4,11 @@
 //! v1.36.
 
 use api::{Object, sent, yaml};
+use rows::Listed;
 use serde_json::{Value, json};
 
 use crate::failure::Failure;
 use crate::jsonpath::{self, Template};
-use crate::table::Listed;
 use crate::{commands, gotemplate};
 
 /// A form of output.

@@ -6,9 +6,9 @@ use std::collections::BTreeMap;
 
 use api::selector::Selector;
 use api::{ApiError, ApiReason, Kind, Object, ObjectRef, Objects};
+use rows::Listed;
 
 use crate::failure::Failure;
-use crate::table::Listed;
 
 /// What the category `all` holds, in the order in which kubectl asks for it.
 const ALL: [Kind; 9] = [
@@ -252,9 +252,7 @@ fn listed<'a>(
             && fields.iter().zip(&keys).all(|(field, keys)| field.accepts(it, keys))
     };
     let namespace = if query.all_namespaces { None } else { Some(query.namespace) };
-    let rows = objects.rows(kind, namespace.filter(|_| kind.namespaced()));
-    let mut all = Vec::new();
-    rows.for_each(|(object, row)| all.push(Listed { object, row }));
+    let all = rows::listed(objects, kind, namespace.filter(|_| kind.namespaced()));
     if everything {
         return Ok(all);
     }
@@ -262,7 +260,7 @@ fn listed<'a>(
     for block in all.chunks(rows::BLOCK) {
         // The metadata of an event would first have to be made.
         if !selector.requirements.is_empty() && kind != Kind::Event {
-            rows::labels_near(block.iter().map(|it| it.object.meta()));
+            rows::labels_near(block);
         }
         found.extend(block.iter().filter(|it| matches(it.object)));
     }

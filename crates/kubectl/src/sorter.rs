@@ -8,12 +8,12 @@ use std::borrow::Cow;
 
 use api::Object;
 use api::quantity::{self, Exact};
+use rows::Listed;
 use serde_json::Value;
 
 use crate::failure::Failure;
 use crate::jsonpath::{self, Template};
 use crate::resources;
-use crate::table::Listed;
 
 /// Sorts objects by a field; those without it come first. `false` when no object has the field, in
 /// which case kubectl shows no table.
@@ -45,7 +45,7 @@ pub(crate) fn sort(objects: &mut Vec<Listed<'_>>, path: &str) -> Result<bool, Fa
 fn names<'a>(objects: &[Listed<'a>]) -> Option<Vec<&'a str>> {
     let mut names = Vec::with_capacity(objects.len());
     for block in objects.chunks(rows::BLOCK) {
-        rows::pods_near(block.iter().filter_map(|it| it.row));
+        rows::rows_near(block);
         for Listed { object, row } in block {
             let name = row.map_or_else(|| object.name(), |it| &it.name);
             if name.is_empty() || may_be_quantity(name) {

@@ -3,7 +3,7 @@
 //! Upstream: `staging/src/k8s.io/cli-runtime/pkg/printers/tableprinter.go`, v1.36.
 
 use api::{Kind, Object, PodRow, Timestamp};
-use rows::Cells;
+use rows::{Cells, Listed};
 
 use crate::commands;
 use crate::printers::{self, Column};
@@ -19,31 +19,10 @@ pub(crate) struct Options {
     pub(crate) label_columns: Vec<String>,
 }
 
-impl<'a> Listed<'a> {
-    /// Objects that were copied out of the store.
-    pub(crate) fn all(objects: &'a [Object]) -> Vec<Self> {
-        objects.iter().map(|object| Self { object, row: None }).collect()
-    }
-
-    fn missing_row(&self) -> Option<PodRow> {
-        match (self.row, self.object) {
-            (None, Object::Pod(pod)) => Some(PodRow::of(pod)),
-            _ => None,
-        }
-    }
-}
-
 /// Objects of one kind.
 pub(crate) struct Table<'a> {
     kind: Kind,
     objects: &'a [Listed<'a>],
-}
-
-/// An object, and what a table says of it where the store keeps that.
-#[derive(Clone, Copy)]
-pub(crate) struct Listed<'a> {
-    pub(crate) object: &'a Object,
-    pub(crate) row: Option<&'a PodRow>,
 }
 
 impl<'a> Table<'a> {
@@ -64,7 +43,7 @@ impl<'a> Table<'a> {
             header.iter().for_each(|it| cells.put(it));
         }
         for block in self.objects.chunks(rows::BLOCK) {
-            bring_near(block);
+            rows::rows_near(block);
             for listed in block {
                 self.row(listed, &columns, options, &mut cells);
             }
@@ -74,8 +53,7 @@ impl<'a> Table<'a> {
 
     fn row(&self, listed: &Listed<'_>, columns: &[Column], options: &Options, cells: &mut Cells) {
         let with_namespace = options.with_namespace && self.kind.namespaced();
-        // Of pods that do not come from the store, as those of a watch.
-        let made = listed.missing_row();
+        let made = missing_row(listed);
         let Listed { object, row } = *listed;
         let row = row.or(made.as_ref());
         match (row, object) {
@@ -123,13 +101,12 @@ impl<'a> Table<'a> {
     }
 }
 
-/// See [`rows::BLOCK`].
-fn bring_near(block: &[Listed<'_>]) {
-    rows::pods_near(block.iter().filter_map(|it| it.row));
-    rows::events_near(block.iter().filter_map(|it| match it.object {
-        Object::Event(it) => Some(&**it),
+/// Of pods that do not come from the store, as those of a watch.
+fn missing_row(listed: &Listed<'_>) -> Option<PodRow> {
+    match (listed.row, listed.object) {
+        (None, Object::Pod(pod)) => Some(PodRow::of(pod)),
         _ => None,
-    }));
+    }
 }
 
 fn header(columns: &[Column], options: &Options, with_namespace: bool) -> Vec<String> {

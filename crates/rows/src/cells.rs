@@ -53,8 +53,8 @@ impl Cells {
 
     /// A cell. What comes after the end of a line is not shown.
     pub fn put(&mut self, text: &str) {
-        if all_plain(text.as_bytes()) {
-            return self.put_plain(text);
+        if self.append_plain(text.as_bytes()) {
+            return self.lengths.push(text.len());
         }
         let shown = match text.find(['\x0c', '\n', '\r']) {
             Some(at) => format!("{}...", &text[..at]),
@@ -64,15 +64,68 @@ impl Cells {
         self.put_plain(&shown);
     }
 
+    /// Appends a text if it is printable ASCII, and says whether it is. It is read once, and a word
+    /// is written when it was looked at: a loop that may end with any word is no call to copy.
+    fn append_plain(&mut self, text: &[u8]) -> bool {
+        let Some(last) = text.last_chunk::<8>() else {
+            let is_plain = text.iter().all(|it| matches!(it, b' '..=b'~'));
+            if is_plain {
+                self.append(text);
+            }
+            return is_plain;
+        };
+        let to = self.room(text.len());
+        for (to, word) in to.as_chunks_mut::<8>().0.iter_mut().zip(text.as_chunks::<8>().0) {
+            if !is_plain(word) {
+                return false;
+            }
+            *to = *word;
+        }
+        if !is_plain(last) {
+            return false;
+        }
+        if let Some(to) = to.last_chunk_mut() {
+            *to = *last;
+        }
+        self.end += text.len();
+        true
+    }
+
     /// As [`put`](Self::put), for a text that is known to be printable ASCII.
     pub(crate) fn put_plain(&mut self, text: &str) {
-        let end = self.end + text.len();
+        self.append(text.as_bytes());
+        self.lengths.push(text.len());
+    }
+
+    fn append(&mut self, text: &[u8]) {
+        copy(self.room(text.len()), text);
+        self.end += text.len();
+    }
+
+    /// The next so many bytes of the text.
+    fn room(&mut self, n_bytes: usize) -> &mut [u8] {
+        let end = self.end + n_bytes;
         if end > self.text.len() {
             self.text.resize(2 * end, 0);
         }
-        copy(&mut self.text[self.end..end], text.as_bytes());
-        self.lengths.push(text.len());
-        self.end = end;
+        &mut self.text[self.end..end]
+    }
+
+    /// A cell that names an object: the kind in lower case, and after a slash the name if it is not
+    /// empty.
+    pub(crate) fn put_name(&mut self, kind: &str, name: &str) {
+        let slash = if name.is_empty() { "" } else { "/" };
+        let start = self.end;
+        let is_plain = self.append_plain(kind.as_bytes())
+            && self.append_plain(slash.as_bytes())
+            && self.append_plain(name.as_bytes());
+        if is_plain {
+            self.text[start..start + kind.len()].make_ascii_lowercase();
+            return self.lengths.push(self.end - start);
+        }
+        self.end = start;
+        let kind = kind.to_ascii_lowercase();
+        self.format(format_args!("{kind}{slash}{name}"));
     }
 
     /// A cell that is made for the table.
@@ -182,23 +235,27 @@ fn copy(to: &mut [u8], text: &[u8]) {
                 ends::<8>(&mut to[..16], &text[..16]);
             }
         }
+        33..=64 => ends::<32>(to, text),
+        65..=128 => ends::<64>(to, text),
         _ => to.copy_from_slice(text),
     }
 }
 
 /// Whether all bytes are printable ASCII; eight at a time.
 fn all_plain(text: &[u8]) -> bool {
-    const EACH: u64 = 0x0101_0101_0101_0101;
     let (words, rest) = text.as_chunks::<8>();
-    let is_plain = |word: &[u8; 8]| {
-        let word = u64::from_ne_bytes(*word);
-        // In bytes below 0x80 these sums do not carry over: from a blank on, the first sets the
-        // highest bit; from DEL on, the second does.
-        let low = word & (EACH * 0x80) == 0;
-        let printable = word.wrapping_add(EACH * 0x60) & (EACH * 0x80) == EACH * 0x80;
-        low && printable && word.wrapping_add(EACH) & (EACH * 0x80) == 0
-    };
     words.iter().all(is_plain) && rest.iter().all(|it| matches!(it, b' '..=b'~'))
+}
+
+/// Whether eight bytes are printable ASCII.
+fn is_plain(word: &[u8; 8]) -> bool {
+    const EACH: u64 = 0x0101_0101_0101_0101;
+    let word = u64::from_ne_bytes(*word);
+    // In bytes below 0x80 these sums do not carry over: from a blank on, the first sets the
+    // highest bit; from DEL on, the second does.
+    let low = word & (EACH * 0x80) == 0;
+    let printable = word.wrapping_add(EACH * 0x60) & (EACH * 0x80) == EACH * 0x80;
+    low && printable && word.wrapping_add(EACH) & (EACH * 0x80) == 0
 }
 
 #[cfg(test)]
@@ -232,12 +289,31 @@ mod tests {
 
     #[test]
     fn texts_of_any_length_are_copied_whole() {
-        for n in 0..100 {
+        for n in 0..200 {
             let text: Vec<u8> = (0..n).collect();
             let mut to = vec![u8::MAX; usize::from(n)];
             copy(&mut to, &text);
             assert_eq!(to, text);
         }
+    }
+
+    #[test]
+    fn one_byte_at_any_place_makes_a_cell_odd() {
+        for n in 0..40 {
+            for at in 0..n {
+                for (odd, cell) in [(b'\x1f', None), (b'\x7f', None), (b'\n', Some(at))] {
+                    let mut text = vec![b'x'; n];
+                    text[at] = odd;
+                    let text = String::from_utf8(text).unwrap();
+                    let shown = cell.map_or(text.clone(), |at| format!("{}...", &text[..at]));
+                    check(&[&[&text, "b"]], &format!("{shown}{}b\n", gap(&shown)));
+                }
+            }
+        }
+    }
+
+    fn gap(cell: &str) -> String {
+        " ".repeat((cell.chars().count() + PADDING).max(MIN_WIDTH) - cell.chars().count())
     }
 
     #[test]

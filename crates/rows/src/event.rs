@@ -65,14 +65,7 @@ pub fn event(event: &Event, wide: bool, with_kind: bool, to: &mut Cells) {
     to.age_of(line.last);
     to.put(line.type_name);
     to.put(line.reason);
-    to.make(|it| {
-        it.push_str(line.kind);
-        it.make_ascii_lowercase();
-        if !line.name.is_empty() {
-            it.push('/');
-            it.push_str(line.name);
-        }
-    });
+    to.put_name(line.kind, line.name);
     let message = trimmed(line.message);
     if !wide {
         return to.put(message);
@@ -97,5 +90,88 @@ pub fn event(event: &Event, wide: bool, with_kind: bool, to: &mut Cells) {
         to.format(format_args!("event/{}", event.name()));
     } else {
         to.put(event.name());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use api::k8s_openapi::api::core::v1;
+    use api::{EventSpec, Kind, ObjectRef, Recorded, SmolStr};
+
+    use super::*;
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).unwrap()
+    }
+
+    /// An event that was said at 10 s, at 70 s and at 90 s.
+    fn repeated(regarding: ObjectRef, message: &str) -> Event {
+        let spec = EventSpec {
+            warning: true,
+            reason: "BackOff".into(),
+            message: message.to_owned(),
+            regarding,
+            uid: SmolStr::default(),
+            component: "kubelet".into(),
+            host: "n1".into(),
+            field_path: "spec.containers{c}".into(),
+        };
+        let mut event = Event::recorded(Recorded {
+            first: at(10),
+            last: at(70),
+            count: 2,
+            spec,
+            name: "web-1.18".into(),
+            uid: 1,
+            about_version: SmolStr::default(),
+            created: at(10),
+            version: 7,
+        });
+        event.repeat(message.to_owned(), 3, at(90));
+        event
+    }
+
+    fn check(event: &Event, wide: bool, expected: &[&str]) {
+        for it in [event, &Event::from(event.whole().clone())] {
+            let mut cells = Cells::new(expected.len(), at(100));
+            super::event(it, wide, false, &mut cells);
+            let text = cells.aligned(1);
+            assert_eq!(text.lines().collect::<Vec<_>>(), expected);
+        }
+    }
+
+    #[test]
+    fn a_repeated_event_was_last_seen_when_it_was_said_last() {
+        let pod = ObjectRef::new(Kind::Pod, "default", "web-1");
+        let event = repeated(pod, " Back-off restarting\n");
+        check(&event, false, &["10s", "Warning", "BackOff", "pod/web-1", "Back-off restarting"]);
+        let wide = [
+            "10s",
+            "Warning",
+            "BackOff",
+            "pod/web-1",
+            "spec.containers{c}",
+            "kubelet, n1",
+            "Back-off restarting",
+            "90s",
+            "3",
+            "web-1.18",
+        ];
+        check(&event, true, &wide);
+    }
+
+    #[test]
+    fn what_an_event_is_about_may_lack_a_name_or_have_an_odd_one() {
+        for (name, shown) in [("", "cronjob"), ("\u{e9}t\u{e9}", "cronjob/\u{e9}t\u{e9}")] {
+            let event = v1::Event {
+                involved_object: v1::ObjectReference {
+                    kind: Some("CronJob".to_owned()),
+                    name: Some(name.to_owned()),
+                    ..v1::ObjectReference::default()
+                },
+                ..v1::Event::default()
+            };
+            check(&event.into(), false, &["<unknown>", "", "", shown, ""]);
+        }
     }
 }

@@ -16,6 +16,6 @@ pub use cells::Cells;
 pub use event::event;
 pub use json::put_json;
 pub use natural::{natural, order, order_of_texts};
-pub use near::{BLOCK, events_near, facts_near, labels_near, pods_near};
+pub use near::{BLOCK, Listed, facts_near, labels_near, listed, rows_near, runs_of_kinds};
 pub use pod::pod;
 pub use tabwriter::align;

@@ -3,17 +3,56 @@
 
 use std::collections::BTreeMap;
 use std::hint::black_box;
+use std::mem;
 
-use api::{Event, PodRow};
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use api::{Event, Kind, Object, Objects, PodRow};
 
 /// How many rows are brought near at a time: as many as stay near.
 pub const BLOCK: usize = 32;
 
-/// Brings the rows of some pods near.
-pub fn pods_near<'a>(rows: impl Iterator<Item = &'a PodRow>) {
+/// An object, and what a table says of it where the store keeps that.
+#[derive(Clone, Copy, Debug)]
+pub struct Listed<'a> {
+    /// The object.
+    pub object: &'a Object,
+    /// See [`api::Objects::rows`].
+    pub row: Option<&'a PodRow>,
+}
+
+impl<'a> Listed<'a> {
+    /// Objects that were copied out of the store.
+    #[must_use]
+    pub fn all(objects: &'a [Object]) -> Vec<Self> {
+        objects.iter().map(|object| Self { object, row: None }).collect()
+    }
+}
+
+/// The objects of a kind, in one namespace or in all.
+#[must_use]
+pub fn listed<'a>(objects: &'a Objects, kind: Kind, namespace: Option<&str>) -> Vec<Listed<'a>> {
+    let mut all = Vec::with_capacity(objects.count(kind));
+    objects.rows(kind, namespace).for_each(|(object, row)| all.push(Listed { object, row }));
+    all
+}
+
+/// Adjacent objects of the same kind.
+#[must_use]
+pub fn runs_of_kinds<'a, 'b>(listed: &'b [Listed<'a>]) -> Vec<&'b [Listed<'a>]> {
+    listed.chunk_by(|a, b| mem::discriminant(a.object) == mem::discriminant(b.object)).collect()
+}
+
+/// Brings near what a table says of some objects of one kind.
+pub fn rows_near(block: &[Listed<'_>]) {
+    match block.first() {
+        Some(Listed { object: Object::Event(_), .. }) => events_near(block),
+        Some(_) => pods_near(block),
+        None => {}
+    }
+}
+
+fn pods_near(block: &[Listed<'_>]) {
     let mut sum = 0;
-    for row in rows {
+    for row in block.iter().filter_map(|it| it.row) {
         sum += row.ready.0 + usize::from(row.plain) + row.name.len() + row.reason.len();
         sum += row.namespace.len() + row.ip.len() + row.node.len() + row.nominated_node.len();
     }
@@ -21,36 +60,55 @@ pub fn pods_near<'a>(rows: impl Iterator<Item = &'a PodRow>) {
 }
 
 /// Brings the labels of some objects near.
-pub fn labels_near<'a>(objects: impl Iterator<Item = &'a ObjectMeta> + Clone) {
+pub fn labels_near(block: &[Listed<'_>]) {
     let mut sum = 0;
-    for it in objects.clone() {
-        sum += it.labels.as_ref().map_or(0, BTreeMap::len);
+    for it in block {
+        sum += it.object.meta().labels.as_ref().map_or(0, BTreeMap::len);
     }
-    for (key, value) in objects.filter_map(|it| it.labels.as_ref()?.first_key_value()) {
+    let labels = block.iter().filter_map(|it| it.object.meta().labels.as_ref());
+    for (key, value) in labels.filter_map(BTreeMap::first_key_value) {
         sum += usize::from(key.starts_with('/')) + usize::from(value.starts_with('/'));
     }
     black_box(sum);
 }
 
 /// Brings near what some events are about.
-pub fn facts_near<'a>(events: impl Iterator<Item = &'a Event>) {
+pub fn facts_near(events: &[&Event]) {
     let mut sum = 0;
-    for it in events.filter_map(Event::facts) {
-        let about = &it.spec.regarding;
-        sum += it.spec.reason.len() + it.spec.message.len() + about.namespace.len();
-        sum += about.name.len() + usize::from(it.count > 1);
+    for event in events {
+        sum += facts_of(event);
     }
     black_box(sum);
 }
 
+fn facts_of(event: &Event) -> usize {
+    let Some(it) = event.facts() else { return 0 };
+    let about = &it.spec.regarding;
+    it.spec.reason.len()
+        + it.spec.message.len()
+        + about.namespace.len()
+        + about.name.len()
+        // What is short stands in the name itself, perhaps behind all that was read so far.
+        + about.name.as_bytes().last().map_or(0, |it| usize::from(*it))
+        + usize::from(it.count > 1)
+}
+
 /// Brings some events near, with what they say.
-pub fn events_near<'a>(events: impl Iterator<Item = &'a Event> + Clone) {
-    facts_near(events.clone());
+fn events_near(block: &[Listed<'_>]) {
     let mut sum = 0;
-    for it in events.filter_map(Event::facts) {
-        let message = it.spec.message.as_bytes();
-        sum += usize::from(message.first().is_some_and(|it| *it == 0));
-        sum += usize::from(message.last().is_some_and(|it| *it == 0));
+    for it in block {
+        if let Object::Event(event) = it.object {
+            sum += facts_of(event);
+        }
+    }
+    for it in block {
+        if let Object::Event(event) = it.object
+            && let Some(facts) = event.facts()
+        {
+            let message = facts.spec.message.as_bytes();
+            sum += usize::from(message.first().is_some_and(|it| *it == 0));
+            sum += usize::from(message.last().is_some_and(|it| *it == 0));
+        }
     }
     black_box(sum);
 }

@@ -104,7 +104,11 @@ spec: {accessModes: [ReadWriteOnce], resources: {requests: {storage: 1Gi}}}
     for (seconds, n) in [(1, "8"), (10, "11"), (30, "13"), (60, "14")] {
         assert_eq!(at(&mut simulation, seconds, tries), n, "after {seconds} s");
     }
-    at(&mut simulation, 61, "kubectl patch pvc data-db-0 -p '{\"metadata\":{\"finalizers\":null}}'");
+    at(
+        &mut simulation,
+        61,
+        "kubectl patch pvc data-db-0 -p '{\"metadata\":{\"finalizers\":null}}'",
+    );
     let pods = "kubectl get pods -o name";
     assert_eq!(at(&mut simulation, 81, pods), "");
     assert_eq!(at(&mut simulation, 82, pods), "pod/db-0\n");

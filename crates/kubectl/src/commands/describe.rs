@@ -272,7 +272,7 @@ impl Page {
         };
         let mut events: Vec<&Event> = vec![];
         for block in all.chunks(rows::BLOCK) {
-            rows::facts_near(block.iter().copied());
+            rows::facts_near(block);
             events.extend(block.iter().filter(is_about).copied());
         }
         if events.is_empty() {

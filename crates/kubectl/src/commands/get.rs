@@ -4,8 +4,8 @@
 
 use std::collections::BTreeMap;
 
-use api::Gather;
-use api::{Kind, Object};
+use api::{Gather, Kind, Object};
+use rows::Listed;
 
 use super::{Next, Session, Waiting, subresource};
 use crate::args::{Flag, switch, value};
@@ -13,7 +13,7 @@ use crate::failure::Failure;
 use crate::output_format::{self, Format};
 use crate::resources::{self, Asked};
 use crate::sorter;
-use crate::table::{Listed, Options, Table};
+use crate::table::{Options, Table};
 
 pub(super) const FLAGS: &[Flag] = &[
     value("output").or('o'),
@@ -244,7 +244,7 @@ fn tables(
     }
     let mut texts: Vec<String> = vec![];
     if sortable {
-        for kind in runs_of_kinds(&found) {
+        for kind in rows::runs_of_kinds(&found) {
             texts.push(Table::of(kind[0].object.kind(), kind).print(&options, now));
         }
     }
@@ -261,11 +261,6 @@ fn tables(
         false => "No resources found\n".to_owned(),
     });
     Ok(Printed { out, err })
-}
-
-/// Adjacent objects of the same kind.
-fn runs_of_kinds<'a, 'b>(found: &'b [Listed<'a>]) -> Vec<&'b [Listed<'a>]> {
-    found.chunk_by(|a, b| a.object.kind() == b.object.kind()).collect()
 }
 
 /// The kinds that were asked for, each once.
