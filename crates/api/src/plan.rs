@@ -32,6 +32,8 @@ pub struct Attempt {
     pub actions: Range<usize>,
     /// The number of the batch.
     pub batch: usize,
+    /// It is only tried if no action from this one on has failed.
+    pub needs: usize,
 }
 
 /// The batch of an attempt by its number, counted from nought: the first has one attempt, each has
@@ -50,9 +52,15 @@ impl Plan {
     /// The actions that were added since there were `first`, and that are in no attempt yet, become
     /// one.
     pub fn attempt_since(&mut self, first: usize, batch: usize) {
+        self.attempt_after(first, first, batch);
+    }
+
+    /// As [`Self::attempt_since`], for what also depends on the attempts since `needs`.
+    pub fn attempt_after(&mut self, needs: usize, first: usize, batch: usize) {
         let first = first.max(self.attempts.last().map_or(0, |it| it.actions.end));
         if first < self.actions.len() {
-            self.attempts.push(Attempt { actions: first..self.actions.len(), batch });
+            let needs = needs.min(first);
+            self.attempts.push(Attempt { actions: first..self.actions.len(), batch, needs });
         }
     }
 

@@ -66,6 +66,8 @@ pub(crate) enum Run {
         stop: Option<(Timestamp, i32)>,
     },
     Exited(Exit),
+    /// The pod has ended, and nobody knows of this container. Upstream: `ContainerStatusUnknown`.
+    Lost,
 }
 
 /// One container.
@@ -94,7 +96,11 @@ impl ContainerRun {
 
     /// It has ended and will not run again.
     pub(crate) fn is_final(&self) -> bool {
-        matches!(self.run, Run::Exited(_)) && self.restart_at.is_none()
+        matches!(self.run, Run::Exited(_) | Run::Lost) && self.restart_at.is_none()
+    }
+
+    pub(crate) fn never_ran(&self) -> bool {
+        matches!(self.run, Run::Waiting | Run::Lost) && self.last.is_none()
     }
 
     pub(crate) fn backoff_ms(&self) -> i64 {
@@ -291,6 +297,10 @@ pub(crate) struct Stop {
     code: i32,
     /// Reason and message of the status, where the kubelet itself ends the pod.
     pub(crate) why: Option<(&'static str, String)>,
+    /// The main containers could have been started before.
+    initialized: bool,
+    /// Not because the pod is called failed already.
+    asked: bool,
     pub(crate) done: bool,
 }
 
@@ -354,10 +364,21 @@ impl PodWorker {
 
     /// Every container has ended for good: the phase is final.
     pub(crate) fn is_over(&self, spec: &PodSpec) -> bool {
-        self.rejected.is_some()
-            || self.stop.as_ref().is_some_and(|it| it.done)
-            || ((self.failed_init(spec) || self.mains_are_final())
-                && self.init.iter().all(|it| it.running_since().is_none()))
+        let ended = || {
+            (self.failed_init(spec) || self.mains_are_final())
+                && self.init.iter().all(|it| it.running_since().is_none())
+        };
+        match &self.stop {
+            _ if self.rejected.is_some() => true,
+            None => ended(),
+            Some(stop) => stop.done || ended() && !self.main.iter().any(|it| it.crash_loop),
+        }
+    }
+
+    /// It ended before it began: it is called failed at the very end, when its conditions stand.
+    pub(crate) fn ended_pending(&self) -> bool {
+        self.stop.as_ref().is_some_and(|it| it.done && it.asked)
+            && self.main.iter().any(ContainerRun::never_ran)
     }
 
     /// The node itself puts it out, and has not finished.
@@ -439,7 +460,7 @@ impl PodWorker {
             for (run, container) in self.all_mut(context.spec) {
                 run.end_if_due(container, context, at, false);
             }
-            self.finish_stop(at, context.spec);
+            self.finish_stop(at);
             return;
         }
         let deadline = context.spec.active_deadline_seconds.map(|it| after_secs(self.seen, it));

@@ -17,10 +17,14 @@ use api::{Timestamp, pods};
 use crate::duration::hash;
 use crate::events::format_pod;
 use crate::eviction;
-use crate::pod_workers::{ContainerRun, Context, Exit, PodWorker, RESTART_ALL, Run};
+use crate::pod_workers::{ContainerRun, Context, Exit, PodWorker, RESTART_ALL, Run, SIGKILL};
 
 /// The reason of a container that was killed for its use of memory.
 pub(crate) const OOM_KILLED: &str = "OOMKilled";
+
+/// Upstream: `ContainerReasonStatusUnknown`.
+const UNKNOWN: &str = "ContainerStatusUnknown";
+const LOST: &str = "The container could not be located when the pod was terminated";
 
 /// Upstream: `RestartingAllContainers`.
 const RESET: &str = "RestartingAllContainers";
@@ -79,7 +83,11 @@ pub(crate) fn generate(
     let mut statuses: Vec<_> = mains.map(|(run, it)| render(run, it, false)).collect();
     statuses.order_by(|a, b| a.name.cmp(&b.name));
     status.container_statuses = Some(statuses);
-    let phase = status.phase.clone().unwrap_or_default();
+    let phase = match status.phase.as_deref() {
+        _ if worker.ended_pending() => "Pending",
+        phase => phase.unwrap_or_default(),
+    };
+    let phase = phase.to_owned();
     conditions(&mut status, worker, context, &phase, over, now);
     status
 }
@@ -109,7 +117,11 @@ fn container_status(
 ) -> ContainerStatus {
     let id = |attempt: u32| container_id(context, container, attempt);
     let image = container.image.clone().unwrap_or_default();
-    let ran = !matches!(run.run, Run::Waiting | Run::Exited(Exit { since: None, .. }));
+    let ran = match &run.run {
+        Run::Waiting => false,
+        Run::Lost => run.last.as_ref().is_some_and(|it| it.since.is_some()),
+        Run::Running { .. } | Run::Exited(_) => true,
+    };
     let succeeded = matches!(&run.run, Run::Exited(exit) if exit.code == 0);
     let waiting = |reason: &str, message: Option<String>| ContainerState {
         waiting: Some(ContainerStateWaiting { reason: Some(reason.to_owned()), message }),
@@ -135,6 +147,7 @@ fn container_status(
             (waiting("CrashLoopBackOff", Some(message)), Some(exit.clone()))
         }
         Run::Exited(exit) => (terminated(exit, id(exit.attempt)), run.last.clone()),
+        Run::Lost => (unknown(UNKNOWN, LOST), run.last.clone()),
     };
     ContainerStatus {
         name: container.name.clone(),
@@ -146,7 +159,7 @@ fn container_status(
         restart_count: i32::try_from(run.attempt).unwrap_or(i32::MAX),
         state: Some(state),
         last_state: last.map(|it| match it.since {
-            None => removed(&it),
+            None => unknown(RESET, REMOVED),
             Some(_) => {
                 let id = id(it.attempt);
                 terminated(&it, id)
@@ -173,12 +186,12 @@ fn terminated(exit: &Exit, id: String) -> ContainerState {
     ContainerState { terminated: Some(terminated), ..ContainerState::default() }
 }
 
-/// The end of a container that had to go with the others of its pod.
-fn removed(exit: &Exit) -> ContainerState {
+/// The end of a container that nobody has seen.
+fn unknown(reason: &str, message: &str) -> ContainerState {
     let terminated = ContainerStateTerminated {
-        exit_code: exit.code,
-        reason: Some(RESET.to_owned()),
-        message: Some(REMOVED.to_owned()),
+        exit_code: SIGKILL,
+        reason: Some(reason.to_owned()),
+        message: Some(message.to_owned()),
         ..ContainerStateTerminated::default()
     };
     ContainerState { terminated: Some(terminated), ..ContainerState::default() }

@@ -237,13 +237,12 @@ impl World {
         let mut results = Vec::with_capacity(actions.len());
         let mut attempts = attempts.iter().peekable();
         let mut failed_batch = None;
-        // Where the attempt ends that has failed.
-        let mut failed_until = 0;
+        let mut failed_at = None;
         for (index, action) in actions.into_iter().enumerate() {
             while attempts.next_if(|it| it.actions.end <= index).is_some() {}
             let attempt = attempts.peek().filter(|it| it.actions.start <= index);
             let batch = attempt.map(|it| it.batch);
-            if index < failed_until
+            if attempt.is_some_and(|it| failed_at >= Some(it.needs))
                 || failed_batch.is_some_and(|failed| batch.is_none_or(|it| it > failed))
             {
                 continue;
@@ -252,8 +251,10 @@ impl World {
             let failed = result.is_err();
             results.push(result);
             if failed {
-                let Some(attempt) = attempt else { break };
-                failed_until = attempt.actions.end;
+                if attempt.is_none() {
+                    break;
+                }
+                failed_at = Some(index);
                 failed_batch = failed_batch.or(batch);
             }
         }

@@ -84,15 +84,15 @@ pub(super) struct PodControl<'a> {
     pub(super) set: &'a StatefulSet,
     pub(super) view: View<'a>,
     pub(super) plan: Plan,
-    /// The batch of the claims of the pod at hand, where each of them is tried whatever becomes of
-    /// the others.
-    pub(super) claims_batch: Option<usize>,
+    /// The batch of what is done for the pod at hand.
+    pub(super) batch: usize,
 }
 
 impl<'a> PodControl<'a> {
     /// Creates a pod and the claims that it lacks. Returns whether a claim stands in the way.
     /// Upstream: `CreateStatefulPod`.
     pub(super) fn create(&mut self, pod: &Pod) -> bool {
+        let needs = self.plan.actions.len();
         if let Some(error) = self.create_claims(pod) {
             let event = self.pod_event(Verb::Create, pod, Some(&error));
             self.plan.record(event);
@@ -108,23 +108,32 @@ impl<'a> PodControl<'a> {
             failed: (!taken).then(|| Box::new(failed)),
         });
         self.update_claims_for_retention(pod);
+        self.plan.attempt_after(needs, needs, self.batch);
         false
     }
 
-    /// Puts the labels, volumes and claims of a pod right. Upstream: `UpdateStatefulPod`.
-    pub(super) fn update(&mut self, pod: &Pod) {
+    /// Puts the labels, volumes and claims of a pod right. Returns whether a claim stands in the
+    /// way. Upstream: `UpdateStatefulPod`.
+    pub(super) fn update(&mut self, pod: &Pod) -> bool {
+        let needs = self.plan.actions.len();
         let mut changed = pod.clone();
         if !util::identity_matches(self.set, pod) {
             util::update_identity(&mut changed);
         }
         if !util::storage_matches(self.set, pod) {
             util::update_storage(self.set, &mut changed);
-            self.create_claims(pod);
+            if let Some(error) = self.create_claims(pod) {
+                let event = self.pod_event(Verb::Update, pod, Some(&error));
+                self.plan.record(event);
+                return true;
+            }
         }
         self.update_claims_for_retention(pod);
         self.plan.push(utils::update(changed));
         let event = self.pod_event(Verb::Update, pod, None);
         self.plan.record(event);
+        self.plan.attempt_after(needs, needs, self.batch);
+        false
     }
 
     /// Upstream: `DeleteStatefulPod`.
@@ -144,8 +153,8 @@ impl<'a> PodControl<'a> {
         failed
     }
 
-    /// Creates the claims that do not exist. The error is that some of them are being deleted.
-    /// Upstream: `createPersistentVolumeClaims`.
+    /// Creates the claims that do not exist, each whatever becomes of the others. The error is that
+    /// some of them are being deleted. Upstream: `createPersistentVolumeClaims`.
     fn create_claims(&mut self, pod: &Pod) -> Option<String> {
         let mut errors = Vec::new();
         for (_, claim) in util::claims(self.set, pod) {
@@ -167,9 +176,7 @@ impl<'a> PodControl<'a> {
                         created: Some(Box::new(created)),
                         failed: Some(Box::new(failed)),
                     });
-                    if let Some(batch) = self.claims_batch {
-                        self.plan.attempt_since(first, batch);
-                    }
+                    self.plan.attempt_since(first, self.batch);
                 }
             }
         }

@@ -63,8 +63,14 @@ impl<'a> Replica<'a> {
     }
 }
 
-/// The round is over: somebody must be waited for.
-struct Wait;
+/// Why a replica is not as it should be.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Wait {
+    /// Somebody must be waited for.
+    ForOthers,
+    /// Something has failed.
+    Failed,
+}
 
 /// One round.
 struct Round<'a> {
@@ -104,7 +110,7 @@ pub(super) fn update_stateful_set(
             collision_count: Some(revisions.collision_count),
             ..StatefulSetStatus::default()
         },
-        control: PodControl { set, view: *view, plan, claims_batch: None },
+        control: PodControl { set, view: *view, plan, batch: WHATEVER_FAILS },
         spec,
         revisions,
     };
@@ -161,15 +167,17 @@ impl Round<'_> {
         let mut replicas = std::mem::take(&mut self.replicas);
         let mut result = Ok(());
         for (index, replica) in replicas.iter_mut().enumerate() {
+            let batch = if monotonic { index + 1 } else { slow_start_batch(index) };
+            if result.is_err() && batch > self.control.batch {
+                break;
+            }
             let first = self.control.plan.actions.len();
-            let batch = if monotonic { 2 * index + 1 } else { slow_start_batch(index) };
-            // All claims of a pod come before it.
-            self.control.claims_batch = monotonic.then_some(2 * index);
+            self.control.batch = batch;
             let wait = self.process_replica(replica);
             self.control.plan.attempt_since(first, batch);
-            if monotonic && wait.is_err() {
+            self.control.plan.failed |= wait == Err(Wait::Failed);
+            if wait == Err(Wait::Failed) || monotonic && wait.is_err() {
                 result = wait;
-                break;
             }
         }
         self.replicas = replicas;
@@ -203,11 +211,13 @@ impl Round<'_> {
         let pod = match replica {
             Replica::Missing(pod) => {
                 if self.control.claim_is_stale(pod) {
-                    return Err(Wait);
+                    return Err(Wait::ForOthers);
                 }
-                let blocked = self.control.create(pod);
-                self.control.plan.failed |= blocked;
-                return if blocked || monotonic { Err(Wait) } else { Ok(()) };
+                return match self.control.create(pod) {
+                    true => Err(Wait::Failed),
+                    false if monotonic => Err(Wait::ForOthers),
+                    false => Ok(()),
+                };
             }
             Replica::Present(pod) => *pod,
         };
@@ -215,23 +225,22 @@ impl Round<'_> {
             if !pods::is_terminating(pod) {
                 self.control.delete(pod);
             }
-            return Err(Wait);
+            return Err(Wait::ForOthers);
         }
         if pods::phase(pod) == "Pending" && self.control.create_missing_claims(pod) {
-            self.control.plan.failed = true;
-            return Err(Wait);
+            return Err(Wait::Failed);
         }
         let settled =
             !pods::is_terminating(pod) && is_running_and_ready(pod) && self.is_available(pod);
         if monotonic && !settled {
-            return Err(Wait);
+            return Err(Wait::ForOthers);
         }
         let set = self.control.set;
         if !util::identity_matches(set, pod)
             || !util::storage_matches(set, pod)
             || !self.control.claims_match_retention(pod)
         {
-            self.control.update(pod);
+            return if self.control.update(pod) { Err(Wait::Failed) } else { Ok(()) };
         }
         Ok(())
     }
@@ -243,14 +252,14 @@ impl Round<'_> {
         first_unavailable: Option<&str>,
     ) -> Result<(), Wait> {
         if pods::is_terminating(pod) {
-            return Err(Wait);
+            return Err(Wait::ForOthers);
         }
         let settled = is_running_and_ready(pod) && self.is_available(pod);
         let blocked = !settled && first_unavailable != Some(pod.name());
         if !(self.monotonic() && blocked) {
             self.control.delete(pod);
         }
-        Err(Wait)
+        Err(Wait::ForOthers)
     }
 
     /// Deletes the pod with the highest number that is of an old revision, unless a pod after it

@@ -190,6 +190,50 @@ fn a_claim_that_is_being_deleted_holds_its_pod_up() {
     assert!(plan.failed);
 }
 
+/// Rows: how the set manages pods; claims that are being deleted; what a round comes to. Pods that are started in parallel are tried in batches
+/// of one, two, four.
+#[test]
+fn a_batch_with_a_pod_that_is_held_up_is_the_last() {
+    let held = |pod: &str, claims: &[&str]| {
+        let errors: Vec<String> =
+            claims.iter().map(|it| format!("pvc {it}-{pod} is being deleted")).collect();
+        let errors = errors.join(", ");
+        let errors = if claims.len() > 1 { format!("[{errors}]") } else { errors };
+        format!("event FailedCreate: Create Pod {pod} in StatefulSet s failed error: {errors}")
+    };
+    for (policy, claims, expected) in [
+        ("OrderedReady", vec!["a-s-0", "b-s-0"], vec![held("s-0", &["a", "b"])]),
+        ("Parallel", vec!["a-s-0", "b-s-0"], vec![held("s-0", &["a", "b"])]),
+        (
+            "Parallel",
+            vec!["a-s-1", "b-s-2"],
+            vec![
+                "create PersistentVolumeClaim a-s-0".to_owned(),
+                "create PersistentVolumeClaim b-s-0".to_owned(),
+                "create Pod s-0".to_owned(),
+                "create PersistentVolumeClaim b-s-1".to_owned(),
+                held("s-1", &["a"]),
+                "create PersistentVolumeClaim a-s-2".to_owned(),
+                held("s-2", &["b"]),
+            ],
+        ),
+    ] {
+        let mut world = World::default();
+        let mut set = stateful_set(5, policy, 0);
+        let template = |name: &str| json!({ "metadata": { "name": name }, "spec": {} });
+        set["spec"]["volumeClaimTemplates"] = json!([template("a"), template("b")]);
+        put_set(&mut world, set);
+        for name in &claims {
+            world.put::<PersistentVolumeClaim>(json!({
+                "metadata": { "name": name, "deletionTimestamp": "1970-01-01T00:00:00Z" },
+            }));
+        }
+        let plan = decide(&world);
+        assert_eq!(lines(&plan), expected, "{policy} {claims:?}");
+        assert!(plan.failed);
+    }
+}
+
 #[test]
 fn a_finished_update_makes_the_new_revision_the_current_one() {
     let mut world = World::default();

@@ -6,6 +6,7 @@
 
 use api::Timestamp;
 use api::k8s_openapi::api::core::v1::{Container, PodSpec};
+use api::pods;
 use api::resources::is_sidecar;
 use api::time::{after_ms, ms_between};
 
@@ -62,13 +63,21 @@ impl PodWorker {
         if self.stop.is_some() {
             return;
         }
+        let mut runs = false;
         for (run, container) in self.all(context.spec) {
             if run.running_since().is_some() {
+                runs = true;
                 out.killing(container, &format!("Stopping container {}", container.name));
             }
         }
+        let initialized = self.has_initialized(context.spec);
+        let deleted = pods::is_terminating(context.pod);
         for (run, _) in self.all_mut(context.spec) {
             (run.restart_at, run.crash_at) = (None, None);
+            // A deleted pod does not say why something could not be started.
+            if deleted {
+                (run.pull, run.crash_loop) = (None, false);
+            }
         }
         let (mut due, code) = match grace_ms {
             // It is dead already, as far as the API is concerned.
@@ -82,7 +91,11 @@ impl PodWorker {
         if let Some(grace) = grace_ms {
             due = due.max(self.stop_in_order(now, grace, context));
         }
-        self.stop = Some(Stop { due, code, why, done: false });
+        self.stop =
+            Some(Stop { due, code, why, initialized, asked: grace_ms.is_some(), done: false });
+        if !runs {
+            self.finish_stop(now);
+        }
     }
 
     /// Tells each running container to stop: sidecars wait for the main containers, and each for
@@ -124,17 +137,38 @@ impl PodWorker {
         }
     }
 
-    pub(super) fn finish_stop(&mut self, at: Timestamp, spec: &PodSpec) {
-        let code = self.stop.as_ref().map_or(SIGKILL, |it| it.code);
-        for (run, _) in self.all_mut(spec) {
-            if matches!(run.run, Run::Exited(_)) {
-                (run.restart_at, run.crash_at, run.crash_loop) = (None, None, false);
-            } else {
-                run.exit(at, code, false);
+    /// Whether a container of the pod proper has ever been started, or could have been. Upstream:
+    /// `hasPodInitialized`.
+    fn has_initialized(&self, spec: &PodSpec) -> bool {
+        let tried = |it: &ContainerRun| it.run != Run::Waiting || it.last.is_some();
+        let Some(last) = self.init.last() else { return true };
+        let sidecar = spec.init_containers.iter().flatten().last().is_some_and(is_sidecar);
+        let done = if sidecar { last.is_started() } else { last.succeeded() };
+        done || self.main.iter().any(tried)
+    }
+
+    /// Everything ends now. What should have run and does not is taken for failed. Upstream:
+    /// `TerminatePod` in `pkg/kubelet/status/status_manager.go`.
+    pub(super) fn finish_stop(&mut self, at: Timestamp) {
+        let Some(stop) = &mut self.stop else { return };
+        stop.done = true;
+        let (code, initialized) = (stop.code, stop.initialized);
+        // Of the init containers, those that have been tried, and the first in any case.
+        let tried = |it: &ContainerRun| it.run != Run::Waiting || it.last.is_some();
+        let n_inits = self.init.iter().rposition(tried).unwrap_or(0) + 1;
+        let inits = self.init.iter_mut().take(n_inits);
+        let mains = self.main.iter_mut().filter(|it| initialized || it.run != Run::Waiting);
+        for run in inits.chain(mains) {
+            match &run.run {
+                Run::Exited(exit) if run.crash_loop => {
+                    run.last = Some(exit.clone());
+                    run.run = Run::Lost;
+                }
+                Run::Exited(_) | Run::Lost => {}
+                Run::Waiting => run.run = Run::Lost,
+                Run::Running { .. } => run.exit(at, code, false),
             }
-        }
-        if let Some(stop) = &mut self.stop {
-            stop.done = true;
+            (run.restart_at, run.crash_at, run.crash_loop, run.pull) = (None, None, false, None);
         }
     }
 

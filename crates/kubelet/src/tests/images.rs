@@ -68,7 +68,8 @@ fn containers_wait_for_their_own_images_and_a_deleted_pod_for_none() {
             "6 p Running ready a=running b=running",
             "10 q Pending - a=ContainerCreating b=ContainerCreating",
             "11 q Pending - a=ErrImagePull b=running",
-            "21 q Failed - a=Error(143) b=Error(143)",
+            "20 q Pending - a=ContainerCreating b=running",
+            "21 q Failed - a=ContainerStatusUnknown(137) b=Error(143)",
         ]
     );
 }

@@ -126,3 +126,94 @@ fn sidecars_of_a_deleted_pod_stop_after_the_others_the_last_one_first() {
         bench.check(&(killing.concat() + expected));
     }
 }
+
+/// Rows: the containers of the pod, what is told of them, when it is deleted; what is seen then.
+#[test]
+fn what_was_never_started_ends_unknown_and_at_once() {
+    let inits = serde_json::json!([{"name": "i"}, {"name": "j"}]);
+    let sidecar = serde_json::json!([{"name": "s", "restartPolicy": "Always"}]);
+    let none = serde_json::json!([]);
+    for (init, annotations, now, expected) in [
+        (
+            &none,
+            vec![("image-pull", "60s")],
+            10,
+            "10 p Failed - c=ContainerStatusUnknown(137)
+             10 Pod default/p deleted",
+        ),
+        // A failing pull is no longer told of.
+        (
+            &none,
+            vec![("image-pull", "fail")],
+            15,
+            "15 p Failed - c=ContainerStatusUnknown(137)
+             15 Pod default/p deleted",
+        ),
+        // Not even the first init container was started: it is the one that failed.
+        (
+            &inits,
+            vec![("start-delay", "60s")],
+            10,
+            "10 p Failed - i=ContainerStatusUnknown(137) j=PodInitializing c=PodInitializing
+             10 Pod default/p deleted",
+        ),
+        (
+            &inits,
+            vec![("duration.j", "60s")],
+            10,
+            "10 Killing: Stopping container j
+             11 p Failed - i=Completed(0) j=Error(143) c=PodInitializing
+             11 Pod default/p deleted",
+        ),
+        // The pod is initialized, though its container waits for an image.
+        (
+            &inits,
+            vec![("image-pull", "60s")],
+            10,
+            "10 p Failed - i=Completed(0) j=Completed(0) c=ContainerStatusUnknown(137)
+             10 Pod default/p deleted",
+        ),
+        (
+            &sidecar,
+            vec![("image-pull", "60s")],
+            10,
+            "10 Killing: Stopping container s
+             11 p Failed - s=Error(143) c=ContainerStatusUnknown(137)
+             11 Pod default/p deleted",
+        ),
+        // A crashed container has ended, whatever it waited for.
+        (
+            &none,
+            vec![("duration", "1s"), ("exit-code", "1")],
+            9,
+            "9 p Failed - c=Error(1)x1
+             9 Pod default/p deleted",
+        ),
+    ] {
+        let mut bench = Bench::new(&["n1"]);
+        let mut it = spec("Always");
+        it["initContainers"] = init.clone();
+        bench.put(pod("p", it, &annotations));
+        bench.run_to(now);
+        bench.lines.clear();
+        delete(&mut bench, "p", 30);
+        bench.run_to(now + 60);
+        bench.check(expected);
+    }
+}
+
+/// A pod that ends for another reason than its deletion still waits for what it waited for.
+#[test]
+fn a_container_in_a_crash_loop_is_lost_with_its_pod() {
+    let mut bench = Bench::new(&["n1"]);
+    let mut it = spec("Always");
+    it["activeDeadlineSeconds"] = 9.into();
+    bench.put(pod("p", it, &[("duration", "1s"), ("exit-code", "1")]));
+    bench.run_to(60);
+    let last = bench.lines.last().unwrap();
+    assert_eq!(last, "9 p Failed DeadlineExceeded - c=ContainerStatusUnknown(137)x1");
+    let pod = Listers(&bench.objects).get::<Pod>("default", "p").unwrap();
+    let status = &pod.status.as_ref().unwrap().container_statuses.as_ref().unwrap()[0];
+    let last = status.last_state.as_ref().unwrap().terminated.as_ref().unwrap();
+    assert_eq!((last.exit_code, last.reason.as_deref()), (1, Some("Error")));
+}
