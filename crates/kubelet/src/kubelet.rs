@@ -4,6 +4,8 @@
 //! Differs from upstream: ConfigMaps and Secrets that are missing do not hold a pod back, because
 //! the texts that people paste mostly leave them out; claims do.
 
+mod resizes;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use api::k8s_openapi::api::core::v1::{Node, PersistentVolumeClaim, Pod, PodSpec};
@@ -13,6 +15,7 @@ use api::{
     View, WorkQueue, pods,
 };
 
+use crate::allocation;
 use crate::events::Recorder;
 use crate::eviction::{self, Decision};
 use crate::kubelet_node_status::{NodeState, event, host_ip, is_on, sync_node};
@@ -38,8 +41,6 @@ struct Entry {
     requests: BTreeMap<String, i64>,
     ports: Vec<HostPort>,
     admitted: bool,
-    /// Of the spec that says what is requested.
-    generation: Option<i64>,
 }
 
 impl Component for Kubelet {
@@ -68,6 +69,9 @@ impl Component for Kubelet {
                 match static_pods::node_of_mirror(pod) {
                     Some(node) => queue.add_at(node, view.now),
                     None => self.forget(&key),
+                }
+                if let Some(node) = pods::node_name(pod) {
+                    self.retry_resizes(node, view, queue);
                 }
             }
             (old, Some(Object::Node(node))) => {
@@ -119,6 +123,16 @@ impl Kubelet {
             queue.add_at(key, view.now);
             return;
         }
+        if let Some(old) = old {
+            if old.metadata.generation != pod.metadata.generation {
+                self.push_resize(&key, old, pod, view, queue);
+            }
+            if self.nodes.get(node).is_some_and(|it| !it.resizes.pods.is_empty())
+                && allocation::frees(old, pod)
+            {
+                self.retry_resizes(node, view, queue);
+            }
+        }
         let Some(entry) = self.workers.get(&key) else {
             if pods::is_terminating(pod) {
                 queue.add_at(key, view.now);
@@ -144,7 +158,8 @@ impl Kubelet {
                 || it.metadata.generation != pod.metadata.generation
         });
         let gated = pod.spec.as_ref().is_some_and(|it| it.readiness_gates.is_some());
-        if told || edited || gated || entry.worker.is_being_evicted() {
+        let resized = entry.worker.resize.is_some();
+        if told || edited || gated || resized || entry.worker.is_being_evicted() {
             queue.add_at(key, view.now);
         }
     }
@@ -226,6 +241,7 @@ impl Kubelet {
             static_pods::sync(node, view, &mut plan);
         }
         self.carry_out(node, decision, view, &mut plan);
+        self.try_resizes(node, view, &mut plan);
         plan
     }
 
@@ -281,7 +297,6 @@ impl Kubelet {
             }
             self.add_pod(key, pod, spec, node, identity, view, &mut out);
         }
-        self.resize(key, pod);
         self.advance(key, pod, spec, node, view, out)
     }
 
@@ -304,8 +319,7 @@ impl Kubelet {
         let mut worker = PodWorker::new(identity, node.name().to_owned(), spec, view.now);
         if worker.resume(pod, spec) {
             state.usage.add(&requests, &ports);
-            let generation = pod.metadata.generation;
-            let entry = Entry { worker, requests, ports, admitted: true, generation };
+            let entry = Entry { worker, requests, ports, admitted: true };
             self.workers.insert(key.clone(), entry);
             return;
         }
@@ -324,27 +338,8 @@ impl Kubelet {
                 false
             }
         };
-        let generation = pod.metadata.generation;
-        let entry = Entry { worker, requests, ports, admitted, generation };
+        let entry = Entry { worker, requests, ports, admitted };
         self.workers.insert(key.clone(), entry);
-    }
-
-    /// Takes over what the pod requests now: a resize takes effect at once.
-    fn resize(&mut self, key: &ObjectRef, pod: &Pod) {
-        let Some(entry) = self.workers.get_mut(key) else { return };
-        if entry.generation == pod.metadata.generation {
-            return;
-        }
-        entry.generation = pod.metadata.generation;
-        let requests = api::resources::pod_requests(pod);
-        if requests == entry.requests {
-            return;
-        }
-        if let Some(node) = self.nodes.get_mut(&entry.worker.node).filter(|_| entry.admitted) {
-            node.usage.remove(&entry.requests, &entry.ports);
-            node.usage.add(&requests, &entry.ports);
-        }
-        entry.requests = requests;
     }
 
     /// Brings one pod up to now and reports what has become of it.
@@ -358,6 +353,11 @@ impl Kubelet {
         mut out: Recorder<'_>,
     ) -> Plan {
         let Some(mut entry) = self.workers.remove(key) else { return Plan::default() };
+        // What a pod asks for and has not got does not count.
+        let allocated = entry.worker.resize.as_ref().and_then(|it| it.allocated_pod(pod));
+        let asked = &pod.spec;
+        let pod = allocated.as_ref().unwrap_or(pod);
+        let spec = pod.spec.as_ref().unwrap_or(spec);
         let context = Context { pod, spec, seed: view.seed, settings: view.settings };
         let worker = &mut entry.worker;
         let state = self.state_of(node.name(), view);
@@ -389,7 +389,7 @@ impl Kubelet {
                 _ => self.state_of(node.name(), view).take_ip(node),
             });
         }
-        let plan = report(&mut entry, &context, &address, view, out.events);
+        let plan = report(&mut entry, asked, &context, &address, view, out.events);
         if entry.worker.is_over(spec) {
             self.release(&mut entry);
         }
@@ -424,6 +424,7 @@ fn stop_if_asked(
 
 fn report(
     entry: &mut Entry,
+    asked: &Option<PodSpec>,
     context: &Context<'_>,
     address: &str,
     view: &View<'_>,
@@ -445,7 +446,7 @@ fn report(
     };
     worker.reported = (phase, ready);
     if !status::same(pod, &status) {
-        let (metadata, spec) = (pod.metadata.clone(), pod.spec.clone());
+        let (metadata, spec) = (pod.metadata.clone(), asked.clone());
         let new = Pod { metadata, spec, status: Some(status) };
         plan.push(Action::UpdateStatus(new.into_object()));
     }

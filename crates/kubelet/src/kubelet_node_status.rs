@@ -18,6 +18,7 @@ use api::k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use api::time::{after_ms, meta_time, micro_time, ms_between};
 use api::{Action, EventSpec, Kind, Patch, Plan, Resource, Timestamp, View};
 
+use crate::allocation::Waiting;
 use crate::eviction::Manager;
 use crate::predicate::Usage;
 use crate::workload::PREFIX;
@@ -45,6 +46,7 @@ pub(crate) struct NodeState {
     next_ip: u32,
     unschedulable: bool,
     pub(crate) eviction: Manager,
+    pub(crate) resizes: Waiting,
 }
 
 impl NodeState {
@@ -60,6 +62,7 @@ impl NodeState {
             next_ip: 2,
             unschedulable: false,
             eviction: Manager::default(),
+            resizes: Waiting::default(),
         }
     }
 

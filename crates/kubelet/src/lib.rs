@@ -37,6 +37,7 @@
 //! | `memory-pressure`, `disk-pressure`, `pid-pressure: "true"` | the condition is True; nothing is evicted |
 //! | `static-pods` | a JSON list of pod manifests that the node runs by itself |
 
+mod allocation;
 pub mod command;
 mod container_log;
 pub mod duration;

@@ -14,6 +14,7 @@ use api::resources::is_sidecar;
 use api::time::{after_ms, after_secs};
 use api::{Settings, Timestamp};
 
+use crate::allocation::Resize;
 use crate::events::Recorder;
 use crate::eviction;
 use crate::image_manager::Pull;
@@ -81,6 +82,8 @@ pub(crate) struct ContainerRun {
     /// Shown as waiting with CrashLoopBackOff.
     pub(crate) crash_loop: bool,
     backoff: Option<(i64, Timestamp)>,
+    /// It ends to be started anew at once, with other resources.
+    pub(crate) resized: bool,
     /// The image that it waits for.
     pub(crate) pull: Option<Box<Pull>>,
     pub(crate) probes: Probes,
@@ -192,6 +195,7 @@ impl ContainerRun {
         if let Run::Exited(exit) = std::mem::take(&mut self.run) {
             self.last = Some(exit);
             self.attempt += 1;
+            let resized = std::mem::take(&mut self.resized);
             // Upstream: `Backoff.Next`, whose entries expire after twice the maximum.
             let expired =
                 |at: Timestamp, updated: Timestamp| at > after_ms(updated, 2 * MAX_BACKOFF_MS);
@@ -200,7 +204,9 @@ impl ContainerRun {
                 Some((ms, updated)) if !expired(ended, updated) => (2 * ms).min(MAX_BACKOFF_MS),
                 _ => BACKOFF_MS,
             };
-            self.backoff = Some((ms, at));
+            if !resized {
+                self.backoff = Some((ms, at));
+            }
         }
         self.restart_at = None;
         self.crash_at = None;
@@ -218,6 +224,10 @@ impl ContainerRun {
         self.crash_at = None;
         self.pull = None;
         if !restart {
+            return;
+        }
+        if self.resized {
+            self.restart_at = Some(at);
             return;
         }
         let backoff =
@@ -253,7 +263,7 @@ impl ContainerRun {
         let Some((_, code)) = self.ends_at(container, context).filter(|(end, _)| *end <= at) else {
             return;
         };
-        let restart = may_restart && should_restart(context.pod, container, code);
+        let restart = may_restart && (self.resized || should_restart(context.pod, container, code));
         let resets = restart && restarts_all(container, code);
         let oom = code == SIGKILL && eviction::exceeds_limit(context.pod, container);
         self.exit(at, code, restart);
@@ -323,6 +333,8 @@ pub(crate) struct PodWorker {
     pub(crate) stop: Option<Stop>,
     /// Why the kubelet did not admit it.
     pub(crate) rejected: Option<(String, String)>,
+    /// What has become of its resizes, if there were any.
+    pub(crate) resize: Option<Box<Resize>>,
     /// Phase and readiness as they were reported last, to tell other writers from ourselves.
     pub(crate) reported: (&'static str, bool),
 }
@@ -342,6 +354,7 @@ impl PodWorker {
             main: vec![ContainerRun::default(); spec.containers.len()],
             stop: None,
             rejected: None,
+            resize: None,
             reported: ("Pending", false),
         }
     }
@@ -429,7 +442,8 @@ impl PodWorker {
         };
         let begin = self.begin_at.filter(|_| !self.begun && self.stop.is_none());
         let containers = self.all(context.spec).filter_map(|(run, it)| run.next(it, context, now));
-        [stop, deadline, begin].into_iter().flatten().chain(containers).min()
+        let resized = self.resize.as_ref().and_then(|it| it.done_at);
+        [stop, deadline, begin, resized].into_iter().flatten().chain(containers).min()
     }
 
     /// Lets everything happen that is due by `now`, in order, but nothing before `from`: what a
@@ -473,6 +487,9 @@ impl PodWorker {
             let grace = grace_seconds(context.spec) * 1_000;
             let why = Some((why.0, why.1.to_owned()));
             self.begin_stop(at, Some(grace), why, context, out);
+        }
+        if let Some(resize) = &mut self.resize {
+            resize.complete(at, context.pod, out);
         }
         let may_restart = self.stop.is_none();
         let mut reset = false;

@@ -2,8 +2,9 @@
 //!
 //! Upstream: `pkg/kubelet/kubelet_pods.go` (`generateAPIPodStatus`) and
 //! `pkg/kubelet/status/generate.go`, v1.36.
-//! Differs from upstream: container and image ids are made up from names; the statuses of resizes,
-//! users, volume mounts and resource claims are left out.
+//! Differs from upstream: container and image ids are made up from names; the resources of
+//! containers are shown from the first resize of their pod on; the statuses of users, volume mounts
+//! and resource claims are left out.
 
 use api::Order;
 use api::k8s_openapi::api::core::v1::{
@@ -72,7 +73,14 @@ pub(crate) fn generate(
     }
     let creating = if worker.init.is_empty() { "ContainerCreating" } else { "PodInitializing" };
     let render = |run: &ContainerRun, container: &Container, init: bool| {
-        container_status(run, container, context, init, creating, now)
+        let mut status = container_status(run, container, context, init, creating, now);
+        let running = run.running_since().is_some();
+        let resize = worker.resize.as_ref().and_then(|it| it.shown(&container.name, running));
+        if let Some((allocated, actual)) = resize {
+            status.allocated_resources.clone_from(&allocated.requests);
+            status.resources = Some(actual.clone());
+        }
+        status
     };
     if !worker.init.is_empty() {
         let inits = worker.init.iter().zip(spec.init_containers.iter().flatten());
@@ -248,7 +256,11 @@ fn conditions(
     ];
     let generation = context.pod.metadata.generation;
     let mut old = status.conditions.take().unwrap_or_default();
+    old.retain(|it| !it.type_.starts_with("PodResize"));
     let mut new = Vec::with_capacity(ours.len() + old.len());
+    if let Some(resize) = worker.resize.as_ref().filter(|_| !over) {
+        new.extend(resize.conditions().cloned());
+    }
     for (type_, verdict) in ours.into_iter().flatten() {
         let before = old.iter().position(|it| it.type_ == type_).map(|at| old.remove(at));
         let since = before.as_ref().filter(|it| it.status == verdict.status);

@@ -1,5 +1,6 @@
 //! The kubelet against a store of the simplest kind: pods in, lines about their statuses out.
 
+mod allocation;
 mod eviction;
 mod images;
 mod restarts;

@@ -10,7 +10,7 @@ use api::pods;
 use api::resources::is_sidecar;
 use api::time::{after_ms, ms_between};
 
-use super::{ContainerRun, Context, PodWorker, Run, SIGKILL, Stop};
+use super::{ContainerRun, Context, PodWorker, RELIST_MS, Run, SIGKILL, Stop};
 use crate::command;
 use crate::events::Recorder;
 use crate::workload::delay_ms;
@@ -51,6 +51,34 @@ impl ContainerRun {
 }
 
 impl PodWorker {
+    /// Tells the containers that must be started anew for their resources to stop. Returns when
+    /// the last of them has. Upstream: `computePodResizeAction`.
+    pub(crate) fn restart_for_resize(
+        &mut self,
+        names: &[String],
+        now: Timestamp,
+        context: &Context<'_>,
+        out: &mut Recorder<'_>,
+    ) -> Timestamp {
+        let mut last = now;
+        for (run, container) in self.all_mut(context.spec) {
+            if run.running_since().is_some() && names.contains(&container.name) {
+                let text = format!("Container {} resize requires restart", container.name);
+                out.killing(container, &text);
+                run.resized = true;
+                let grace_ms = grace_seconds(context.spec) * 1_000;
+                last = last.max(run.stop_within(container, context, now, grace_ms, 0));
+            }
+        }
+        last
+    }
+
+    /// When a resize is seen to have taken effect, whose containers have stopped by `last`.
+    pub(crate) fn sees_resize_at(&self, last: Timestamp, now: Timestamp) -> Timestamp {
+        let mut all = self.init.iter().chain(&self.main);
+        if all.any(|it| it.running_since().is_some()) { after_ms(last, RELIST_MS) } else { now }
+    }
+
     /// Begins to stop the pod, once. Upstream: the pod worker's terminating state.
     pub(crate) fn begin_stop(
         &mut self,
