@@ -203,14 +203,25 @@ fn image(session: &mut Session<'_>, object: &Object, pairs: &[String]) -> Result
     send(session, object, &changed, "image update to pod template:", "image updated")
 }
 
-/// Whether `-c` names a container; it may hold `*`.
+/// Whether `-c` names a container; it may hold `*`, and then `e*` also fits `side`. Upstream:
+/// `selectString`.
 fn selected(session: &Session<'_>, container: &Value) -> bool {
     let pattern = session.args.get("containers").unwrap_or("*");
     let name = container["name"].as_str().unwrap_or_default();
-    match pattern.split_once('*') {
-        Some((start, end)) => name.starts_with(start) && name.ends_with(end),
-        None => name == pattern,
+    if !pattern.contains('*') {
+        return name == pattern;
     }
+    let parts: Vec<&str> = pattern.split('*').collect();
+    let mut at = 0;
+    for (i, part) in parts.iter().enumerate().filter(|it| !it.1.is_empty()) {
+        let Some(next) = name.get(at..).and_then(|it| it.find(part)) else { return false };
+        // Upstream counts each place from the one before and compares it with that one nevertheless.
+        if next < at || (i + 1 == parts.len() && name.len() != part.len() + next) {
+            return false;
+        }
+        at = next;
+    }
+    true
 }
 
 fn limits(session: &mut Session<'_>, object: &Object) -> Result<(), Failure> {
