@@ -194,6 +194,8 @@ pub fn requirement_of(expression: &NodeSelectorRequirement) -> Option<Requiremen
 
 /// The grammar of `-l`.
 mod parser {
+    use std::collections::BTreeSet;
+
     use super::{Operator, Requirement, Selector};
 
     #[derive(Clone, Debug, PartialEq, Eq)]
@@ -259,9 +261,7 @@ mod parser {
                 Token::Word(word) => word,
                 token => {
                     let text = token.text();
-                    return Err(format!(
-                        "found '{text}', expected: !, identifier, or 'end of string'"
-                    ));
+                    return Err(format!("found '{text}', expected: identifier"));
                 }
             };
             let simple = |operator, key| Ok(Requirement { key, operator, values: vec![] });
@@ -305,23 +305,45 @@ mod parser {
             if token != Token::Symbol("(") {
                 return Err(format!("found '{}' expected: '('", token.text()));
             }
-            let mut values = Vec::new();
+            if *self.peek() == Token::Symbol(")") {
+                self.next();
+                return Ok(vec![String::new()]);
+            }
+            let values = self.identifiers()?;
+            self.next();
+            Ok(values.into_iter().collect())
+        }
+
+        /// Up to the closing parenthesis, sorted. Of commas without a word between them comes the
+        /// empty text.
+        fn identifiers(&mut self) -> Result<BTreeSet<String>, String> {
+            let mut values = BTreeSet::new();
             loop {
                 match self.next() {
-                    Token::Word(word) => values.push(word),
-                    Token::Symbol(",") => values.push(String::new()),
-                    Token::Symbol(")") if values.is_empty() => return Ok(vec![String::new()]),
-                    token => {
-                        return Err(format!(
-                            "found '{}', expected: ',', or identifier",
-                            token.text()
-                        ));
+                    Token::Word(word) => {
+                        values.insert(word);
+                        match self.peek() {
+                            Token::Symbol(",") => {}
+                            Token::Symbol(")") => return Ok(values),
+                            token => {
+                                let text = token.text();
+                                return Err(format!("found '{text}', expected: ',' or ')'"));
+                            }
+                        }
                     }
-                }
-                match self.next() {
-                    Token::Symbol(")") => return Ok(values),
-                    Token::Symbol(",") => {}
-                    token => return Err(format!("found '{}', expected: ',' or ')'", token.text())),
+                    Token::Symbol(",") => {
+                        let closes = *self.peek() == Token::Symbol(")");
+                        if values.is_empty() || closes || *self.peek() == Token::Symbol(",") {
+                            values.insert(String::new());
+                        }
+                        if closes {
+                            return Ok(values);
+                        }
+                    }
+                    token => {
+                        let text = token.text();
+                        return Err(format!("found '{text}', expected: ',', or identifier"));
+                    }
                 }
             }
         }
@@ -331,8 +353,13 @@ mod parser {
         let fail = |why: String| format!("unable to parse requirement: {why}");
         let mut parser = Parser { tokens: tokens(text), at: 0 };
         let mut requirements = Vec::new();
-        if *parser.peek() == Token::End {
-            return Ok(Selector::default());
+        match parser.peek() {
+            Token::End => return Ok(Selector::default()),
+            Token::Word(_) | Token::Symbol("!") => {}
+            token => {
+                let text = token.text();
+                return Err(format!("found '{text}', expected: !, identifier, or 'end of string'"));
+            }
         }
         loop {
             requirements.push(parser.requirement().map_err(fail)?);
@@ -341,14 +368,12 @@ mod parser {
                 Token::Symbol(",") => {
                     if !matches!(parser.peek(), Token::Word(_) | Token::Symbol("!")) {
                         let found = parser.peek().text();
-                        return Err(fail(format!(
-                            "found '{found}', expected: identifier after ','"
-                        )));
+                        return Err(format!("found '{found}', expected: identifier after ','"));
                     }
                 }
                 token => {
                     let text = token.text();
-                    return Err(fail(format!("found '{text}', expected: ',' or 'end of string'")));
+                    return Err(format!("found '{text}', expected: ',' or 'end of string'"));
                 }
             }
         }
@@ -372,6 +397,10 @@ mod tests {
             ("app==web,tier!=back", true),
             ("app in (web, api)", true),
             ("app notin (web)", false),
+            ("app in (api,,web)", true),
+            ("app in (,web)", true),
+            ("none in (a,)", false),
+            ("app in ()", false),
             ("none notin (web)", true),
             ("app", true),
             ("!app", false),
@@ -386,9 +415,26 @@ mod tests {
 
     #[test]
     fn a_wrong_selector_text_is_refused() {
-        for text in ["app in web", "=a", "a,,b", "a=b=c", "a in (b", "cores>x", "a b"] {
-            let error = Selector::parse(text).unwrap_err();
-            assert!(error.starts_with("unable to parse requirement: "), "{text}: {error}");
+        const END: &str = "expected: ',' or 'end of string'";
+        for (text, words) in [
+            ("app in web", "unable to parse requirement: found 'web' expected: '('"),
+            ("=a", "found '=', expected: !, identifier, or 'end of string'"),
+            ("!=a", "found '!=', expected: !, identifier, or 'end of string'"),
+            ("! !a", "unable to parse requirement: found '!', expected: identifier"),
+            ("a,,b", "found ',', expected: identifier after ','"),
+            ("a=b=c", &format!("found '=', {END}")),
+            ("a in (b) c", &format!("found 'c', {END}")),
+            ("a in (b", "unable to parse requirement: found '', expected: ',' or ')'"),
+            (
+                "cores>x",
+                "unable to parse requirement: for 'Gt', 'Lt' operators, the value must be an integer",
+            ),
+            (
+                "a b",
+                "unable to parse requirement: found 'b', expected: in, notin, =, ==, !=, gt, lt",
+            ),
+        ] {
+            assert_eq!(Selector::parse(text).unwrap_err(), words, "{text}");
         }
     }
 

@@ -11,6 +11,7 @@ mod complete;
 mod documentation;
 mod failure;
 mod gotemplate;
+mod hash;
 mod jsonpath;
 mod last_applied;
 mod names;

@@ -2,6 +2,8 @@
 //!
 //! Upstream: `staging/src/k8s.io/apimachinery/pkg/util/validation/validation.go`, v1.36.
 
+use api::selector::Selector;
+
 const NAME: &str = "name part must consist of alphanumeric characters, '-', '_' or '.', and must start \
                     and end with an alphanumeric character (e.g. 'MyName',  or 'my.name',  or \
                     '123-abc', regex used for validation is \
@@ -73,6 +75,27 @@ pub(crate) fn qualified_name(key: &str) -> Vec<String> {
     problems
 }
 
+/// Reads the text of a label selector and looks at its keys and values, which the API machinery
+/// does in one. Upstream: `labels.Parse`, `NewRequirement`.
+pub(crate) fn selector(text: &str) -> Result<Selector, String> {
+    let selector = Selector::parse(text)?;
+    for it in &selector.requirements {
+        let key = [("<nil>".to_owned(), &it.key, qualified_name(&it.key))];
+        let values = it.values.iter().enumerate();
+        let values = values
+            .map(|(n, value)| (format!("values[{n}][{}]", it.key), value, label_value(value)));
+        if let Some((path, value, why)) = key.into_iter().chain(values).find(|it| !it.2.is_empty())
+        {
+            return Err(format!(
+                "unable to parse requirement: {path}: Invalid value: {}: {}",
+                api::fields::quote(value),
+                why.join("; ").replace("a qualified name", "a valid label key")
+            ));
+        }
+    }
+    Ok(selector)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -85,5 +108,14 @@ mod tests {
         assert_eq!(qualified_name("").len(), 2);
         assert_eq!(qualified_name("A/b").len(), 1);
         assert_eq!(qualified_name("a/b/c"), [QUALIFIED]);
+    }
+
+    #[test]
+    fn the_keys_and_values_of_a_selector_are_checked() {
+        let why = |text: &str| selector(text).unwrap_err();
+        let of = "unable to parse requirement: ";
+        assert_eq!(why("a-"), format!("{of}<nil>: Invalid value: \"a-\": {NAME}"));
+        assert_eq!(why("a=-b"), format!("{of}values[0][a]: Invalid value: \"-b\": {VALUE}"));
+        assert!(selector("a=b,c in (d,),!e").is_ok());
     }
 }

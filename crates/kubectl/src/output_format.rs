@@ -65,6 +65,9 @@ impl Format {
                 }
             },
             "go-template" | "template" => Self::GoTemplate(wanted(argument, "template")?),
+            "jsonpath-file" | "go-template-file" | "templatefile" | "custom-columns-file" => {
+                return Err(no_file(name, argument));
+            }
             _ => {
                 return Err(Failure::Text(format!(
                     "unable to match a printer suitable for the output format {}, allowed formats \
@@ -74,6 +77,19 @@ impl Format {
             }
         })
     }
+}
+
+/// There are no files of templates here.
+fn no_file(format: &str, file: Option<&str>) -> Failure {
+    let of_columns = format.starts_with("custom-columns");
+    let Some(file) = file.filter(|it| !it.is_empty()) else {
+        return Failure::text(match of_columns {
+            true => "custom-columns format specified but no custom columns given",
+            false => "template format specified but no template given",
+        });
+    };
+    let flag = if of_columns { "template" } else { "--template" };
+    Failure::Text(format!("error reading {flag} {file}, open {file}: no such file or directory"))
 }
 
 /// An object, with its managed fields for those who want them.

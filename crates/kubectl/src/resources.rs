@@ -4,11 +4,11 @@
 
 use std::collections::BTreeMap;
 
-use api::selector::Selector;
 use api::{ApiError, ApiReason, Kind, Object, ObjectRef, Objects};
 use rows::Listed;
 
 use crate::failure::Failure;
+use crate::names;
 
 /// What the category `all` holds, in the order in which kubectl asks for it.
 const ALL: [Kind; 9] = [
@@ -220,12 +220,7 @@ fn listed<'a>(
         );
         Failure::from(ApiError::new(ApiReason::BadRequest, message))
     };
-    let selector = Selector::parse(query.selector.unwrap_or_default()).map_err(|it| {
-        bad(format!(
-            "unable to parse requirement: {}",
-            it.trim_start_matches("unable to parse requirement: ")
-        ))
-    })?;
+    let selector = names::selector(query.selector.unwrap_or_default()).map_err(bad)?;
     let fields = parse_fields(query.field_selector.unwrap_or_default()).map_err(bad)?;
     if let Some(field) = fields.iter().find(|it| !is_selectable(kind, &it.path)) {
         return Err(bad(match kind {

@@ -6,8 +6,8 @@
 
 use std::borrow::Cow;
 
-use api::Object;
 use api::quantity::{self, Exact};
+use api::{Object, Timestamp};
 use rows::Listed;
 use serde_json::Value;
 
@@ -15,21 +15,46 @@ use crate::failure::Failure;
 use crate::jsonpath::{self, Template};
 use crate::resources;
 
-/// Sorts objects by a field; those without it come first. `false` when no object has the field, in
-/// which case kubectl shows no table.
-pub(crate) fn sort(objects: &mut Vec<Listed<'_>>, path: &str) -> Result<bool, Failure> {
-    let template = Template::parse(&jsonpath::relaxed(path)?).map_err(Failure::Text)?;
+/// What upstream sorts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum By {
+    /// The rows of a table that the server made.
+    Rows,
+    Objects,
+}
+
+/// Sorts objects by a field; those without it come first. Refused when no object has the field or
+/// it has no order.
+pub(crate) fn sort(
+    objects: &mut Vec<Listed<'_>>,
+    path: &str,
+    by: By,
+    now: Timestamp,
+) -> Result<(), Failure> {
+    let relaxed = jsonpath::relaxed(path)?;
+    let template = Template::parse(&relaxed).map_err(Failure::Text)?;
     let plain = template.plain_keys();
     if plain.as_deref() == Some(&["metadata", "name"])
         && let Some(names) = names(objects)
     {
         *objects = rows::order_of_texts(&names).into_iter().map(|at| objects[at]).collect();
-        return Ok(true);
+        return Ok(());
     }
     let keys: Vec<Key<'_>> =
         objects.iter().map(|it| Key::of(&template, plain.as_deref(), it.object)).collect();
     if !objects.is_empty() && keys.iter().all(|it| matches!(it, Key::Absent)) {
-        return Ok(false);
+        return Err(not_found(&relaxed));
+    }
+    if let Some(other) = keys.iter().find_map(Key::unsortable).filter(|_| keys.len() > 1) {
+        let (list, line) = match by {
+            By::Rows => ("[][][]reflect.Value", 375),
+            By::Objects => ("*unstructured.Unstructured", 329),
+        };
+        let at = now.strftime("%m%d %H:%M:%S%.6f");
+        return Err(Failure::Raw(format!(
+            "F{at}       1 sorter.go:{line}] Field {relaxed} in {list} is an unsortable type: \
+             interface, err: unsortable type: {other}\n"
+        )));
     }
     // By name, or by another field that is a text in all.
     let texts: Option<Vec<&str>> = keys.iter().map(Key::plain_text).collect();
@@ -38,7 +63,13 @@ pub(crate) fn sort(objects: &mut Vec<Listed<'_>>, path: &str) -> Result<bool, Fa
         None => rows::order(keys.len(), &|a: usize, b: usize| less(&keys[a], &keys[b])),
     };
     *objects = order.into_iter().map(|at| objects[at]).collect();
-    Ok(true)
+    Ok(())
+}
+
+/// No object has the field.
+pub(crate) fn not_found(path: &str) -> Failure {
+    let path = api::fields::quote(path);
+    Failure::Text(format!("couldn't find any field with path {path} in the list of objects"))
 }
 
 /// The names of objects, if none looks like a quantity.
@@ -88,6 +119,16 @@ impl<'a> Key<'a> {
         }
     }
 
+    /// The type in Go of what has no order.
+    fn unsortable(&self) -> Option<&'static str> {
+        match self {
+            Self::Other(Value::Bool(_)) => Some("bool"),
+            Self::Other(Value::Array(_)) => Some("[]interface {}"),
+            Self::Other(Value::Object(_)) => Some("map[string]interface {}"),
+            _ => None,
+        }
+    }
+
     fn plain_text(&self) -> Option<&str> {
         match self {
             Self::Text(text, None) => Some(text),
@@ -117,7 +158,6 @@ fn less(a: &Key<'_>, b: &Key<'_>) -> bool {
                 _ => a.as_f64() < b.as_f64(),
             }
         }
-        (Key::Other(Value::Bool(a)), Key::Other(Value::Bool(b))) => !a & b,
         _ => false,
     }
 }

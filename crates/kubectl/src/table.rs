@@ -3,7 +3,7 @@
 //! Upstream: `staging/src/k8s.io/cli-runtime/pkg/printers/tableprinter.go`, v1.36.
 
 use api::{Kind, Object, PodRow, Timestamp};
-use rows::{Cells, Listed};
+use rows::{Cells, Listed, human};
 
 use crate::commands;
 use crate::printers::{self, Column};
@@ -17,6 +17,8 @@ pub(crate) struct Options {
     pub(crate) with_kind: bool,
     pub(crate) show_labels: bool,
     pub(crate) label_columns: Vec<String>,
+    /// Only what kubectl knows of every object without asking the server for a table.
+    pub(crate) plain: bool,
 }
 
 /// Objects of one kind.
@@ -35,7 +37,9 @@ impl<'a> Table<'a> {
         if self.objects.is_empty() {
             return String::new();
         }
-        let columns = printers::columns(self.kind);
+        // A service account is such a plain thing.
+        let kind = if options.plain { Kind::ServiceAccount } else { self.kind };
+        let columns = printers::columns(kind);
         let with_namespace = options.with_namespace && self.kind.namespaced();
         let header = header(&columns, options, with_namespace);
         let mut cells = Cells::new((self.objects.len() + 1) * header.len(), now);
@@ -53,9 +57,10 @@ impl<'a> Table<'a> {
 
     fn row(&self, listed: &Listed<'_>, columns: &[Column], options: &Options, cells: &mut Cells) {
         let with_namespace = options.with_namespace && self.kind.namespaced();
-        let made = missing_row(listed);
+        // Of pods that do not come from the store, as those of a watch.
+        let made = if options.plain { None } else { missing_row(listed) };
         let Listed { object, row } = *listed;
-        let row = row.or(made.as_ref());
+        let row = row.or(made.as_ref()).filter(|_| !options.plain);
         match (row, object) {
             (Some(row), _) => {
                 if with_namespace {
@@ -63,7 +68,7 @@ impl<'a> Table<'a> {
                 }
                 rows::pod(row, options.wide, options.with_kind, cells);
             }
-            (None, Object::Event(it)) => {
+            (None, Object::Event(it)) if !options.plain => {
                 if with_namespace {
                     cells.put(it.namespace());
                 }
@@ -87,7 +92,14 @@ impl<'a> Table<'a> {
     }
 
     fn cells_of(&self, object: &Object, columns: &[Column], options: &Options, to: &mut Cells) {
-        for (column, cell) in columns.iter().zip(printers::cells(object, to.now())) {
+        let cells = match options.plain {
+            true => {
+                let created = object.meta().creation_timestamp.as_ref();
+                vec![object.name().to_owned(), human::since(created, to.now())]
+            }
+            false => printers::cells(object, to.now()),
+        };
+        for (column, cell) in columns.iter().zip(cells) {
             if column.wide && !options.wide {
                 continue;
             }

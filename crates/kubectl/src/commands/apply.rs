@@ -252,7 +252,7 @@ fn set_last_applied(session: &mut Session<'_>) -> Result<Next, Failure> {
 fn view_last_applied(session: &mut Session<'_>) -> Result<Next, Failure> {
     let words = session.args.positional[1..].to_vec();
     let asked = match session.args.has("filename") {
-        true => files::named(session)?,
+        true => files::named(session, &words)?,
         false => resources::resolve(&words, &session.query(true))?,
     };
     let (objects, failures) = session.find(&asked, true)?;

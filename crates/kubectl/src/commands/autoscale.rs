@@ -66,11 +66,14 @@ pub(super) fn run(session: &mut Session<'_>) -> Result<Next, Failure> {
         }
     }
     let words = session.args.positional.clone();
-    let asked = match session.args.has("filename") {
-        true => files::named(session)?,
-        false => resources::resolve(&words, &session.query(false))?,
+    // As with `expose`, an object of a file need not be on the server.
+    let (objects, failures) = if session.args.has("filename") {
+        files::no_words(&words)?;
+        (files::local(session)?, vec![])
+    } else {
+        let asked = resources::resolve(&words, &session.query(false))?;
+        session.find(&asked, false)?
     };
-    let (objects, failures) = session.find(&asked, false)?;
     if objects.is_empty() && failures.is_empty() {
         return Err(Failure::text("no objects passed to autoscale"));
     }

@@ -18,7 +18,6 @@ pub(super) const FLAGS: &[Flag] = &[
     value("dry-run").optional("unchanged"),
     value("field-manager"),
     switch("record"),
-    value("selector").or('l'),
     switch("save-config"),
     switch("edit"),
     switch("windows-line-endings"),
@@ -27,6 +26,9 @@ pub(super) const FLAGS: &[Flag] = &[
     value("template"),
     value("raw"),
 ];
+
+/// Of those that select what files say.
+pub(super) const SELECT: &[Flag] = &[value("selector").or('l')];
 
 pub(super) const REPLACE_FLAGS: &[Flag] = &[
     value("cascade").optional("background"),

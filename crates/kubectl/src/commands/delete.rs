@@ -45,6 +45,7 @@ pub(super) fn run(session: &mut Session<'_>) -> Result<Next, Failure> {
     let mut failures = vec![];
     let mut sources = vec![];
     let objects = if from_files {
+        files::no_words(&words)?;
         let input = files::input(session)?;
         failures.extend(input.failures);
         let mut objects = vec![];

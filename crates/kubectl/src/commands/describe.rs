@@ -46,7 +46,7 @@ pub(super) fn run(session: &mut Session<'_>) -> Result<Next, Failure> {
         ));
     }
     let asked = match session.args.has("filename") {
-        true => files::named(session)?,
+        true => files::named(session, &words)?,
         false => resources::resolve(&words, &session.query(true))?,
     };
     let (mut objects, mut failures) = session.find(&asked, true)?;

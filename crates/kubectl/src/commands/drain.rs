@@ -15,6 +15,7 @@ use super::{Next, Session, Waiting};
 use crate::DryRun;
 use crate::args::{Flag, switch, value};
 use crate::failure::Failure;
+use crate::names;
 use crate::resources::Asked;
 
 pub(super) const CORDON_FLAGS: &[Flag] =
@@ -120,6 +121,11 @@ fn set_unschedulable(session: &mut Session<'_>, node: &Object, wanted: bool) {
 }
 
 pub(super) fn drain(session: &mut Session<'_>) -> Result<Next, Failure> {
+    let selector = session.args.get("pod-selector").unwrap_or_default();
+    if names::selector(selector).is_err() {
+        let text = "--pod-selector=<pod_selector> must be a valid label selector";
+        return Err(Failure::text(text));
+    }
     let nodes = nodes(session, "drain")?;
     let timeout = session.args.duration("timeout").map_err(Failure::Flags)?;
     let now = session.client.now();
@@ -333,8 +339,7 @@ fn pods_to_evict(session: &Session<'_>, node: &str) -> Result<(Vec<Object>, Stri
     let objects = session.client.objects();
     let listers = Listers(objects);
     let selector = session.args.get("pod-selector").unwrap_or_default();
-    let selector =
-        api::selector::Selector::parse(selector).map_err(|it| vec![Failure::Text(it)])?;
+    let selector = names::selector(selector).map_err(|it| vec![Failure::Text(it)])?;
     let (mut go, mut warnings, mut errors) = (vec![], Grouped::default(), Grouped::default());
     let none = std::collections::BTreeMap::new();
     for pod in listers.pods_on(node) {

@@ -16,7 +16,7 @@ pub(super) const FLAGS: &[Flag] = &[value("subresource"), switch("output-patch")
 pub(super) fn run(session: &mut Session<'_>) -> Result<Next, Failure> {
     let words = session.args.positional.clone();
     let asked = match session.args.has("filename") {
-        true => files::named(session)?,
+        true => files::named(session, &words)?,
         false => resources::resolve(&words, &session.query(true))?,
     };
     let part = subresource::asked(session, &asked)?;

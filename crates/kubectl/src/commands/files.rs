@@ -2,11 +2,13 @@
 //!
 //! Upstream: `staging/src/k8s.io/cli-runtime/pkg/resource/visitor.go`, v1.36.
 
+use api::selector::Selector;
 use api::yaml::{self, Body, Document, Refusal};
-use api::{Object, Order};
+use api::{Gather, Object, Order};
 
 use super::{Session, discovery};
 use crate::failure::Failure;
+use crate::names;
 use crate::resources::Asked;
 
 /// A document that a command is given, with what kubectl calls its source.
@@ -31,8 +33,28 @@ pub(super) struct Read {
     pub(super) value: serde_json::Value,
 }
 
-/// Reads all files of the command line.
+/// Reads those documents of the files that meet the selector.
 pub(super) fn input(session: &mut Session<'_>) -> Result<Input, Failure> {
+    let mut input = all(session)?;
+    if let Some(selector) = selector(session)? {
+        input.items.retain(|it| it.is_selected(&selector));
+    }
+    Ok(input)
+}
+
+/// What `-l` selects of files; `expose` asks by it for the pods of the service.
+fn selector(session: &Session<'_>) -> Result<Option<Selector>, Failure> {
+    let text = session.args.get("selector").filter(|_| session.command != "kubectl expose");
+    let parsed = text.map(|text| {
+        names::selector(text).map_err(|why| {
+            Failure::Text(format!("the provided selector {text:?} is not valid: {why}"))
+        })
+    });
+    parsed.transpose()
+}
+
+/// Reads all files of the command line.
+fn all(session: &mut Session<'_>) -> Result<Input, Failure> {
     let mut items = vec![];
     let mut failures = vec![];
     for name in session.args.list("filename") {
@@ -111,6 +133,15 @@ pub(super) fn in_order(failures: &mut Vec<Failure>, ends: Vec<Failure>) {
 }
 
 impl Item {
+    /// What cannot be read is told of, whatever its labels are.
+    fn is_selected(&self, selector: &Selector) -> bool {
+        let value = self.document.value();
+        let labels = value["metadata"]["labels"].as_object().into_iter().flatten();
+        let text = |it: &serde_json::Value| it.as_str().unwrap_or_default().to_owned();
+        let labels = labels.map(|(key, it)| (key.clone(), text(it))).to_map();
+        self.document.refusal.is_some() || selector.matches(&labels)
+    }
+
     /// The object, or why kubectl or the server refuses the document. `verb` is `creating`.
     pub(super) fn object(&self, session: &mut Session<'_>, verb: &str) -> Result<Read, Failure> {
         let document = &self.document;
@@ -200,14 +231,43 @@ impl Item {
 /// The objects of files.
 pub(super) fn local(session: &mut Session<'_>) -> Result<Vec<Object>, Failure> {
     let input = input(session)?;
+    objects(session, input)
+}
+
+fn objects(session: &mut Session<'_>, input: Input) -> Result<Vec<Object>, Failure> {
     if let Some(failure) = input.failures.into_iter().next() {
         return Err(failure);
     }
     input.items.iter().map(|it| Ok(it.object(session, "reading")?.object)).collect()
 }
 
-/// The objects that files name, for commands that look them up.
-pub(super) fn named(session: &mut Session<'_>) -> Result<Asked, Failure> {
-    let objects = local(session)?;
+/// Refuses words that name objects beside files that do.
+pub(super) fn no_words(words: &[String]) -> Result<(), Failure> {
+    match words {
+        [] => Ok(()),
+        [one, ..] if one.contains('/') => Err(Failure::text(
+            "resource/name arguments cannot be provided when a path is specified",
+        )),
+        _ => Err(Failure::text(
+            "when paths, URLs, or stdin is provided as input, you may not specify resource \
+             arguments as well",
+        )),
+    }
+}
+
+/// The objects that files name, for commands that look them up; `words` are those that could have
+/// named objects instead.
+pub(super) fn named(session: &mut Session<'_>, words: &[String]) -> Result<Asked, Failure> {
+    no_words(words)?;
+    let input = all(session)?;
+    let mut objects = objects(session, input)?;
+    // They are selected by the labels that the server knows.
+    if let Some(selector) = selector(session)? {
+        let live = session.client.objects();
+        objects.retain(|it| {
+            let labels = live.get(&it.object_ref()).map(|it| it.meta().labels.clone());
+            labels.is_none_or(|it| selector.matches(&it.unwrap_or_default()))
+        });
+    }
     Ok(Asked::Names(objects.iter().map(|it| (it.kind(), it.name().to_owned())).collect()))
 }

@@ -11,6 +11,7 @@ pub(super) use expose::{EXPOSE_FLAGS, expose};
 pub(super) use run::{RUN_FLAGS, run};
 
 use api::quantity;
+use api::selector::Operator;
 use api::yaml::{self, Document};
 use api::{ApiError, Kind, Object};
 use serde_json::{Map, Value, json};
@@ -19,7 +20,7 @@ use super::{Next, Session, create};
 use crate::DryRun;
 use crate::args::{Args, Flag, switch, value};
 use crate::failure::Failure;
-use crate::{last_applied, resources};
+use crate::{hash, last_applied, names, resources};
 
 /// Flags of all commands here.
 const COMMON: &[Flag] = &[
@@ -172,10 +173,11 @@ fn finish(
     mut object: Object,
     what: Option<&str>,
 ) -> Result<Next, Failure> {
-    if session.args.is_on("append-hash") {
-        return Err(Failure::text(
-            "--append-hash is not possible in the simulation: give the object a name of its own",
-        ));
+    if session.args.is_on("append-hash")
+        && let Some(hash) = hash::of(&object)
+    {
+        let name = format!("{}-{hash}", object.name());
+        object.meta_mut().name = Some(name);
     }
     let pretends = session.dry_run()? == Some(DryRun::None);
     if object.kind().namespaced() && (!pretends || session.args.has("namespace")) {
@@ -272,8 +274,8 @@ fn deployment(session: &Session<'_>, name: &str) -> Result<Object, Failure> {
 }
 
 fn job(session: &Session<'_>, name: &str) -> Result<Object, Failure> {
-    let (image, from) = (session.args.get("image"), session.args.get("from"));
-    match (image, from) {
+    let given = |flag| session.args.get(flag).filter(|it| !it.is_empty());
+    match (given("image"), given("from")) {
         (Some(image), None) => {
             let mut container = json!({"name": name, "image": image});
             let command = container_command(&session.args);
@@ -298,8 +300,10 @@ fn job_from(session: &Session<'_>, name: &str, from: &str) -> Result<Object, Fai
     if let Some(failure) = failures.into_iter().next() {
         return Err(failure);
     }
-    let [Object::CronJob(cron_job)] = &objects[..] else {
-        return Err(Failure::text("from must be an existing cronjob"));
+    let cron_job = match &objects[..] {
+        [Object::CronJob(it)] => it,
+        [Object::Job(_)] => return Err(Failure::text("unknown object type *v1.Job")),
+        _ => return Err(Failure::text("from must be an existing cronjob")),
     };
     let template = &cron_job.spec.job_template;
     let meta = template.metadata.clone().unwrap_or_default();
@@ -364,7 +368,7 @@ fn budget(session: &Session<'_>, name: &str) -> Result<Object, Failure> {
     if selector.is_empty() {
         return Err(Failure::text("a selector must be specified"));
     }
-    let mut spec = json!({"selector": {"matchLabels": pairs(selector)?}});
+    let mut spec = json!({"selector": label_selector(selector)?});
     let is_amount = |it: &str| {
         let digits = it.strip_suffix('%').unwrap_or(it);
         !digits.is_empty() && digits.bytes().all(|it| it.is_ascii_digit())
@@ -388,6 +392,48 @@ fn budget(session: &Session<'_>, name: &str) -> Result<Object, Failure> {
         (None, Some(max)) => spec["maxUnavailable"] = int_or_text(max),
     }
     object(Kind::PodDisruptionBudget, json!({"metadata": {"name": name}, "spec": spec}))
+}
+
+/// The text of a selector as the API has it. Upstream: `ParseToLabelSelector`.
+fn label_selector(text: &str) -> Result<Value, Failure> {
+    let parsed = names::selector(text).map_err(|it| {
+        Failure::Text(format!("couldn't parse the selector string \"{text}\": {it}"))
+    })?;
+    let plain: String = text.chars().filter(|it| !it.is_whitespace()).collect();
+    let mut selector = json!({});
+    for it in parsed.requirements {
+        let value = it.values.first().map(String::as_str).unwrap_or_default();
+        let is_equality =
+            |sign| plain.split(',').any(|part| part == format!("{}{sign}{value}", it.key));
+        let operator = match it.operator {
+            Operator::In if is_equality("=") || is_equality("==") => {
+                selector["matchLabels"][it.key] = value.into();
+                continue;
+            }
+            Operator::NotIn if is_equality("!=") => {
+                return Err(Failure::text("\"!=\" is not a valid label selector operator"));
+            }
+            Operator::Gt => {
+                return Err(Failure::text("\"gt\" isn't supported in label selectors"));
+            }
+            Operator::Lt => {
+                return Err(Failure::text("\"lt\" isn't supported in label selectors"));
+            }
+            Operator::In => "In",
+            Operator::NotIn => "NotIn",
+            Operator::Exists => "Exists",
+            Operator::DoesNotExist => "DoesNotExist",
+        };
+        let mut row = json!({"key": it.key, "operator": operator});
+        if !it.values.is_empty() {
+            row["values"] = json!(it.values);
+        }
+        match &mut selector["matchExpressions"] {
+            Value::Array(rows) => rows.push(row),
+            none => *none = json!([row]),
+        }
+    }
+    Ok(selector)
 }
 
 /// `a=b,c=d` as a map.

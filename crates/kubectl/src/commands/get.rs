@@ -4,15 +4,16 @@
 
 use std::collections::BTreeMap;
 
-use api::{Gather, Kind, Object};
+use api::{Gather, Kind, Object, Timestamp};
 use rows::Listed;
 
 use super::{Next, Session, Waiting, subresource};
 use crate::args::{Flag, switch, value};
 use crate::failure::Failure;
+use crate::jsonpath;
 use crate::output_format::{self, Format};
 use crate::resources::{self, Asked};
-use crate::sorter;
+use crate::sorter::{self, By};
 use crate::table::{Options, Table};
 
 pub(super) const FLAGS: &[Flag] = &[
@@ -69,7 +70,7 @@ pub(super) fn run(session: &mut Session<'_>) -> Result<Next, Failure> {
     let format = Format::parse(session.args.get("output"), session.args.get("template"))?;
     warn_of_short_name(session, &args);
     let asked = if session.args.has("filename") {
-        super::files::named(session)?
+        super::files::named(session, &args)?
     } else {
         resources::resolve(&args, &session.query(true))?
     };
@@ -112,12 +113,12 @@ fn shown(
             }
         }
         other => {
-            if let Some(path) = session.args.get("sort-by").filter(|it| !it.is_empty()) {
+            let single = matches!(&asked, Asked::Names(names) if names.len() == 1);
+            if let Some(path) = sort_by(session).filter(|_| !single) {
                 let mut found = Listed::all(&objects);
-                sorter::sort(&mut found, path)?;
+                sorter::sort(&mut found, path, By::Objects, session.client.now())?;
                 objects = found.into_iter().map(|it| it.object.clone()).collect();
             }
-            let single = matches!(&asked, Asked::Names(names) if names.len() == 1);
             if !(single && objects.is_empty()) {
                 let text =
                     output_format::print(other, &objects, single, &session.output_options())?;
@@ -180,6 +181,7 @@ fn table_options(session: &Session<'_>, kinds: &[Kind], wide: bool) -> Options {
         no_headers: session.args.is_on("no-headers"),
         with_namespace: session.args.is_on("all-namespaces"),
         with_kind: session.args.is_on("show-kind") || kinds.len() > 1,
+        plain: session.args.is_off("server-print"),
         show_labels: session.args.is_on("show-labels"),
         label_columns: session.args.list("label-columns"),
     }
@@ -205,8 +207,9 @@ fn names(session: &mut Session<'_>, asked: &Asked) -> Result<Next, Failure> {
     if session.args.is_on("ignore-not-found") {
         failures.retain(|it| !it.is_not_found());
     }
-    if let Some(path) = session.args.get("sort-by").filter(|it| !it.is_empty()) {
-        sorter::sort(&mut found, path)?;
+    let single = matches!(asked, Asked::Names(names) if names.len() == 1);
+    if let Some(path) = sort_by(session).filter(|_| !single) {
+        sorter::sort(&mut found, path, By::Objects, session.client.now())?;
     }
     let text = output_format::names(&found);
     session.output.out(text);
@@ -228,6 +231,39 @@ impl Printed {
     }
 }
 
+fn sort_by<'a>(session: &'a Session<'_>) -> Option<&'a str> {
+    session.args.get("sort-by").filter(|it| !it.is_empty())
+}
+
+/// Sorts what goes into tables. The server makes one for each kind or name that was asked for, and
+/// kubectl sorts the rows of a single table, but several tables as if they were the objects; `false`
+/// where it then prints none. Upstream: `RuntimeSorter.Sort`, `SortingPrinter`.
+fn sorted(
+    asked: &Asked,
+    found: &mut Vec<Listed<'_>>,
+    path: &str,
+    plain: bool,
+    now: Timestamp,
+) -> Result<bool, Failure> {
+    if found.len() < 2 {
+        return Ok(true);
+    }
+    if plain {
+        return sorter::sort(found, path, By::Objects, now).map(|()| true);
+    }
+    let n_tables = match asked {
+        Asked::Kinds(kinds) => kinds.len(),
+        Asked::Names(names) => names.len(),
+    };
+    if n_tables > 1 {
+        return Err(sorter::not_found(&jsonpath::relaxed(path)?));
+    }
+    match sorter::sort(found, path, By::Rows, now) {
+        Err(failure @ Failure::Raw(_)) => Err(failure),
+        result => Ok(result.is_ok()),
+    }
+}
+
 /// A table for each kind.
 fn tables(
     session: &Session<'_>,
@@ -236,11 +272,16 @@ fn tables(
     wide: bool,
     all_found: bool,
 ) -> Result<Printed, Failure> {
-    let options = table_options(session, &kinds(asked), wide);
+    let mut options = table_options(session, &kinds(asked), wide);
     let now = session.client.now();
     let mut sortable = true;
-    if let Some(path) = session.args.get("sort-by").filter(|it| !it.is_empty()) {
-        sortable = sorter::sort(&mut found, path)?;
+    if let Some(path) = sort_by(session).filter(|_| !found.is_empty()) {
+        sortable = sorted(asked, &mut found, path, options.plain, now)?;
+    }
+    if options.plain {
+        // kubectl goes by what it got, not by what was asked for.
+        options.with_kind &=
+            rows::runs_of_kinds(&found).len() > 1 || session.args.is_on("show-kind");
     }
     let mut texts: Vec<String> = vec![];
     if sortable {
@@ -254,8 +295,8 @@ fn tables(
         Err(texts) => texts.join(separator),
     };
     let quiet = !out.is_empty() || !all_found || session.args.is_on("ignore-not-found");
-    let namespaced =
-        !session.args.is_on("all-namespaces") && kinds(asked).iter().all(|it| it.namespaced());
+    let namespaced = !session.args.is_on("all-namespaces")
+        && (options.plain || kinds(asked).iter().all(|it| it.namespaced()));
     let err = (!quiet).then(|| match namespaced {
         true => format!("No resources found in {} namespace.\n", session.namespace),
         false => "No resources found\n".to_owned(),

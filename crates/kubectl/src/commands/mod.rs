@@ -86,7 +86,7 @@ const fn command(name: &'static str, flags: &'static [&'static [Flag]], run: Run
 
 /// In the order in which kubectl knows them, which is the order of suggestions.
 const COMMANDS: &[Command] = &[
-    command("create", &[create::FLAGS], create::run),
+    command("create", &[create::FLAGS, create::SELECT], create::run),
     command("expose", &[generate::EXPOSE_FLAGS], generate::expose),
     command("run", &[generate::RUN_FLAGS], generate::run),
     command("set", &[set::FLAGS], set::run),
@@ -112,8 +112,8 @@ const COMMANDS: &[Command] = &[
     command("port-forward", &[misc::ANY_FLAGS], misc::out_of_reach),
     command("cp", &[misc::ANY_FLAGS], misc::out_of_reach),
     command("events", &[misc::EVENTS_FLAGS], misc::events),
-    command("diff", &[create::FLAGS, diff::FLAGS], diff::run),
-    command("apply", &[create::FLAGS, apply::FLAGS], apply::run),
+    command("diff", &[create::FLAGS, create::SELECT, diff::FLAGS], diff::run),
+    command("apply", &[create::FLAGS, create::SELECT, apply::FLAGS], apply::run),
     command("patch", &[patch::FLAGS], patch::run),
     command("replace", &[create::FLAGS, create::REPLACE_FLAGS], create::replace),
     command("wait", &[wait::FLAGS], wait::run),
@@ -543,7 +543,7 @@ impl Session<'_> {
             return Ok((objects, vec![], is_one));
         }
         let asked = match self.args.has("filename") {
-            true => files::named(self)?,
+            true => files::named(self, words)?,
             false => {
                 let mut query = self.query(false);
                 // `--all` is for a kind without names.

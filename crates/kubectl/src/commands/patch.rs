@@ -55,7 +55,7 @@ pub(super) fn run(session: &mut Session<'_>) -> Result<Next, Failure> {
         (files::local(session)?, vec![])
     } else {
         let asked = match session.args.has("filename") {
-            true => files::named(session)?,
+            true => files::named(session, &words)?,
             false => resources::resolve(&words, &session.query(false))?,
         };
         subresource::asked(session, &asked)?;

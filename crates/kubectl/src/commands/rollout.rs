@@ -63,7 +63,7 @@ pub(super) fn run(session: &mut Session<'_>) -> Result<Next, Failure> {
         return Err(Failure::Text(format!("revision must be a positive integer: {revision}")));
     }
     let asked = match session.args.has("filename") {
-        true => files::named(session)?,
+        true => files::named(session, words)?,
         false => resources::resolve(words, &session.query(true))?,
     };
     let (objects, mut failures) = session.find(&asked, true)?;
@@ -453,11 +453,9 @@ fn undo(session: &mut Session<'_>, object: &Object) -> Result<(), Failure> {
         let done = format!("skipped rollback (current template already matches revision {wanted})");
         return session.print(object, &done);
     }
-    session.write(&Action::Patch {
-        key: object.object_ref(),
-        subresource: "",
-        patch: Patch::Json(rollback(object, target)),
-    })?;
+    let patch = Patch::Json(rollback(object, target));
+    let action = Action::Patch { key: object.object_ref(), subresource: "", patch };
+    session.write(&action)?;
     session.print(object, "rolled back")
 }
 
@@ -493,8 +491,8 @@ fn restart(session: &mut Session<'_>, object: &Object) -> Result<(), Failure> {
     let at = Timestamp::from_second(at.as_second()).unwrap_or(at).to_string();
     let annotations = json!({"kubectl.kubernetes.io/restartedAt": at});
     let patch = json!({"spec": {"template": {"metadata": {"annotations": annotations}}}});
-    change(session, object, patch)?;
-    session.print(object, "restarted")
+    let changed = change(session, object, patch)?;
+    session.print(&changed, "restarted")
 }
 
 fn pause(session: &mut Session<'_>, object: &Object, wanted: bool) -> Result<(), Failure> {
@@ -513,14 +511,11 @@ fn pause(session: &mut Session<'_>, object: &Object, wanted: bool) -> Result<(),
         return Err(Failure::Text(format!("{resource} {:?} {state}", object.name())));
     }
     let value = if wanted { json!(true) } else { Value::Null };
-    change(session, object, json!({"spec": {"paused": value}}))?;
-    session.print(object, done)
+    let changed = change(session, object, json!({"spec": {"paused": value}}))?;
+    session.print(&changed, done)
 }
 
-fn change(session: &mut Session<'_>, object: &Object, patch: Value) -> Result<(), Failure> {
-    if session.dry_run()? != Some(DryRun::None) {
-        let patch = Patch::Strategic(patch);
-        session.write(&Action::Patch { key: object.object_ref(), subresource: "", patch })?;
-    }
-    Ok(())
+fn change(session: &mut Session<'_>, object: &Object, patch: Value) -> Result<Object, Failure> {
+    let patch = Patch::Strategic(patch);
+    session.patched(object, &Action::Patch { key: object.object_ref(), subresource: "", patch })
 }

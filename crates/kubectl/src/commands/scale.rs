@@ -39,7 +39,7 @@ pub(super) fn run(session: &mut Session<'_>) -> Result<Next, Failure> {
         session.args.int("current-replicas").map_err(Failure::Flags)?.filter(|it| *it >= 0);
     let words = session.args.positional.clone();
     let asked = match session.args.has("filename") {
-        true => files::named(session)?,
+        true => files::named(session, &words)?,
         false => resources::resolve(&words, &session.query(false))?,
     };
     let (objects, mut failures) = session.find(&asked, false)?;
@@ -79,10 +79,11 @@ fn scale_one(
         let text = format!("Expected resource version to be {wanted}, was {version}");
         return Err(Failure::Text(text));
     }
+    let mut scaled = None;
     if session.dry_run()? != Some(DryRun::None) {
         let patch = Patch::Merge(json!({"spec": {"replicas": replicas}}));
         let action = Action::Patch { key: object.object_ref(), subresource: "scale", patch };
-        session.write(&action)?;
+        scaled = session.write(&action)?;
     }
-    session.print(object, "scaled")
+    session.print(scaled.as_ref().unwrap_or(object), "scaled")
 }

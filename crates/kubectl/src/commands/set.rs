@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use super::{Next, Session, generate, help, label};
 use crate::args::{Flag, switch, value};
 use crate::failure::Failure;
+use crate::names;
 
 pub(super) const FLAGS: &[Flag] = &[
     value("filename").or('f'),
@@ -273,7 +274,7 @@ fn equalities(text: &str) -> Result<serde_json::Map<String, Value>, Failure> {
     let bad = |why: String| {
         Failure::Text(format!("couldn't parse the selector string \"{text}\": {why}"))
     };
-    api::selector::Selector::parse(text).map_err(|it| bad(it.to_string()))?;
+    names::selector(text).map_err(bad)?;
     let mut map = serde_json::Map::new();
     for pair in text.split(',').filter(|it| !it.is_empty()) {
         let pair = pair.split_once("==").or_else(|| pair.split_once('='));

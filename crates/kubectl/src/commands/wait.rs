@@ -81,7 +81,7 @@ pub(super) fn run(session: &mut Session<'_>) -> Result<Next, Failure> {
     let timeout = if timeout.as_nanos() < 0 { Duration::from_secs(7 * 24 * 3600) } else { timeout };
     let words = session.args.positional.clone();
     let asked = match session.args.has("filename") {
-        true => files::named(session)?,
+        true => files::named(session, &words)?,
         false => resources::resolve(&words, &session.query(false))?,
     };
     let deadline = time::after_ms(session.client.now(), timeout.as_millis());

@@ -36,19 +36,18 @@ pub(in crate::commands) const EXPOSE_FLAGS: &[Flag] = &[
 
 pub(in crate::commands) fn expose(session: &mut Session<'_>) -> Result<Next, Failure> {
     let words = session.args.positional.clone();
-    let asked = match session.args.has("filename") {
-        true => files::named(session)?,
-        false => {
-            let mut query = session.query(false);
-            query.selector = None;
-            resources::resolve(&words, &query)?
-        }
+    // What a file says is exposed as it stands there, whether the server has it or not.
+    let objects: Vec<Object> = if session.args.has("filename") {
+        files::no_words(&words)?;
+        files::local(session)?
+    } else {
+        let mut query = session.query(false);
+        query.selector = None;
+        let asked = resources::resolve(&words, &query)?;
+        let (found, failures) = resources::find(session.client.objects(), &asked, &query)?;
+        Failure::all(failures)?;
+        found.into_iter().map(|it| it.object.clone()).collect()
     };
-    let mut query = session.query(false);
-    query.selector = None;
-    let (found, failures) = resources::find(session.client.objects(), &asked, &query)?;
-    let objects: Vec<Object> = found.into_iter().map(|it| it.object.clone()).collect();
-    Failure::all(failures)?;
     for exposed in &objects {
         let service = service_for(session, exposed)?;
         let pretends = session.dry_run()? == Some(DryRun::None);
