@@ -9,7 +9,6 @@ mod resizes;
 use std::collections::{BTreeMap, BTreeSet};
 
 use api::k8s_openapi::api::core::v1::{Node, PersistentVolumeClaim, Pod, PodSpec};
-use api::time::after_ms;
 use api::{
     Action, Change, Component, ComponentId, EventSpec, Kind, Object, ObjectRef, Plan, Resource,
     View, WorkQueue, pods,
@@ -361,7 +360,7 @@ impl Kubelet {
         let context = Context { pod, spec, seed: view.seed, settings: view.settings };
         let worker = &mut entry.worker;
         let state = self.state_of(node.name(), view);
-        let (index, resumed_at) = (state.index, state.resumed_at);
+        let (index, resumed_at, base) = (state.index, state.resumed_at, state.started);
         let from = if worker.clock < resumed_at { worker.clock } else { view.now };
         // First what was to happen by itself, then what others ask for now.
         worker.advance(&context, from, view.now, &mut out);
@@ -371,7 +370,7 @@ impl Kubelet {
                 None => {
                     let own = delay_ms(pod, "start-delay", "", 0, view.seed);
                     let delay = own.unwrap_or(view.settings.container_start_ms);
-                    worker.begin_at = Some(after_ms(view.now, delay));
+                    worker.begin(&context, view.now, base, delay);
                     self.waiting.remove(key);
                 }
                 Some(message) => {

@@ -35,6 +35,8 @@ const LEASE_SECONDS: i32 = 40;
 pub(crate) struct NodeState {
     /// The number of the node, by which it gets its addresses.
     pub(crate) index: usize,
+    /// When this kubelet started.
+    pub(crate) started: Timestamp,
     /// The lease is renewed every ten seconds from here on.
     pub(crate) lease_base: Timestamp,
     renewing: bool,
@@ -53,6 +55,7 @@ impl NodeState {
     pub(crate) fn new(index: usize, now: Timestamp) -> Self {
         Self {
             index,
+            started: now,
             lease_base: now,
             renewing: false,
             failed: false,

@@ -18,7 +18,7 @@ use crate::allocation::Resize;
 use crate::events::Recorder;
 use crate::eviction;
 use crate::image_manager::Pull;
-use crate::prober::{Probes, Verdict};
+use crate::prober::{Probed, Probes, Verdict};
 use crate::workload::{annotation_for, delay_ms, workload_of};
 pub(crate) use restart::{RESTART_ALL, should_restart};
 use restart::{restarts_after_probe, restarts_all};
@@ -97,6 +97,11 @@ impl ContainerRun {
         }
     }
 
+    fn probed<'a>(&self, container: &'a Container, context: &Context<'a>) -> Option<Probed<'a>> {
+        let since = self.running_since()?;
+        Some(Probed { pod: context.pod, container, since })
+    }
+
     /// It has ended and will not run again.
     pub(crate) fn is_final(&self) -> bool {
         matches!(self.run, Run::Exited(_) | Run::Lost) && self.restart_at.is_none()
@@ -161,8 +166,7 @@ impl ContainerRun {
     ) -> Option<Timestamp> {
         let ready = self.ready_from(container, context).filter(|it| *it > now);
         let end = self.ends_at(container, context).map(|(at, _)| at);
-        let probe =
-            self.running_since().and_then(|since| self.probes.next(context.pod, container, since));
+        let probe = self.probed(container, context).and_then(|it| self.probes.next(&it));
         let pull = self.pull.as_ref().map(|it| it.at);
         [ready, end, probe, pull, self.restart_at, self.crash_at].into_iter().flatten().min()
     }
@@ -211,7 +215,7 @@ impl ContainerRun {
         self.restart_at = None;
         self.crash_at = None;
         self.crash_loop = false;
-        self.probes = Probes::of(container);
+        self.probes.begin_run(container);
         self.run = Run::Running { since: at, stop: None };
         out.started(container, pulled);
     }
@@ -295,6 +299,7 @@ impl ContainerRun {
             last: Some(removed),
             attempt: self.attempt + 1,
             backoff: self.backoff,
+            probes: std::mem::take(&mut self.probes),
             ..Self::default()
         };
     }
@@ -356,6 +361,20 @@ impl PodWorker {
             rejected: None,
             resize: None,
             reported: ("Pending", false),
+        }
+    }
+
+    /// Its first sync at `now`, by a kubelet that started at `base`.
+    pub(crate) fn begin(
+        &mut self,
+        context: &Context<'_>,
+        now: Timestamp,
+        base: Timestamp,
+        delay: i64,
+    ) {
+        self.begin_at = Some(after_ms(now, delay));
+        for (run, container) in self.all_mut(context.spec) {
+            run.probes.add(context.pod, container, now, base, context.seed);
         }
     }
 
@@ -456,17 +475,37 @@ impl PodWorker {
         out: &mut Recorder<'_>,
     ) {
         for (run, container) in self.all_mut(context.spec) {
-            if let Some(since) = run.running_since() {
-                run.probes.forget_before(container, since, now);
+            if let Some(it) = run.probed(container, context) {
+                run.probes.forget_before(&it, now);
             }
         }
         let mut at = from;
         self.cascade(context, at, out);
+        self.sync_probes(context, at, out);
         while let Some(next) = self.next(context, at).filter(|it| *it <= now) {
             at = at.max(next);
             self.step(context, at, out);
+            self.sync_probes(context, at, out);
         }
         self.clock = now;
+    }
+
+    /// With each sync of the pod, those of its containers are probed that are not ready.
+    fn sync_probes(&mut self, context: &Context<'_>, at: Timestamp, out: &mut Recorder<'_>) {
+        loop {
+            let mut changed = false;
+            for run in self.init.iter_mut().chain(&mut self.main) {
+                changed |= std::mem::take(&mut run.probes.changed);
+            }
+            if !changed {
+                return;
+            }
+            for (run, container) in self.all_mut(context.spec) {
+                if let Some(it) = run.probed(container, context) {
+                    run.probes.trigger(&it, at, out);
+                }
+            }
+        }
     }
 
     fn step(&mut self, context: &Context<'_>, at: Timestamp, out: &mut Recorder<'_>) {
@@ -554,10 +593,10 @@ fn step_container(
     may_restart: bool,
     out: &mut Recorder<'_>,
 ) -> bool {
-    if let Some(since) = run.running_since() {
-        let verdict = run.probes.step(context.pod, container, since, at, out);
-        if let Some(Verdict::Kill(probe, grace)) = verdict {
-            let again = may_restart && restarts_after_probe(context.pod, container);
+    if let Some(it) = run.probed(container, context) {
+        let verdict = run.probes.step(&it, at, out);
+        if let Some(Verdict::Kill(probe, grace)) = verdict.filter(|_| may_restart) {
+            let again = restarts_after_probe(context.pod, container);
             let again = if again { ", will be restarted" } else { "" };
             let name = &container.name;
             out.killing(container, &format!("Container {name} failed {probe} probe{again}"));

@@ -12,7 +12,6 @@ use api::pods;
 use api::time::after_ms;
 
 use crate::pod_workers::{ContainerRun, Exit, PodWorker, Run, should_restart};
-use crate::prober::Probes;
 use crate::status::OOM_KILLED;
 
 impl PodWorker {
@@ -25,6 +24,7 @@ impl PodWorker {
         let statuses: Vec<&ContainerStatus> =
             init.chain(status.container_statuses.iter().flatten()).collect();
         for (run, container) in self.all_mut(spec) {
+            run.probes.add(pod, container, started, Timestamp::MIN, 0);
             if let Some(status) = statuses.iter().find(|it| it.name == container.name) {
                 take_over(run, pod, container, status, started);
             }
@@ -57,9 +57,7 @@ fn take_over(
         ContainerState { running: Some(running), .. } => {
             let since = running.started_at.map_or(started, |it| it.0);
             run.run = Run::Running { since, stop: None };
-            run.probes = Probes::of(container);
-            run.probes.started = status.started.unwrap_or(true);
-            run.probes.ready = status.ready;
+            run.probes.resume_run(container, status.started.unwrap_or(true), status.ready);
         }
         ContainerState { terminated: Some(terminated), .. } => {
             let exit = exit(&terminated, restarts, started);

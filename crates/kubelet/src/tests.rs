@@ -3,6 +3,7 @@
 mod allocation;
 mod eviction;
 mod images;
+mod probes;
 mod restarts;
 mod stopping;
 
@@ -29,12 +30,20 @@ struct Bench {
 }
 
 impl Bench {
+    /// A cluster that has been there for a minute.
     fn new(nodes: &[&str]) -> Self {
+        let mut bench = Self::young(nodes, -60);
+        bench.run_to(0);
+        bench
+    }
+
+    /// A cluster whose kubelets start at a second.
+    fn young(nodes: &[&str], second: i64) -> Self {
         let mut bench = Self {
             objects: Objects::default(),
             kubelet: Kubelet::default(),
             queue: BTreeMap::new(),
-            now: Timestamp::UNIX_EPOCH,
+            now: Timestamp::from_second(second).unwrap(),
             settings: Settings::default(),
             zones: Zones::default(),
             lines: Vec::new(),
@@ -250,7 +259,7 @@ fn readiness_follows_the_probe_and_the_annotation() {
     bench.check(
         "0 p Pending - c=ContainerCreating
          1 p Running - c=running
-         5 p Running ready c=running
+         11 p Running ready c=running
          20 p Running - c=running",
     );
 }

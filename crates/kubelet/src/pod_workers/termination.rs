@@ -99,6 +99,10 @@ impl PodWorker {
             }
         }
         let initialized = self.has_initialized(context.spec);
+        for run in &mut self.main {
+            run.probes.stop_killing();
+            run.probes.changed = true;
+        }
         let deleted = pods::is_terminating(context.pod);
         for (run, _) in self.all_mut(context.spec) {
             (run.restart_at, run.crash_at) = (None, None);

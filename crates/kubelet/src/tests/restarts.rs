@@ -48,11 +48,11 @@ fn a_failing_liveness_probe_restarts_the_container() {
     bench.check(
         "0 p Pending - c=ContainerCreating
          1 p Running ready c=running
-         16 Unhealthy: Liveness probe failed: dial tcp: connect: connection refused
-         21 Unhealthy: Liveness probe failed: dial tcp: connect: connection refused
-         21 Killing: Container c failed liveness probe, will be restarted
-         22 p Running - c=Error(143)
-         23 p Running ready c=runningx1",
+         15 Unhealthy: Liveness probe failed: dial tcp: connect: connection refused
+         20 Unhealthy: Liveness probe failed: dial tcp: connect: connection refused
+         20 Killing: Container c failed liveness probe, will be restarted
+         21 p Running - c=Error(143)
+         22 p Running ready c=runningx1",
     );
 }
 

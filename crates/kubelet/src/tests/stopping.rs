@@ -44,7 +44,7 @@ fn init_containers_run_one_after_another_and_sidecars_stop_last() {
 
 #[test]
 fn a_probe_may_have_a_grace_period_of_its_own() {
-    for (grace, ended) in [(3, "24 p Running - c=Error(137)"), (60, "31 p Running - c=Error(143)")]
+    for (grace, ended) in [(3, "23 p Running - c=Error(137)"), (60, "30 p Running - c=Error(143)")]
     {
         let mut bench = Bench::new(&["n1"]);
         let mut it = spec("Always");
