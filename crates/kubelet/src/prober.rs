@@ -315,14 +315,12 @@ impl Probes {
         let tick = worker.tick_from(after_ms(of.since, 1), probe, of.since);
         worker.knows |= tick < at;
         worker.phase = Some(at);
-        let knew = worker.knows;
         if of.probed_from(probe) <= at {
             self.run(Which::Readiness, probe, of, at, out);
         }
         if let Some([_, worker, _]) = self.workers.as_deref_mut() {
             (worker.knows, worker.done) = (true, Some(at));
         }
-        self.changed |= !knew;
     }
 
     /// Upstream: `doProbe`.
