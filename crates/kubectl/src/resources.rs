@@ -53,10 +53,12 @@ pub(crate) fn kind(word: &str) -> Result<Kind, Failure> {
     let matches = |it: &Kind| {
         let named = it.plural() == name
             || it.name().to_lowercase() == name
-            || (rest.is_empty() && it.short_names().contains(&name));
+            || it.short_names().contains(&name);
+        let in_version =
+            version == it.version() || version == "v1" && *it == Kind::HorizontalPodAutoscaler;
         let in_group = rest.is_empty()
             || it.group() == rest
-            || it.group() == group && version == it.version()
+            || it.group() == group && in_version
             || rest == it.version() && it.group().is_empty();
         named && in_group
     };

@@ -202,7 +202,7 @@ pub(super) fn diagnostic(problem: Problem) -> Diagnostic {
 }
 
 /// What kubectl or the server says of these problems: one of them, or all unknown fields.
-pub(super) fn refusal(kind: Kind, problems: &[Problem]) -> Option<Refusal> {
+pub(super) fn refusal(kind: Kind, version: &str, problems: &[Problem]) -> Option<Refusal> {
     let in_metadata = |it: &&Problem| {
         it.fault != Fault::UnknownField
             && (it.path == "metadata" || it.path.starts_with("metadata."))
@@ -219,7 +219,6 @@ pub(super) fn refusal(kind: Kind, problems: &[Problem]) -> Option<Refusal> {
             format!("strict decoding error: {}", fields.join(", "))
         }
     };
-    let version = kind.version();
     Some(Refusal::BadRequest(format!(
         "{kind} in version {version:?} cannot be handled as a {kind}: {text}"
     )))

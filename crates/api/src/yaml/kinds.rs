@@ -1,5 +1,6 @@
 //! What the `apiVersion` and `kind` of a document say that it is.
 
+use super::older;
 use crate::fields;
 use crate::{Kind, scenario};
 
@@ -57,7 +58,8 @@ const NOT_SIMULATED: &[&str] = &[
 ];
 
 pub(super) fn meaning(api_version: &str, kind: &str) -> Meaning {
-    if let Some(kind) = Kind::from_api_version(api_version, kind) {
+    let known = Kind::from_api_version(api_version, kind);
+    if let Some(kind) = known.or_else(|| older::meaning(api_version, kind)) {
         return Meaning::Object(kind);
     }
     match (api_version, kind) {

@@ -9,7 +9,7 @@
 //! - `node`: the tree, with aliases and merge keys resolved;
 //! - `syntax`: the words for texts that are no YAML;
 //! - `decode`, `gotypes`: the tree as a serde deserializer;
-//! - `document`, `read`, `kinds`, `policy`: from trees to objects;
+//! - `document`, `read`, `kinds`, `older`, `policy`: from trees to objects;
 //! - `emit`: objects to YAML.
 
 mod callouts;
@@ -20,6 +20,7 @@ mod gotypes;
 mod json;
 mod kinds;
 mod node;
+mod older;
 mod path;
 mod policy;
 mod position;
@@ -32,6 +33,7 @@ pub use document::{Body, Document, Refusal};
 pub(crate) use document::{from_json, object_from_json};
 pub use emit::{to_json_pretty, to_json_string, to_string};
 pub use node::{Data, Entry, MAX_DEPTH, MAX_NODES, Node};
+pub use older::upgraded;
 pub use read::{MAX_BYTES, MAX_DOCUMENTS, Reading, Stop, read};
 pub use scalar::go_float;
 

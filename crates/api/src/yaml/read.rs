@@ -12,6 +12,7 @@ use super::document::{self, Body, Document, Refusal};
 use super::json;
 use super::kinds::{self, Meaning};
 use super::node::{Builder, Data, DuplicateKey, Node, Tree};
+use super::older;
 use super::policy;
 use super::position::LineIndex;
 use super::syntax::SyntaxError;
@@ -272,8 +273,19 @@ impl Reader {
         match kinds::meaning(&api_version, &kind) {
             Meaning::List(of) => self.list(node, api_version, kind, of),
             Meaning::Object(it) => {
-                let (object, problems) = document::decode_object(it, &node);
-                let refusal = document::refusal(it, &problems);
+                let is_older = older::meaning(&api_version, &kind).is_some();
+                let (object, problems) = match is_older {
+                    true => {
+                        let (newer, mut unknown) = older::upgrade(&node);
+                        let (object, problems) = document::decode_object(it, &newer);
+                        unknown.extend(problems);
+                        older::in_older_words(&mut unknown);
+                        (object, unknown)
+                    }
+                    false => document::decode_object(it, &node),
+                };
+                let version = if is_older { "v1" } else { it.version() };
+                let refusal = document::refusal(it, version, &problems);
                 let readable = object.filter(|_| only_unknown_fields(&problems));
                 let body = match (&refusal, readable) {
                     (None, Some(object)) => Body::Object(object),

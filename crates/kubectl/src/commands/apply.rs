@@ -1,7 +1,8 @@
 //! `kubectl apply`.
 //!
 //! Upstream: `staging/src/k8s.io/kubectl/pkg/cmd/apply/apply.go`, v1.36.
-//! Differs from upstream: `--prune` is refused.
+//! Differs from upstream: `--prune` is refused; what is written in an older version of a kind is
+//! printed in the one that is kept.
 
 mod refused;
 mod server_side;
@@ -194,7 +195,9 @@ pub(super) fn difference(manifest: &Value, live: &Object, annotate: bool) -> Opt
     if !modified["metadata"]["annotations"].is_object() {
         modified["metadata"]["annotations"] = json!({});
     }
-    let mut original = last_applied::get(live);
+    // The fields of an older version are compared as those that the server keeps.
+    let modified = yaml::upgraded(modified);
+    let mut original = last_applied::get(live).map(yaml::upgraded);
     // What kubectl itself wrote into the annotations is not the user's to remove.
     if let Some(original) = &mut original
         && original["metadata"]["annotations"].is_null()
