@@ -2,10 +2,11 @@
 //!
 //! Upstream: `pkg/controller/endpointslice/endpointslice_controller.go` and
 //! `staging/src/k8s.io/endpointslice/{reconciler,utils}.go`, v1.36.
-//! Differs from upstream: slices carry no topology hints, because no traffic flows here; an edit of
-//! a slice by hand stays until its Service or pods change.
+//! Differs from upstream: the annotation for topology aware routing leads to no hints, because no
+//! traffic flows here; an edit of a slice by hand stays until its Service or pods change.
 
 mod reconciler;
+mod trafficdist;
 mod trigger_time_tracker;
 mod utils;
 

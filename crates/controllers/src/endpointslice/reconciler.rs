@@ -4,9 +4,9 @@
 //! Differs from upstream: endpoints fill slices in the order of their addresses, because upstream
 //! takes them from a map in random order.
 
-use api::Order;
+use api::{Gather, Order};
 use std::cmp::Reverse;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use api::{Action, DeleteOptions, Plan, Resource, Timestamp, View, pods};
 use k8s_openapi::api::core::v1::{Node, Pod, Service, ServiceSpec};
@@ -14,6 +14,7 @@ use k8s_openapi::api::discovery::v1::{Endpoint, EndpointPort, EndpointSlice};
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
+use super::trafficdist::reconcile_hints;
 use super::trigger_time_tracker::annotate;
 use super::utils as util;
 use crate::controller_utils as utils;
@@ -162,7 +163,22 @@ impl OneType<'_> {
                 writes.create.push(placeholder);
             }
         }
+        self.hint(&mut writes);
         (writes, errors)
+    }
+
+    fn hint(&self, writes: &mut Writes) {
+        let known: BTreeSet<String> =
+            writes.update.iter().chain(&writes.delete).map(|it| it.name().to_owned()).to_set();
+        let unchanged = self.slices.iter().filter(|it| !known.contains(it.name()));
+        // A slice without hints that shall have none needs no copy.
+        let hinted = |it: &Endpoint| it.hints.is_some();
+        let wants = self.spec.traffic_distribution.is_some();
+        let unchanged = unchanged.filter(|it| wants || endpoints(it).iter().any(hinted));
+        let unchanged = unchanged.map(|it| (*it).clone());
+        let written = writes.create.iter_mut().chain(&mut writes.update);
+        let mut changed = reconcile_hints(self.service, self.spec, written, unchanged);
+        writes.update.append(&mut changed);
     }
 
     /// The endpoints that should be, by their ports.
@@ -206,13 +222,15 @@ impl OneType<'_> {
             let kept = endpoints(slice).iter().filter_map(|it| desired.remove(&key_of(it)));
             new.endpoints = Some(kept.collect());
             new.metadata.labels = Some(labels.clone());
-            let changed = endpoints(&new) != endpoints(slice);
+            let pairs = || endpoints(&new).iter().zip(endpoints(slice));
+            let changed = endpoints(&new).len() != endpoints(slice).len()
+                || pairs().any(|(new, old)| !equal_but_for_hints(new, old));
             if changed && endpoints(&new).is_empty() {
                 writes.delete.push((*slice).clone());
             } else if changed || new.metadata.labels != slice.metadata.labels {
                 update.push(new);
             } else {
-                unchanged.push(new);
+                unchanged.push((*slice).clone());
             }
         }
         update.order_by_key(|it| Reverse(endpoints(it).len()));
@@ -236,6 +254,12 @@ impl OneType<'_> {
         }
         writes.update.append(&mut update);
     }
+}
+
+/// Upstream: `EndpointsEqualBeyondHash`.
+fn equal_but_for_hints(a: &Endpoint, b: &Endpoint) -> bool {
+    (&a.node_name, &a.zone, &a.conditions, &a.target_ref)
+        == (&b.node_name, &b.zone, &b.conditions, &b.target_ref)
 }
 
 fn endpoints(slice: &EndpointSlice) -> &[Endpoint] {
