@@ -17,6 +17,7 @@ use api::k8s_openapi::api::core::v1::{Container, Node, Pod, PodSpec, Taint, Tole
 use api::time::{after_ms, ms_between};
 use api::{ObjectRef, Order, Resource, Timestamp, View, pods, quantity, resources, taints};
 
+use crate::kubelet_node_status::is_on;
 use crate::predicate::Refusal;
 use crate::static_pods;
 use crate::workload::{PREFIX, annotation_for};
@@ -249,19 +250,35 @@ fn available(node: &Node, candidates: &[Candidate<'_>]) -> i64 {
     (capacity.map_or(i64::MAX, quantity::value) - outside - used).max(0)
 }
 
-/// Why a pod may not start while memory is short. Upstream: `managerImpl.Admit`.
-pub(crate) fn admit(pod: &Pod, spec: &PodSpec) -> Result<(), Refusal> {
+/// Why a pod may not start on a node in need: for any need but that of memory nobody may who is not
+/// critical. Upstream: `managerImpl.Admit`.
+pub(crate) fn admit(
+    pod: &Pod,
+    spec: &PodSpec,
+    node: &Node,
+    short_of_memory: bool,
+) -> Result<(), Refusal> {
     const TAINT: &str = "node.kubernetes.io/memory-pressure";
+    let needs = [
+        ("MemoryPressure", short_of_memory || is_on(node, "memory-pressure")),
+        ("DiskPressure", is_on(node, "disk-pressure")),
+        ("PIDPressure", is_on(node, "pid-pressure")),
+    ];
+    let needs: Vec<&str> = needs.into_iter().filter(|it| it.1).map(|it| it.0).collect();
     let tolerations = spec.tolerations.iter().flatten();
     let tolerates = |it: &Toleration| {
         let effect = taints::effect::NO_SCHEDULE.to_owned();
         let taint = Taint { key: TAINT.to_owned(), effect, ..Taint::default() };
         taints::tolerates(it, &taint)
     };
-    let best_effort = resources::qos_class(spec) == "BestEffort";
-    if is_critical(pod) || !best_effort || tolerations.into_iter().any(tolerates) {
+    let may_for_memory =
+        || resources::qos_class(spec) != "BestEffort" || tolerations.into_iter().any(tolerates);
+    if needs.is_empty()
+        || is_critical(pod)
+        || (matches!(needs[..], ["MemoryPressure"]) && may_for_memory())
+    {
         return Ok(());
     }
-    let message = "The node had condition: [MemoryPressure]. ".to_owned();
+    let message = format!("The node had condition: [{}]. ", needs.join(" "));
     Err(Refusal { reason: REASON.to_owned(), message })
 }

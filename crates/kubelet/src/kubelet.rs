@@ -322,11 +322,9 @@ impl Kubelet {
             self.workers.insert(key.clone(), entry);
             return;
         }
-        let admitted = match admit(pod, spec, &requests, &ports, node, &state.usage, is_static)
-            .and_then(|()| match state.eviction.pressure {
-                true => eviction::admit(pod, spec),
-                false => Ok(()),
-            }) {
+        let verdict = eviction::admit(pod, spec, node, state.eviction.pressure)
+            .and_then(|()| admit(pod, spec, &requests, &ports, node, &state.usage, is_static));
+        let admitted = match verdict {
             Ok(()) => {
                 state.usage.add(&requests, &ports);
                 true

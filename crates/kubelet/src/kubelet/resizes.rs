@@ -11,6 +11,7 @@ use api::{Kind, ObjectRef, Plan, Resource, View, WorkQueue};
 use super::Kubelet;
 use crate::allocation::{self, Resize, is_resized};
 use crate::events::Recorder;
+use crate::eviction;
 use crate::pod_workers::Context;
 use crate::predicate::admit;
 
@@ -98,7 +99,10 @@ impl Kubelet {
         } else {
             let requests = api::resources::pod_requests(pod);
             state.usage.remove(&entry.requests, &entry.ports);
-            match admit(pod, spec, &requests, &entry.ports, node, &state.usage, false) {
+            let verdict = eviction::admit(pod, spec, node, state.eviction.pressure);
+            match verdict
+                .and_then(|()| admit(pod, spec, &requests, &entry.ports, node, &state.usage, false))
+            {
                 Ok(()) => {
                     entry.requests = requests;
                     let names = resize.restarts(spec);

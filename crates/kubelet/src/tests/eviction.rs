@@ -95,6 +95,42 @@ fn under_memory_pressure_pods_without_requests_are_not_admitted() {
     );
 }
 
+/// Rows: what the node is in need of; whether a plain pod, one with requests, one that tolerates
+/// want of memory, and a critical one are admitted, or why not.
+#[test]
+fn a_node_in_need_admits_by_its_need() {
+    let memory = "The node had condition: [MemoryPressure]. ";
+    let disk = "The node had condition: [DiskPressure]. ";
+    let both = "The node had condition: [MemoryPressure PIDPressure]. ";
+    for (needs, expected) in [
+        (vec![], ["", "", "", ""]),
+        (vec!["memory-pressure"], [memory, "", "", ""]),
+        (vec!["disk-pressure"], [disk, disk, disk, ""]),
+        (vec!["pid-pressure", "memory-pressure"], [both, both, both, ""]),
+    ] {
+        let mut bench = Bench::new(&["n1"]);
+        for need in &needs {
+            bench.annotate_node("n1", need, Some("true"));
+        }
+        let toleration =
+            serde_json::json!({"key": "node.kubernetes.io/memory-pressure", "operator": "Exists"});
+        let mut all = [spec("Always"), spec("Always"), spec("Always"), spec("Always")];
+        all[1]["containers"][0]["resources"] = serde_json::json!({"requests": {"cpu": "1m"}});
+        all[2]["tolerations"] = serde_json::json!([toleration]);
+        all[3]["priority"] = 2_000_000_000.into();
+        for (at, spec) in all.into_iter().enumerate() {
+            bench.put(pod(&format!("p{at}"), spec, &[]));
+        }
+        bench.run_to(1);
+        let found = ["p0", "p1", "p2", "p3"].map(|name| {
+            let pod = Listers(&bench.objects).get::<Pod>("default", name).unwrap();
+            let message = pod.status.as_ref().unwrap().message.clone().unwrap_or_default();
+            message.strip_prefix("Pod was rejected: ").unwrap_or_default().to_owned()
+        });
+        assert_eq!(found, expected, "{needs:?}");
+    }
+}
+
 #[test]
 fn nobody_is_evicted_where_no_usage_is_told() {
     let mut bench = Bench::new(&["n1"]);
