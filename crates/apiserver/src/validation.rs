@@ -182,5 +182,8 @@ pub(crate) fn validate_status_update(new: &Object, old: &Object) -> Result<(), A
     {
         apps::stateful_set_status(&mut errors, status);
     }
+    if let (Object::Pod(new), Object::Pod(old)) = (new, old) {
+        core::pod::status_update(&mut errors, new, old);
+    }
     errors.into_result(new.kind(), new.name())
 }

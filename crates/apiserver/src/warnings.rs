@@ -10,7 +10,7 @@ use k8s_openapi::api::batch::v1::JobSpec;
 use k8s_openapi::api::core::v1::{
     Node, PersistentVolume, PersistentVolumeClaim, PodTemplateSpec, ResourceQuota, Service,
 };
-use k8s_openapi::api::storage::v1::StorageClass;
+use k8s_openapi::api::storage::v1::{CSIDriver, StorageClass};
 
 use crate::strategy;
 use crate::validation::check::{list_of, str_of};
@@ -94,9 +94,27 @@ pub(crate) fn of(object: &Object, old: Option<&Object>) -> Vec<String> {
             w.push("spec.addressType: FQDN endpoints are deprecated".to_owned());
         }
         Object::ResourceQuota(it) if old.is_none() => quota(w, it),
+        Object::CSIDriver(it) => driver(w, it, old),
         _ => {}
     }
     warnings
+}
+
+const TOKEN_IN_SECRETS: &str = "spec.serviceAccountTokenInSecrets is unset; if supported by this CSI \
+                                driver, set to true to prevent possible logging of tokens in volume \
+                                attributes";
+
+/// Upstream: `pkg/registry/storage/csidriver/strategy.go`.
+fn driver(warnings: &mut Vec<String>, driver: &CSIDriver, old: Option<&Object>) {
+    let before = match old {
+        Some(Object::CSIDriver(it)) => it.spec.token_requests.as_deref(),
+        _ => None,
+    };
+    let requests = driver.spec.token_requests.as_deref().unwrap_or_default();
+    let is_new = !requests.is_empty() && before != Some(requests);
+    if is_new && driver.spec.service_account_token_in_secrets.is_none() {
+        warnings.push(TOKEN_IN_SECRETS.to_owned());
+    }
 }
 
 /// What is said of the pods that an object is or makes; of pods themselves only at first.

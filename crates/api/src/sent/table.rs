@@ -61,7 +61,7 @@ pub(super) const TABLE: &[&str] = &[
     "DownwardAPIVolumeSource items:DownwardAPIVolumeFile",
     "Endpoint addresses=n conditions=o hints:EndpointHints",
     "EndpointHints forZones:ForZone forNodes:ForNode",
-    "EndpointPort port=0",
+    "EndpointPort name=s port=0",
     "EndpointSlice metadata:ObjectMeta=o addressType=s endpoints:Endpoint=n ports:EndpointPort=n",
     "EnvVar name=s valueFrom:EnvVarSource",
     "EnvVarSource fieldRef:ObjectFieldSelector resourceFieldRef:ResourceFieldSelector configMapKeyRef:ConfigMapKeySelector secretKeyRef:SecretKeySelector fileKeyRef:FileKeySelector",

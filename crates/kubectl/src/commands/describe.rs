@@ -136,6 +136,7 @@ fn describe(session: &Session<'_>, object: &Object, show_events: bool) -> String
             return page.print();
         }
         Object::EndpointSlice(it) => config::endpoint_slice(&mut page, it),
+        Object::CSINode(it) => node::csi_node(&mut page, it),
         other => generic(&mut page, other),
     }
     page.events(object, &cluster);

@@ -7,6 +7,7 @@ use api::quantity::{self, Exact};
 use api::{Resource, pods};
 use k8s_openapi::api::coordination::v1::Lease;
 use k8s_openapi::api::core::v1::{Container, Node, Pod};
+use k8s_openapi::api::storage::v1::CSINode;
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{MicroTime, Time};
 
@@ -15,6 +16,29 @@ use crate::printers::core::node_roles;
 use rows::human;
 
 type Amounts = BTreeMap<String, Exact>;
+
+/// Upstream: `describeCSINode`.
+pub(super) fn csi_node(page: &mut Page, node: &CSINode) {
+    line!(page, 0, "Name:\t{}", node.name());
+    page.pairs("Labels", node.metadata.labels.as_ref());
+    page.annotations("Annotations", node.metadata.annotations.as_ref());
+    line!(page, 0, "CreationTimestamp:\t{}", rfc1123(node.metadata.creation_timestamp.as_ref()));
+    page.line(0, "Spec:");
+    if !node.spec.drivers.is_empty() {
+        page.line(1, "Drivers:");
+    }
+    for driver in &node.spec.drivers {
+        line!(page, 2, "{}:", driver.name);
+        line!(page, 3, "Node ID:\t{}", driver.node_id);
+        if let Some(count) = driver.allocatable.as_ref().and_then(|it| it.count) {
+            page.line(3, "Allocatables:");
+            line!(page, 4, "Count:\t{count}");
+        }
+        if let Some(keys) = &driver.topology_keys {
+            line!(page, 3, "Topology Keys:\t[{}]", keys.join(" "));
+        }
+    }
+}
 
 pub(super) fn node(page: &mut Page, node: &Node, cluster: &Cluster<'_>) {
     let spec = node.spec.clone().unwrap_or_default();

@@ -107,6 +107,9 @@ fn head(page: &mut Page, pod: &Pod, cluster: &Cluster<'_>) {
     let seccomp = spec.security_context.and_then(|it| it.seccomp_profile);
     if let Some(profile) = seccomp {
         line!(page, 0, "SeccompProfile:\t{}", profile.type_);
+        if let Some(it) = profile.localhost_profile {
+            line!(page, 0, "LocalhostProfile:\t{it}");
+        }
     }
 }
 
@@ -224,6 +227,9 @@ fn basic_info(
     let seccomp = container.security_context.as_ref().and_then(|it| it.seccomp_profile.as_ref());
     if let Some(profile) = seccomp {
         line!(page, 2, "SeccompProfile:\t{}", profile.type_);
+        if let Some(it) = &profile.localhost_profile {
+            line!(page, 3, "LocalhostProfile:\t{it}");
+        }
     }
 }
 

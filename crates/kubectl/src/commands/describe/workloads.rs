@@ -149,10 +149,10 @@ pub(super) fn stateful_set(page: &mut Page, set: &StatefulSet, cluster: &Cluster
         line!(page, 1, "Name:\t{}", claim.name());
         line!(page, 1, "StorageClass:\t{}", spec.storage_class_name.clone().unwrap_or_default());
         page.pairs("  Labels", claim.metadata.labels.as_ref());
-        page.annotations("  Annotations", claim.metadata.annotations.as_ref());
+        page.pairs("  Annotations", claim.metadata.annotations.as_ref());
         let requests = spec.resources.and_then(|it| it.requests).unwrap_or_default();
         let storage = requests.get("storage").map(|it| api::quantity::canonical(&it.0));
-        line!(page, 1, "Capacity:\t{}", storage.unwrap_or_default());
+        line!(page, 1, "Capacity:\t{}", storage.unwrap_or_else(|| "<default>".to_owned()));
         line!(page, 1, "Access Modes:\t[{}]", spec.access_modes.unwrap_or_default().join(" "));
     }
 }
