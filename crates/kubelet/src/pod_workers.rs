@@ -3,8 +3,8 @@
 //! Upstream: `pkg/kubelet/pod_workers.go`, `pkg/kubelet/kuberuntime/kuberuntime_manager.go`
 //! (`computePodActions`, `doBackOff`), v1.36.
 //! Differs from upstream: nothing runs, so that the times of everything follow from
-//! [`crate::workload`], preStop hooks included; the `BackOff` event comes once for each back-off
-//! and not with each sync.
+//! [`crate::workload`], preStop hooks included; a pod whose sync has failed is synced again without
+//! jitter.
 
 mod restart;
 mod termination;
@@ -26,6 +26,9 @@ use termination::grace_seconds;
 
 /// The kubelet hears of an ended container with its next look. Upstream: the PLEG's relist period.
 const RELIST_MS: i64 = 1_000;
+/// A sync that a back-off has ended is repeated after its end, or after this time. Upstream:
+/// `resyncInterval`.
+const RESYNC_MS: i64 = 60_000;
 /// Upstream: `initialBackOffPeriod` of crashing containers.
 const BACKOFF_MS: i64 = 10_000;
 /// Upstream: `MaxCrashLoopBackOff`.
@@ -615,7 +618,8 @@ fn step_container(
         run.start(container, at, Some(pulled), out);
     }
     if run.crash_at.is_some_and(|it| it <= at) {
-        run.crash_at = None;
+        let again = after_ms(at, RESYNC_MS);
+        run.crash_at = run.restart_at.filter(|it| again < *it).map(|_| again);
         run.crash_loop = true;
         out.back_off(container);
     }

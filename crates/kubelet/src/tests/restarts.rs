@@ -37,6 +37,17 @@ fn the_wait_between_crashes_doubles_up_to_five_minutes() {
     assert_eq!(gaps, [3, 12, 22, 42, 82, 162, 302, 302, 302, 302]);
 }
 
+/// Restarts at 4, 16, 38, 80, 162, 324.
+#[test]
+fn each_minute_of_a_back_off_tells_of_it_once_more() {
+    let mut bench = Bench::new(&["n1"]);
+    bench.put(pod("p", spec("Always"), &[("duration", "2s"), ("exit-code", "1")]));
+    bench.run_to(325);
+    let told = bench.lines.iter().filter(|it| it.contains("BackOff:"));
+    let told: Vec<&str> = told.map(|it| it.split(' ').next().unwrap()).collect();
+    assert_eq!(told, ["7", "19", "41", "83", "143", "165", "225", "285"]);
+}
+
 #[test]
 fn a_failing_liveness_probe_restarts_the_container() {
     let mut bench = Bench::new(&["n1"]);
