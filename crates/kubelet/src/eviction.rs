@@ -6,8 +6,10 @@
 //! use more than its own limit is killed by the kernel, without the node being short.
 //!
 //! Upstream: `pkg/kubelet/eviction/eviction_manager.go` and `helpers.go`, v1.36.
-//! Differs from upstream: only the signal `memory.available` with its default threshold; no usage
-//! is measured; pods that rank alike are taken in the order of their names.
+//! Differs from upstream: only the signal `memory.available`; no usage is measured; pods that rank
+//! alike are taken in the order of their names.
+
+mod config;
 
 use std::cmp::Reverse;
 use std::collections::BTreeSet;
@@ -17,6 +19,8 @@ use api::k8s_openapi::api::core::v1::{Container, Node, Pod, PodSpec, Taint, Tole
 use api::time::{after_ms, ms_between};
 use api::{ObjectRef, Order, Resource, Timestamp, View, pods, quantity, resources, taints};
 
+use config::{Config, Threshold};
+
 use crate::kubelet_node_status::is_on;
 use crate::predicate::Refusal;
 use crate::static_pods;
@@ -24,19 +28,15 @@ use crate::workload::{PREFIX, annotation_for};
 
 /// Upstream: `Reason`.
 pub(crate) const REASON: &str = "Evicted";
-/// How long a pod may take. Upstream: `immediateEvictionGracePeriodSeconds`.
-pub(crate) const GRACE_MS: i64 = 1_000;
-
-/// Upstream: `DefaultEvictionHard` on Linux, `memory.available<100Mi`.
-const THRESHOLD: i64 = 100 << 20;
+/// How long a pod may take that goes at once, seconds. Upstream:
+/// `immediateEvictionGracePeriodSeconds`.
+const GRACE_SECONDS: i64 = 1;
 /// Upstream: `evictionMonitoringPeriod`.
 const PERIOD_MS: i64 = 10_000;
 /// Upstream: `podCleanupPollFreq`.
 const CLEANUP_POLL_MS: i64 = 1_000;
 /// Upstream: `podCleanupTimeout`.
 const CLEANUP_TIMEOUT_MS: i64 = 30_000;
-/// Upstream: the default of `evictionPressureTransitionPeriod`.
-const TRANSITION_MS: i64 = 300_000;
 /// Upstream: `scheduling.SystemCriticalPriority`.
 const CRITICAL: i32 = 2_000_000_000;
 
@@ -47,6 +47,10 @@ const KEY: &str = "memory-usage";
 pub(crate) struct Manager {
     /// When the memory was short last.
     observed_at: Option<Timestamp>,
+    /// Since when it is, by the soft and by the hard threshold.
+    first_at: [Option<Timestamp>; 2],
+    /// Whether it has been for long enough, by each of them.
+    met: [bool; 2],
     /// The pod that is being evicted, and since when.
     cleaning: Option<(ObjectRef, Timestamp)>,
     /// Somebody tells how much memory is in use: a change of a pod may matter.
@@ -60,8 +64,8 @@ pub(crate) struct Manager {
 pub(crate) struct Decision {
     /// The threshold was met: upstream's event is due.
     pub(crate) is_short: bool,
-    /// Whom to evict, with the message.
-    pub(crate) victim: Option<(ObjectRef, String)>,
+    /// Whom to evict, with the message and the time that it is given, milliseconds.
+    pub(crate) victim: Option<(ObjectRef, String, i64)>,
     /// When to look again.
     pub(crate) next: Option<Timestamp>,
 }
@@ -148,10 +152,10 @@ pub(crate) fn is_critical(pod: &Pod) -> bool {
 }
 
 /// Upstream: `evictionMessage`.
-fn message(candidate: &Candidate<'_>, available: i64) -> String {
+fn message(candidate: &Candidate<'_>, threshold: i64, available: i64) -> String {
     let mut text = format!(
         "The node was low on resource: memory. Threshold quantity: {}, available: {}. ",
-        binary(THRESHOLD),
+        binary(threshold),
         binary(available)
     );
     let Some(spec) = candidate.pod.spec.as_ref() else { return text };
@@ -207,8 +211,15 @@ impl Manager {
             }
             None => false,
         };
-        let available = available(node, &candidates);
-        let is_short = simulated && available < THRESHOLD;
+        let capacity = capacity(node);
+        let available = available(node, capacity, &candidates);
+        let config = Config::of(node, capacity);
+        let short: [bool; 2] = std::array::from_fn(|at| {
+            let reclaim = |it: Threshold| if self.met[at] { it.reclaim } else { 0 };
+            let threshold = config.thresholds[at].filter(|_| simulated);
+            threshold.is_some_and(|it| available < it.value.saturating_add(reclaim(it)))
+        });
+        let is_short = short.contains(&true);
         let phase = ms_between(base, view.now) % PERIOD_MS;
         if phase != 0 && !cleaned {
             let wanted = is_short || self.observed_at.is_some();
@@ -219,16 +230,29 @@ impl Manager {
         if is_short {
             self.observed_at = Some(view.now);
         }
-        let lasts = |at: &Timestamp| ms_between(*at, view.now) < TRANSITION_MS;
+        let lasts = |at: &Timestamp| ms_between(*at, view.now) < config.transition_ms;
         self.observed_at = self.observed_at.filter(lasts);
         self.pressure = self.observed_at.is_some();
-        let mut decision = Decision { is_short, ..Decision::default() };
-        if is_short {
+        let mut decision = Decision::default();
+        let mut threshold = None;
+        for (at, it) in config.thresholds.into_iter().enumerate() {
+            let first = self.first_at[at].unwrap_or(view.now);
+            self.first_at[at] = short[at].then_some(first);
+            let long = |it: &Threshold| ms_between(first, view.now) >= it.grace_ms;
+            let met = it.filter(|it| short[at] && long(it));
+            self.met[at] = met.is_some();
+            threshold = threshold.or(met);
+        }
+        if let Some(threshold) = threshold {
+            decision.is_short = true;
             rank(&mut candidates);
             let victim = candidates.iter().find(|it| !is_critical(it.pod));
-            decision.victim = victim.map(|it| (it.pod.object_ref(), message(it, available)));
+            decision.victim = victim.map(|it| {
+                let text = message(it, threshold.value, available);
+                (it.pod.object_ref(), text, grace_ms(it.pod, threshold))
+            });
         }
-        self.cleaning = decision.victim.as_ref().map(|(key, _)| (key.clone(), view.now));
+        self.cleaning = decision.victim.as_ref().map(|it| (it.0.clone(), view.now));
         decision.next = if self.cleaning.is_some() {
             Some(after_ms(view.now, CLEANUP_POLL_MS))
         } else {
@@ -239,15 +263,30 @@ impl Manager {
     }
 }
 
-/// What the node has left, bytes. Upstream: `memory.available`.
-fn available(node: &Node, candidates: &[Candidate<'_>]) -> i64 {
+/// How long a pod may take. A longest time of nought means the pod's own.
+fn grace_ms(pod: &Pod, threshold: Threshold) -> i64 {
+    let own = pod.spec.as_ref().and_then(|it| it.termination_grace_period_seconds).unwrap_or(30);
+    let seconds = match threshold.pod_grace {
+        None => GRACE_SECONDS,
+        Some(0) => own,
+        Some(most) => own.min(most),
+    };
+    seconds.max(1).saturating_mul(1_000)
+}
+
+fn capacity(node: &Node) -> i64 {
     let status = node.status.as_ref();
     let capacity = status.and_then(|it| it.capacity.as_ref()).and_then(|it| it.get("memory"));
+    capacity.map_or(i64::MAX, quantity::value)
+}
+
+/// What the node has left, bytes. Upstream: `memory.available`.
+fn available(node: &Node, capacity: i64, candidates: &[Candidate<'_>]) -> i64 {
     let annotations = node.metadata.annotations.as_ref();
     let outside = annotations.and_then(|it| it.get(&format!("{PREFIX}{KEY}")));
     let outside = outside.and_then(|it| parse(it)).unwrap_or(0);
     let used: i64 = candidates.iter().filter_map(|it| it.usage).sum();
-    (capacity.map_or(i64::MAX, quantity::value) - outside - used).max(0)
+    (capacity - outside - used).max(0)
 }
 
 /// Why a pod may not start on a node in need: for any need but that of memory nobody may who is not

@@ -256,7 +256,7 @@ impl Kubelet {
                 ..event(node, "EvictionThresholdMet", message)
             });
         }
-        let Some((key, message)) = decision.victim else { return };
+        let Some((key, message, grace_ms)) = decision.victim else { return };
         let Some(pod) = view.listers.by_ref::<Pod>(&key) else { return };
         let (Some(spec), Some(entry)) = (pod.spec.as_ref(), self.workers.get_mut(&key)) else {
             return;
@@ -265,7 +265,7 @@ impl Kubelet {
         out.pod(true, eviction::REASON, message.clone());
         let context = Context { pod, spec, seed: view.seed, settings: view.settings };
         let why = Some((eviction::REASON, message));
-        entry.worker.begin_stop(view.now, Some(eviction::GRACE_MS), why, &context, &mut out);
+        entry.worker.begin_stop(view.now, Some(grace_ms), why, &context, &mut out);
         // The change of its status makes its worker go on.
         plan.actions.extend(self.advance(&key, pod, spec, node, view, out).actions);
     }

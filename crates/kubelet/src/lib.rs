@@ -34,6 +34,7 @@
 //! | `failed: "true"` | cut off: containers go on, nothing is reported |
 //! | `not-ready: "true"` | the kubelet reports Ready=False (KubeletNotReady) and goes on working |
 //! | `memory-usage` | memory in use outside of pods; short of memory, the node evicts pods |
+//! | `kubelet-configuration` | JSON: `evictionHard`, `evictionSoft`, `evictionSoftGracePeriod`, `evictionMaxPodGracePeriod`, `evictionMinimumReclaim` and `evictionPressureTransitionPeriod` as in a `KubeletConfiguration`, for `memory.available` |
 //! | `memory-pressure`, `disk-pressure`, `pid-pressure: "true"` | the condition is True and decides on who is admitted; nothing is evicted |
 //! | `static-pods` | a JSON list of pod manifests that the node runs by itself |
 

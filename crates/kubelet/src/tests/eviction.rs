@@ -146,3 +146,45 @@ fn nobody_is_evicted_where_no_usage_is_told() {
     bench.run_to(130);
     assert!(evictions(&bench).is_empty() && !pressure(&bench));
 }
+
+/// The node has 8 GiB. Rows: its configuration beyond the hard threshold; when pods are told to go,
+/// and when the last has gone.
+#[test]
+fn soft_thresholds_wait_and_ask_and_what_comes_free_must_be_enough() {
+    let soft = |more: &str| {
+        format!(
+            r#"{{"evictionSoft": {{"memory.available": "1Gi"}}, "evictionPressureTransitionPeriod": "30s",
+            "evictionSoftGracePeriod": {{"memory.available": "25s"}}{more}}}"#
+        )
+    };
+    let reclaim = r#", "evictionMinimumReclaim": {"memory.available": "3Gi"}"#;
+    for (configuration, told, gone) in [
+        // The first look is at 10, and at 20 the node is not short for 25 seconds yet.
+        (soft(""), vec!["40"], "60"),
+        (soft(r#", "evictionMaxPodGracePeriod": 5"#), vec!["40"], "45"),
+        // 3264 MiB are free with one pod less, and 4 GiB are wanted.
+        (soft(&format!(r#", "evictionMaxPodGracePeriod": 5{reclaim}"#)), vec!["40", "46"], "51"),
+    ] {
+        let mut bench = Bench::new(&["n1"]);
+        bench.annotate_node("n1", "kubelet-configuration", Some(&configuration));
+        for name in ["a", "b", "c"] {
+            let Object::Pod(it) = eater(name, "1Gi", "2464Mi", 0) else { panic!() };
+            let mut it = (*it).clone();
+            let spec = it.spec.as_mut().unwrap();
+            spec.termination_grace_period_seconds = Some(20);
+            let annotations = it.metadata.annotations.as_mut().unwrap();
+            annotations.insert("sim.orrery.dev/stop-delay".to_owned(), "60s".to_owned());
+            bench.put(api::Resource::into_object(it));
+        }
+        bench.run_to(15);
+        assert!(pressure(&bench), "the condition does not wait");
+        bench.run_to(100);
+        let second = |it: &String| it.split(' ').next().unwrap().to_owned();
+        let evicted: Vec<String> =
+            bench.lines.iter().filter(|it| it.contains(" Evicted:")).map(second).collect();
+        assert_eq!(evicted, told, "{configuration}");
+        let last = bench.lines.iter().rfind(|it| it.contains("Failed Evicted")).unwrap();
+        assert_eq!(second(last), gone, "{last}");
+        assert!(!pressure(&bench));
+    }
+}
