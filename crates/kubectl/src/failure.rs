@@ -41,6 +41,16 @@ impl Failure {
         }
     }
 
+    /// As it is told by the commands that do not say that it is an error.
+    pub(crate) fn without_prefix(self) -> Self {
+        match self {
+            Self::Text(text) if text.starts_with("the server doesn't have") => {
+                Self::Raw(format!("{text}\n"))
+            }
+            other => other,
+        }
+    }
+
     /// With `error when creating "STDIN": ` before the server's message.
     pub(crate) fn when(self, verb: &str, source: &str) -> Self {
         match self {

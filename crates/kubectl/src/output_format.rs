@@ -68,15 +68,27 @@ impl Format {
             "jsonpath-file" | "go-template-file" | "templatefile" | "custom-columns-file" => {
                 return Err(no_file(name, argument));
             }
-            _ => {
-                return Err(Failure::Text(format!(
-                    "unable to match a printer suitable for the output format {}, allowed formats \
-                     are: {ALLOWED}",
-                    api::fields::quote(text)
-                )));
-            }
+            _ => return Err(unmatched(text, ALLOWED)),
         })
     }
+
+    /// Whether a command that shows no tables knows the format.
+    pub(crate) fn check_without_tables(output: &str) -> Result<(), Failure> {
+        let name = output.split('=').next().unwrap_or_default();
+        let columns = name == "wide" || name.starts_with("custom-columns");
+        let plain = || ALLOWED.split(',').filter(|it| *it != "wide" && !it.starts_with("custom-"));
+        if name.is_empty() || plain().any(|it| it == name) && !columns {
+            return Ok(());
+        }
+        Err(unmatched(output, &plain().collect::<Vec<_>>().join(",")))
+    }
+}
+
+fn unmatched(output: &str, allowed: &str) -> Failure {
+    Failure::Text(format!(
+        "unable to match a printer suitable for the output format {}, allowed formats are: {allowed}",
+        api::fields::quote(output)
+    ))
 }
 
 /// There are no files of templates here.

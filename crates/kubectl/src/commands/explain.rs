@@ -61,6 +61,7 @@ pub(super) fn run(session: &mut Session<'_>) -> Result<Next, Failure> {
     match text {
         Some(text) => session.output.out(text),
         None => {
+            session.output.out(head(kind));
             let last = path.last().copied().unwrap_or_default();
             return Err(Failure::Text(format!("field {last:?} does not exist")));
         }
@@ -77,18 +78,26 @@ fn resource_and_fields(word: &str) -> Result<(Kind, Vec<&str>), Failure> {
     });
     let (kind, rest) = match qualified {
         Some(found) => found,
-        None => (resources::kind(first)?, word.strip_prefix(first).unwrap_or_default()),
+        None => {
+            let kind = resources::kind(first).map_err(Failure::without_prefix)?;
+            (kind, word.strip_prefix(first).unwrap_or_default())
+        }
     };
     Ok((kind, rest.split('.').filter(|it| !it.is_empty()).collect()))
 }
 
-/// The whole text; `None` if the path leads nowhere.
-fn explain(doc: &Documentation<'_>, kind: Kind, path: &[&str], recursive: bool) -> Option<String> {
+fn head(kind: Kind) -> String {
     let mut text = String::new();
     if !kind.group().is_empty() {
         let _ = writeln!(text, "GROUP:      {}", kind.group());
     }
     let _ = write!(text, "KIND:       {kind}\nVERSION:    {}\n\n", kind.version());
+    text
+}
+
+/// The whole text; `None` if the path leads nowhere.
+fn explain(doc: &Documentation<'_>, kind: Kind, path: &[&str], recursive: bool) -> Option<String> {
+    let mut text = head(kind);
     let mut shape = kind.name();
     let mut own = String::new();
     for (n, name) in path.iter().enumerate() {

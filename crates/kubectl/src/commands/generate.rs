@@ -89,7 +89,11 @@ pub(super) fn flags_of(name: &str) -> impl Iterator<Item = &'static Flag> + use<
         (None, "secret") => CONFIG,
         (None, _) => &[],
     };
-    COMMON.iter().chain(own)
+    // Of the three kinds of secrets together.
+    let secrets = if name == "secret" { [REGISTRY, TLS] } else { [&[][..], &[]] };
+    let more =
+        secrets.into_iter().flatten().filter(|it| !own.iter().any(|own| own.long == it.long));
+    COMMON.iter().chain(own).chain(more)
 }
 
 /// The names of the subcommands of `create`.

@@ -229,6 +229,9 @@ impl Session<'_> {
             return Ok(help::help(self, words.get(1..).unwrap_or_default()));
         }
         let Some(command) = COMMANDS.iter().find(|it| it.name == name) else {
+            if name == "plugin" && words.get(1).is_some_and(|it| it == "list") {
+                return Err(Failure::text("unable to find any kubectl plugins in your PATH"));
+            }
             if let Some((_, why)) = OUT_OF_REACH.iter().find(|it| it.0 == name) {
                 return Err(Failure::Text(format!(
                     "\"kubectl {name}\" is not possible in the simulation: {why}"
@@ -305,6 +308,19 @@ impl Session<'_> {
                 .err("Flag --record has been deprecated, --record will be removed in the future\n");
         }
         self.old_dry_run();
+        const WITHOUT_TABLES: [&str; 11] = [
+            "annotate", "apply", "create", "events", "expose", "label", "patch", "replace", "run",
+            "scale", "set",
+        ];
+        let command = self.command.split(' ').nth(1).unwrap_or_default();
+        let changes = command == "rollout"
+            && !matches!(
+                self.args.positional.first().map(String::as_str),
+                Some("status" | "history")
+            );
+        if changes || WITHOUT_TABLES.contains(&command) {
+            Format::check_without_tables(self.args.get("output").unwrap_or_default())?;
+        }
         Ok(())
     }
 

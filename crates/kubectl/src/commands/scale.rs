@@ -79,11 +79,14 @@ fn scale_one(
         let text = format!("Expected resource version to be {wanted}, was {version}");
         return Err(Failure::Text(text));
     }
-    let mut scaled = None;
     if session.dry_run()? != Some(DryRun::None) {
         let patch = Patch::Merge(json!({"spec": {"replicas": replicas}}));
         let action = Action::Patch { key: object.object_ref(), subresource: "scale", patch };
-        scaled = session.write(&action)?;
+        session.write(&action)?;
     }
+    // kubectl shows what it had, with the new number. Upstream: `updateReplicas`.
+    let mut value = api::wire::to_value(object);
+    value["spec"]["replicas"] = replicas.into();
+    let scaled = api::wire::object_from_value(object.kind(), &value);
     session.print(scaled.as_ref().unwrap_or(object), "scaled")
 }

@@ -60,7 +60,7 @@ fn check(
     remove: &[Taint],
 ) -> Result<(), Failure> {
     let word = nodes.first().map(|it| it.to_lowercase()).unwrap_or_default();
-    if resources::kind(&word)? != Kind::Node {
+    if resources::kind(&word).map_err(Failure::without_prefix)? != Kind::Node {
         let text = format!("invalid resource type {word}, only node types are supported");
         return Err(Failure::Text(text));
     }

@@ -74,6 +74,16 @@ fn every_place_of_a_line_is_completed() {
     // Commands, with and without `kubectl`.
     check("des", "", &["describe"]);
     check("kubectl des", "kubectl ", &["describe"]);
+    check(
+        "create secret docker-registry r --docker-s",
+        "create secret docker-registry r ",
+        &["--docker-server="],
+    );
+    check(
+        "create secret tls t --ce",
+        "create secret tls t ",
+        &["--cert=", "--certificate-authority="],
+    );
     check("kub", "", &["kubectl", "kuberc"]);
     check("kubectl kub", "kubectl ", &["kuberc"]);
     check("-n shop rol", "-n shop ", &["rollout"]);

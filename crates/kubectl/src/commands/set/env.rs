@@ -1,12 +1,11 @@
 //! `kubectl set env`.
 //!
 //! Upstream: `staging/src/k8s.io/kubectl/pkg/cmd/set/set_env.go`, `set/env/*.go`, v1.36.
-//! Differs from upstream: variables are not read from the standard input, and `--resolve` shows where
-//! a value is from.
+//! Differs from upstream: variables are not read from the standard input.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use api::Object;
+use api::{ApiError, Kind, Object, ObjectRef, Order, quantity};
 use serde_json::{Map, Value, json};
 
 use super::{Session, containers, selected, send};
@@ -209,12 +208,121 @@ pub(super) fn update(
         if session.args.is_on("list") {
             let name = container["name"].as_str().unwrap_or_default();
             let head = format!("# {} {}, container {name}\n", object.kind(), object.name());
-            session.output.out(head + &new.iter().map(line).collect::<String>());
+            session.output.out(head);
+            list(session, object, &container, &new);
         } else if !patch.is_empty() {
             sent.push((field, json!({"name": container["name"], "env": patch})));
         }
     }
     send(session, object, &sent, "env update to pod template:", "env updated")
+}
+
+/// Shows variables, with `--resolve` what they are. One that cannot be resolved is told of and
+/// does not make the command fail, though upstream means it to.
+fn list(session: &mut Session<'_>, object: &Object, container: &Value, rows: &[Value]) {
+    let mut failures: BTreeMap<String, Vec<&str>> = BTreeMap::new();
+    let resolves = session.args.is_on("resolve");
+    for row in rows {
+        let name = row["name"].as_str().unwrap_or_default();
+        let value = match &row["valueFrom"] {
+            from if resolves && !from.is_null() => resolved(session, object, container, from),
+            _ => Err(String::new()),
+        };
+        match value {
+            Ok(value) => session.output.out(format!("{name}={value}\n")),
+            Err(why) => {
+                session.output.out(line(row));
+                if !why.is_empty() {
+                    failures.entry(why).or_default().push(name);
+                }
+            }
+        }
+    }
+    let mut lines: Vec<String> = vec![];
+    for (why, mut names) in failures {
+        names.order();
+        lines.push(format!("error retrieving reference for {}: {why}\n", names.join(", ")));
+    }
+    lines.order();
+    session.output.err(lines.concat());
+}
+
+/// What a reference stands for. Upstream: `GetEnvVarRefValue`.
+fn resolved(
+    session: &Session<'_>,
+    object: &Object,
+    container: &Value,
+    from: &Value,
+) -> Result<String, String> {
+    let text = |it: &Value| it.as_str().unwrap_or_default().to_owned();
+    let parts = [
+        ("configMapKeyRef", Kind::ConfigMap, "config map"),
+        ("secretKeyRef", Kind::Secret, "secret"),
+    ];
+    for (field, kind, what) in parts {
+        let Some(reference) = from.get(field) else { continue };
+        let (name, key) = (text(&reference["name"]), text(&reference["key"]));
+        let target = ObjectRef::new(kind, &session.namespace, &name);
+        let found = session.client.objects().get(&target);
+        let found = found.ok_or_else(|| ApiError::not_found(&target).message)?;
+        let value = match found {
+            Object::ConfigMap(it) => it.data.as_ref().and_then(|it| it.get(&key)).cloned(),
+            Object::Secret(it) => {
+                let bytes = it.data.as_ref().and_then(|it| it.get(&key));
+                bytes.map(|it| String::from_utf8_lossy(&it.0).into_owned())
+            }
+            _ => None,
+        };
+        return value.ok_or_else(|| format!("key {key} not found in {what} {name}"));
+    }
+    if let Some(field) = from.get("fieldRef") {
+        return field_of(object, field["fieldPath"].as_str().unwrap_or_default());
+    }
+    let reference = &from["resourceFieldRef"];
+    amount(container, &text(&reference["resource"]), &text(&reference["divisor"]))
+}
+
+/// A field of the metadata of what holds the container. Upstream: `extractFieldPathAsString`.
+fn field_of(object: &Object, path: &str) -> Result<String, String> {
+    let meta = object.meta();
+    let (labels, annotations) = (meta.labels.as_ref(), meta.annotations.as_ref());
+    let all = |map: Option<&BTreeMap<String, String>>| {
+        let lines = map.into_iter().flatten().map(|(key, it)| format!("{key}={it:?}"));
+        lines.collect::<Vec<_>>().join("\n")
+    };
+    if let Some((start, key)) = path.strip_suffix("']").and_then(|it| it.split_once("['")) {
+        let map = match start {
+            "metadata.labels" => labels,
+            "metadata.annotations" => annotations,
+            _ => return Err(format!("fieldPath {path:?} does not support subscript")),
+        };
+        return Ok(map.and_then(|it| it.get(key)).cloned().unwrap_or_default());
+    }
+    Ok(match path {
+        "metadata.name" => object.name().to_owned(),
+        "metadata.namespace" => object.namespace().to_owned(),
+        "metadata.uid" => object.uid().to_owned(),
+        "metadata.labels" => all(labels),
+        "metadata.annotations" => all(annotations),
+        _ => return Err(format!("unsupported fieldPath: {path}")),
+    })
+}
+
+/// A container's own amount of something, counted in units of the divisor and rounded up. Upstream:
+/// `ExtractContainerResourceValue`.
+fn amount(container: &Value, resource: &str, divisor: &str) -> Result<String, String> {
+    let parts = resource.split_once('.').filter(|it| matches!(it.0, "limits" | "requests"));
+    let Some((list, name)) = parts else {
+        return Err(format!("unsupported container resource : {resource}"));
+    };
+    let count = |text: &str| {
+        let exact = quantity::parse(text).unwrap_or_default();
+        if name == "cpu" { exact.milli_value() } else { exact.value() }
+    };
+    let own = container["resources"][list][name].as_str().map_or(0, count);
+    let unit = count(if divisor.is_empty() { "1" } else { divisor });
+    let unit = if unit == 0 { count("1") } else { unit };
+    Ok((own / unit + i64::from(own % unit > 0)).to_string())
 }
 
 /// Refuses to change a variable that has a value.
