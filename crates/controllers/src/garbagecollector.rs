@@ -126,14 +126,16 @@ enum Owner<'a> {
     Absent,
     /// It waits for its dependents to go first.
     Waiting(&'a Object),
+    /// It cannot be told: nothing is done about the item.
+    Unknown,
 }
 
 fn resolve<'a>(reference: &OwnerReference, item: &ObjectRef, listers: &Listers<'a>) -> Owner<'a> {
     // Kinds that the store does not keep cannot be told to be absent.
-    let Some(key) = ObjectRef::of_owner(reference, &item.namespace) else { return Owner::Solid };
+    let Some(key) = ObjectRef::of_owner(reference, &item.namespace) else { return Owner::Unknown };
     // An owner in a namespace that the item has not is not looked for.
     if key.kind.namespaced() && item.namespace.is_empty() {
-        return Owner::Solid;
+        return Owner::Unknown;
     }
     match listers.object(&key) {
         Some(owner) if owner.uid() != reference.uid => Owner::Absent,
@@ -167,6 +169,7 @@ fn attempt_to_delete(item: &Object, listers: &Listers<'_>, plan: &mut Plan) {
             Owner::Solid => solid.push(reference),
             Owner::Absent => {}
             Owner::Waiting(_) => waiting = true,
+            Owner::Unknown => return,
         }
     }
     if !solid.is_empty() {
@@ -369,6 +372,10 @@ mod tests {
     #[test]
     fn owners_of_unknown_kinds_keep_their_dependents() {
         check(&[pod(&[("Rollout", "r", true)])], "p", &[]);
+        // Nor is anything done about other owners.
+        let mixed =
+            [("Deployment", "d", true), ("ReplicaSet", "gone", true), ("Rollout", "r", true)];
+        check(&[deployment("d", None), pod(&mixed)], "p", &[]);
     }
 
     #[test]
