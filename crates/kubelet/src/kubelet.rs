@@ -4,11 +4,13 @@
 //! Differs from upstream: ConfigMaps and Secrets that are missing do not hold a pod back, because
 //! the texts that people paste mostly leave them out; claims do.
 
+mod making_room;
 mod resizes;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use api::k8s_openapi::api::core::v1::{Node, PersistentVolumeClaim, Pod, PodSpec};
+use api::time::ms_between;
 use api::{
     Action, Change, Component, ComponentId, EventSpec, Kind, Object, ObjectRef, Plan, Resource,
     View, WorkQueue, pods,
@@ -17,7 +19,7 @@ use api::{
 use crate::allocation;
 use crate::events::Recorder;
 use crate::eviction::{self, Decision};
-use crate::kubelet_node_status::{NodeState, event, host_ip, is_on, sync_node};
+use crate::kubelet_node_status::{NodeState, host_ip, is_on, sync_node};
 use crate::pod_workers::{Context, PodWorker};
 use crate::predicate::{HostPort, Refusal, admit, host_ports};
 use crate::workload::delay_ms;
@@ -244,32 +246,6 @@ impl Kubelet {
         plan
     }
 
-    /// What the eviction manager decided. Upstream: `evictPod`.
-    fn carry_out(&mut self, node: &Node, decision: Decision, view: &View<'_>, plan: &mut Plan) {
-        if let Some(at) = decision.next {
-            plan.requeue(at);
-        }
-        if decision.is_short {
-            let message = "Attempting to reclaim memory";
-            plan.record(EventSpec {
-                warning: true,
-                ..event(node, "EvictionThresholdMet", message)
-            });
-        }
-        let Some((key, message, grace_ms)) = decision.victim else { return };
-        let Some(pod) = view.listers.by_ref::<Pod>(&key) else { return };
-        let (Some(spec), Some(entry)) = (pod.spec.as_ref(), self.workers.get_mut(&key)) else {
-            return;
-        };
-        let mut out = Recorder::new(pod, node.name());
-        out.pod(true, eviction::REASON, message.clone());
-        let context = Context { pod, spec, seed: view.seed, settings: view.settings };
-        let why = Some((eviction::REASON, message));
-        entry.worker.begin_stop(view.now, Some(grace_ms), why, &context, &mut out);
-        // The change of its status makes its worker go on.
-        plan.actions.extend(self.advance(&key, pod, spec, node, view, out).actions);
-    }
-
     fn sync_pod(&mut self, key: &ObjectRef, view: &View<'_>) -> Plan {
         let Some(pod) = view.listers.by_ref::<Pod>(key) else {
             return Plan::default();
@@ -294,12 +270,16 @@ impl Kubelet {
             if pods::is_terminal(pod) {
                 return finish(pod, Plan::default());
             }
-            self.add_pod(key, pod, spec, node, identity, view, &mut out);
+            let mut plan = self.add_pod(key, pod, spec, node, identity, view, &mut out);
+            let own = self.advance(key, pod, spec, node, view, out);
+            plan.actions.extend(own.actions);
+            return Plan { requeue_at: own.requeue_at, ..plan };
         }
         self.advance(key, pod, spec, node, view, out)
     }
 
-    /// A pod that this kubelet has not seen before. Upstream: `HandlePodAdditions`.
+    /// A pod that this kubelet has not seen before. Returns what becomes of others that make place.
+    /// Upstream: `HandlePodAdditions`.
     #[expect(clippy::too_many_arguments, reason = "they are the pod and its surroundings")]
     fn add_pod(
         &mut self,
@@ -310,7 +290,8 @@ impl Kubelet {
         identity: String,
         view: &View<'_>,
         out: &mut Recorder<'_>,
-    ) {
+    ) -> Plan {
+        let mut plan = Plan::default();
         let requests = api::resources::pod_requests(pod);
         let ports = host_ports(spec);
         let is_static = static_pods::mirror_hash(pod).is_some();
@@ -320,13 +301,19 @@ impl Kubelet {
             state.usage.add(&requests, &ports);
             let entry = Entry { worker, requests, ports, admitted: true };
             self.workers.insert(key.clone(), entry);
-            return;
+            return plan;
         }
-        let verdict = eviction::admit(pod, spec, node, state.eviction.pressure)
+        let mut verdict = eviction::admit(pod, spec, node, state.eviction.pressure)
             .and_then(|()| admit(pod, spec, &requests, &ports, node, &state.usage, is_static));
+        if verdict.is_err() && eviction::is_critical(pod) {
+            let room = self.make_room(pod, spec, &requests, &ports, node, view, &mut plan);
+            verdict = room.map(|at| {
+                worker.held_ms = at.map_or(0, |at| ms_between(view.now, at));
+            });
+        }
         let admitted = match verdict {
             Ok(()) => {
-                state.usage.add(&requests, &ports);
+                self.state_of(node.name(), view).usage.add(&requests, &ports);
                 true
             }
             Err(Refusal { reason, message }) => {
@@ -337,6 +324,7 @@ impl Kubelet {
         };
         let entry = Entry { worker, requests, ports, admitted };
         self.workers.insert(key.clone(), entry);
+        plan
     }
 
     /// Brings one pod up to now and reports what has become of it.

@@ -49,6 +49,7 @@ mod kubelet;
 mod kubelet_node_status;
 mod pod_workers;
 mod predicate;
+mod preemption;
 mod prober;
 mod resume;
 mod static_pods;

@@ -341,6 +341,8 @@ pub(crate) struct PodWorker {
     pub(crate) stop: Option<Stop>,
     /// Why the kubelet did not admit it.
     pub(crate) rejected: Option<(String, String)>,
+    /// How much later it starts, because others have to make place for it, milliseconds.
+    pub(crate) held_ms: i64,
     /// What has become of its resizes, if there were any.
     pub(crate) resize: Option<Box<Resize>>,
     /// Phase and readiness as they were reported last, to tell other writers from ourselves.
@@ -362,6 +364,7 @@ impl PodWorker {
             main: vec![ContainerRun::default(); spec.containers.len()],
             stop: None,
             rejected: None,
+            held_ms: 0,
             resize: None,
             reported: ("Pending", false),
         }
@@ -375,7 +378,7 @@ impl PodWorker {
         base: Timestamp,
         delay: i64,
     ) {
-        self.begin_at = Some(after_ms(now, delay));
+        self.begin_at = Some(after_ms(now, delay + self.held_ms));
         for (run, container) in self.all_mut(context.spec) {
             run.probes.add(context.pod, container, now, base, context.seed);
         }
@@ -418,8 +421,12 @@ impl PodWorker {
 
     /// The node itself puts it out, and has not finished.
     pub(crate) fn is_being_evicted(&self) -> bool {
-        let why = self.stop.as_ref().filter(|it| !it.done).and_then(|it| it.why.as_ref());
-        why.is_some_and(|(reason, _)| *reason == eviction::REASON)
+        self.stop.as_ref().is_some_and(|it| !it.done && it.why.is_some())
+    }
+
+    /// When it will have stopped.
+    pub(crate) fn stops_at(&self) -> Option<Timestamp> {
+        self.stop.as_ref().filter(|it| !it.done).map(|it| it.due)
     }
 
     fn mains_are_final(&self) -> bool {

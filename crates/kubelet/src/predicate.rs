@@ -3,8 +3,7 @@
 //!
 //! Upstream: `pkg/kubelet/lifecycle/predicate.go` and `pkg/scheduler/eventhandlers.go`
 //! (`AdmissionCheck`), v1.36.
-//! Differs from upstream: critical pods do not push others out, because preemption by the kubelet
-//! is not simulated; the amounts in use are kept as sums and not added up anew for each pod.
+//! Differs from upstream: the amounts in use are kept as sums and not added up anew for each pod.
 
 use std::collections::BTreeMap;
 
@@ -90,6 +89,17 @@ pub(crate) fn admit(
         );
     }
     fits_resources(requests, node, usage)?;
+    admit_elsewise(spec, ports, node, usage, is_static)
+}
+
+/// What no room helps against.
+pub(crate) fn admit_elsewise(
+    spec: &PodSpec,
+    ports: &[HostPort],
+    node: &Node,
+    usage: &Usage,
+    is_static: bool,
+) -> Result<(), Refusal> {
     if !matches_affinity(spec, node) {
         return fails("NodeAffinity", "node(s) didn't match Pod's node affinity/selector");
     }
@@ -123,24 +133,49 @@ fn fits_resources(
     node: &Node,
     usage: &Usage,
 ) -> Result<(), Refusal> {
+    let Some(it) = shortages(requests, node, usage).into_iter().next() else { return Ok(()) };
+    let Shortage { name, requested, used, capacity } = it;
+    let message = format!(
+        "Node didn't have enough resource: {name}, requested: {requested}, used: {used}, \
+         capacity: {capacity}"
+    );
+    Err(Refusal { reason: format!("OutOf{name}"), message })
+}
+
+/// Upstream: `InsufficientResourceError`.
+#[derive(Debug)]
+pub(crate) struct Shortage<'a> {
+    pub(crate) name: &'a str,
+    requested: i64,
+    used: i64,
+    capacity: i64,
+}
+
+impl Shortage<'_> {
+    /// Upstream: `GetInsufficientAmount`.
+    pub(crate) fn missing(&self) -> i64 {
+        self.requested - (self.capacity - self.used)
+    }
+}
+
+/// What the node has too little of.
+pub(crate) fn shortages<'a>(
+    requests: &'a BTreeMap<String, i64>,
+    node: &Node,
+    usage: &Usage,
+) -> Vec<Shortage<'a>> {
+    const FIRST: [&str; 3] = ["cpu", "memory", "ephemeral-storage"];
     let status = node.status.as_ref();
     let allocatable = status.and_then(|it| it.allocatable.as_ref().or(it.capacity.as_ref()));
     let capacity = |name: &str| {
         let amount = allocatable.and_then(|it| it.get(name))?;
         Some(if name == "cpu" { quantity::milli_value(amount) } else { quantity::value(amount) })
     };
-    let short = |name: &str, requested: i64, used: i64, capacity: i64| {
-        let message = format!(
-            "Node didn't have enough resource: {name}, requested: {requested}, used: {used}, \
-             capacity: {capacity}"
-        );
-        Err(Refusal { reason: format!("OutOf{name}"), message })
-    };
+    let mut found = Vec::new();
     let pods = capacity("pods").unwrap_or(0);
     if usage.n_pods + 1 > pods {
-        return short("pods", 1, usage.n_pods, pods);
+        found.push(Shortage { name: "pods", requested: 1, used: usage.n_pods, capacity: pods });
     }
-    const FIRST: [&str; 3] = ["cpu", "memory", "ephemeral-storage"];
     let others = requests.keys().map(String::as_str).filter(|it| !FIRST.contains(it));
     for name in FIRST.into_iter().chain(others) {
         let requested = requests.get(name).copied().unwrap_or(0);
@@ -152,10 +187,10 @@ fn fits_resources(
             None => 0,
         };
         if requested > 0 && requested > capacity - used {
-            return short(name, requested, used, capacity);
+            found.push(Shortage { name, requested, used, capacity });
         }
     }
-    Ok(())
+    found
 }
 
 fn matches_affinity(spec: &PodSpec, node: &Node) -> bool {

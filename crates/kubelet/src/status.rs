@@ -17,8 +17,8 @@ use api::{Timestamp, pods};
 
 use crate::duration::hash;
 use crate::events::format_pod;
-use crate::eviction;
 use crate::pod_workers::{ContainerRun, Context, Exit, PodWorker, RESTART_ALL, Run, SIGKILL};
+use crate::{eviction, preemption};
 
 /// The reason of a container that was killed for its use of memory.
 pub(crate) const OOM_KILLED: &str = "OOMKilled";
@@ -26,6 +26,9 @@ pub(crate) const OOM_KILLED: &str = "OOMKilled";
 /// Upstream: `ContainerReasonStatusUnknown`.
 const UNKNOWN: &str = "ContainerStatusUnknown";
 const LOST: &str = "The container could not be located when the pod was terminated";
+
+/// What the condition of a pod says that made place for a critical one.
+const PREEMPTED: &str = "Pod was preempted by Kubelet to accommodate a critical pod.";
 
 /// Upstream: `RestartingAllContainers`.
 const RESET: &str = "RestartingAllContainers";
@@ -59,7 +62,12 @@ pub(crate) fn generate(
         if let Some((reason, message)) = why.filter(|_| over) {
             status.reason = Some((*reason).to_owned());
             status.message = Some(message.clone());
-            if *reason == eviction::REASON {
+            let why = match *reason {
+                eviction::REASON => Some(message.as_str()),
+                preemption::REASON => Some(PREEMPTED),
+                _ => None,
+            };
+            if let Some(message) = why {
                 disruption(&mut status, message, pod.metadata.generation, now);
             }
         }

@@ -3,6 +3,7 @@
 mod allocation;
 mod eviction;
 mod images;
+mod preemption;
 mod probes;
 mod restarts;
 mod stopping;
