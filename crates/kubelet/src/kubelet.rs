@@ -33,6 +33,8 @@ pub struct Kubelet {
     workers: BTreeMap<ObjectRef, Entry>,
     /// Pods that wait for a claim.
     waiting: BTreeSet<ObjectRef>,
+    /// A pod has been resized: what others give back may matter.
+    resizing: bool,
 }
 
 /// A pod with what it takes of its node.
@@ -71,7 +73,7 @@ impl Component for Kubelet {
                     Some(node) => queue.add_at(node, view.now),
                     None => self.forget(&key),
                 }
-                if let Some(node) = pods::node_name(pod) {
+                if let Some(node) = pods::node_name(pod).filter(|_| self.resizing) {
                     self.retry_resizes(node, view, queue);
                 }
             }
@@ -128,9 +130,7 @@ impl Kubelet {
             if old.metadata.generation != pod.metadata.generation {
                 self.push_resize(&key, old, pod, view, queue);
             }
-            if self.nodes.get(node).is_some_and(|it| !it.resizes.pods.is_empty())
-                && allocation::frees(old, pod)
-            {
+            if self.resizing && allocation::frees(old, pod) {
                 self.retry_resizes(node, view, queue);
             }
         }

@@ -264,10 +264,10 @@ fn conditions(
     ];
     let generation = context.pod.metadata.generation;
     let mut old = status.conditions.take().unwrap_or_default();
-    old.retain(|it| !it.type_.starts_with("PodResize"));
     let mut new = Vec::with_capacity(ours.len() + old.len());
-    if let Some(resize) = worker.resize.as_ref().filter(|_| !over) {
-        new.extend(resize.conditions().cloned());
+    if let Some(resize) = &worker.resize {
+        old.retain(|it| !it.type_.starts_with("PodResize"));
+        new.extend(resize.conditions().filter(|_| !over).cloned());
     }
     for (type_, verdict) in ours.into_iter().flatten() {
         let before = old.iter().position(|it| it.type_ == type_).map(|at| old.remove(at));

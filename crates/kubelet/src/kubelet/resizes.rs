@@ -30,6 +30,7 @@ impl Kubelet {
         if !is_resized(before, spec) {
             return;
         }
+        self.resizing = true;
         entry.worker.resize.get_or_insert_with(|| Box::new(Resize::of(before)));
         let name = entry.worker.node.clone();
         let workers = &self.workers;

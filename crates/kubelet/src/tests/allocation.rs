@@ -136,3 +136,40 @@ fn a_resize_without_room_waits_until_there_is_some() {
         ]
     );
 }
+
+/// Rows: what happens at 20 or 21, and from when on the resize that waits since 10 is granted.
+#[test]
+fn who_ends_or_shrinks_gives_room_and_after_three_minutes_one_tries_anyway() {
+    for (event, granted) in [("end", 21), ("shrink", 20), ("larger node", 190)] {
+        let mut bench = Bench::new(&["n1"]);
+        let Object::Pod(other) = with_requests("other", "3", 0) else { panic!() };
+        let mut other = (*other).clone();
+        if event == "end" {
+            other.spec.as_mut().unwrap().restart_policy = Some("Never".to_owned());
+            let annotations = other.metadata.annotations.as_mut().unwrap();
+            annotations.insert("sim.orrery.dev/duration".to_owned(), "20s".to_owned());
+        }
+        bench.put(other.into_object());
+        bench.put(with_requests("p", "1", 0));
+        bench.run_to(10);
+        resize(&mut bench, "p", "cpu", "2");
+        let mut now = 20;
+        bench.run_to(now);
+        match event {
+            "shrink" => resize(&mut bench, "other", "cpu", "2"),
+            // Nobody tries for that.
+            "larger node" => bench.edit::<Node>("", "n1", |it| {
+                let cpu = || serde_json::from_value("8".into()).unwrap();
+                let amounts = it.status.as_mut().unwrap().allocatable.as_mut().unwrap();
+                amounts.insert("cpu".to_owned(), cpu());
+            }),
+            _ => {}
+        }
+        bench.run_to(now);
+        while shown(&bench, "p").contains("Pending") && now < 300 {
+            now += 1;
+            bench.run_to(now);
+        }
+        assert_eq!(now, granted, "{event}");
+    }
+}
