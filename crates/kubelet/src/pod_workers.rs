@@ -174,7 +174,10 @@ impl PodWorker {
         match &self.stop {
             _ if self.rejected.is_some() => true,
             None => ended(),
-            Some(stop) => stop.done || ended() && !self.main.iter().any(|it| it.crash_loop),
+            Some(stop) => {
+                let mut all = self.init.iter().chain(&self.main);
+                stop.done || ended() && !all.any(|it| it.crash_loop)
+            }
         }
     }
 
