@@ -49,6 +49,9 @@ impl Format {
             })
         };
         Ok(match name {
+            "" if argument.is_some_and(|it| !it.is_empty()) => {
+                Self::GoTemplate(wanted(argument, "template")?)
+            }
             "" => Self::Table { wide: false },
             "wide" => Self::Table { wide: true },
             "name" => Self::Name,

@@ -91,6 +91,15 @@ fn kinds(words: &str) -> Result<Vec<Kind>, Failure> {
 
 /// Resolves the arguments of a command.
 pub(crate) fn resolve(args: &[String], query: &Query<'_>) -> Result<Asked, Failure> {
+    // Of several kinds each is asked for each name. Upstream: `normalizeMultipleResourcesArgs`.
+    if let Some((kinds, names)) = args.split_first()
+        && kinds.contains(',')
+        && !names.is_empty()
+    {
+        let kinds = kinds.split(',');
+        let pairs = kinds.flat_map(|kind| names.iter().map(move |name| format!("{kind}/{name}")));
+        return resolve(&pairs.collect::<Vec<_>>(), query);
+    }
     let with_slash = args.iter().filter(|it| it.contains('/')).count();
     if with_slash > 0 && with_slash < args.len() {
         return Err(Failure::text(

@@ -99,6 +99,9 @@ pub(super) fn replace(session: &mut Session<'_>) -> Result<Next, Failure> {
     if !session.args.has("filename") {
         return Err(Failure::text("must specify one of -f and -k"));
     }
+    if session.args.is_on("force") && session.dry_run()?.is_some() {
+        return Err(Failure::text("--dry-run can not be used when --force is set"));
+    }
     let input = files::input(session)?;
     let mut failures = vec![];
     for item in &input.items {

@@ -5,13 +5,14 @@
 //! than the longest grace period and then says what it would go on waiting for.
 
 use api::duration::Duration;
-use api::{Action, DeleteOptions, Object, ObjectRef, Propagation, time};
+use api::{Action, DeleteOptions, Kind, Object, ObjectRef, Propagation, time, wire};
+use serde_json::json;
 
 use super::{Next, Session, files, wait};
 use crate::DryRun;
 use crate::args::{Args, Flag, switch, value};
 use crate::failure::Failure;
-use crate::resources;
+use crate::resources::{self, Asked};
 
 pub(super) const FLAGS: &[Flag] = &[
     value("filename").or('f'),
@@ -61,7 +62,7 @@ pub(super) fn run(session: &mut Session<'_>) -> Result<Next, Failure> {
         objects
     } else {
         let asked = resources::resolve(&words, &session.query(false))?;
-        let (objects, missing) = session.find(&asked, false)?;
+        let (objects, missing) = asked_for(session, asked)?;
         failures.extend(missing);
         objects
     };
@@ -102,6 +103,21 @@ pub(super) fn run(session: &mut Session<'_>) -> Result<Next, Failure> {
         return Ok(Next::Done);
     }
     wait_for(session, deleted)
+}
+
+/// The objects that words ask for. Who only pretends does not even look whether those that are
+/// named exist.
+fn asked_for(session: &Session<'_>, asked: Asked) -> Result<(Vec<Object>, Vec<Failure>), Failure> {
+    match asked {
+        Asked::Names(names) if session.dry_run()? == Some(DryRun::None) => {
+            let named = |(kind, name): (Kind, String)| {
+                let meta = json!({"name": name, "namespace": session.namespace});
+                wire::object_from_value(kind, &json!({"metadata": meta})).ok()
+            };
+            Ok((names.into_iter().filter_map(named).collect(), vec![]))
+        }
+        asked => session.find(&asked, false),
+    }
 }
 
 /// So much longer than what is known to pass before an object is gone.

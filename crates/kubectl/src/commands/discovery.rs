@@ -150,7 +150,8 @@ impl Resource {
             Some((version, group)) if version.starts_with('v') => group,
             _ => group,
         };
-        (group.is_empty() || group == self.group())
+        !name.is_empty()
+            && (group.is_empty() || group == self.group())
             && (name == self.plural
                 || name == self.kind.to_lowercase()
                 || self.short_names.split(',').any(|it| it == name))

@@ -278,7 +278,7 @@ fn tables(
     if let Some(path) = sort_by(session).filter(|_| !found.is_empty()) {
         sortable = sorted(asked, &mut found, path, options.plain, now)?;
     }
-    if options.plain {
+    if options.plain || matches!(asked, Asked::Names(_)) {
         // kubectl goes by what it got, not by what was asked for.
         options.with_kind &=
             rows::runs_of_kinds(&found).len() > 1 || session.args.is_on("show-kind");

@@ -222,7 +222,7 @@ const PARENTS: &[Parent] = &[
             ),
             ("whoami", "Experimental: Check self subject attributes"),
         ],
-        usage: "auth",
+        usage: "auth [flags]",
     },
     Parent {
         name: "config",
@@ -305,7 +305,7 @@ pub(super) fn help(session: &mut Session<'_>, topic: &[String]) -> Next {
     {
         let topic: Vec<String> = topic.iter().map(|it| format!("`{it}`")).collect();
         let unknown = format!("Unknown help topic [{}]\n\n\n", topic.join(" "));
-        session.output.err(format!("{unknown}{}", groups()));
+        session.output.out(format!("{unknown}{}", groups()));
         return Next::Done;
     }
     let text = match topic.first() {

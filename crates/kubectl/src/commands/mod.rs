@@ -120,7 +120,7 @@ const COMMANDS: &[Command] = &[
     command("label", &[label::FLAGS], label::label),
     command("annotate", &[label::FLAGS], label::annotate),
     command("version", &[discovery::VERSION_FLAGS], discovery::version),
-    command("api-versions", &[discovery::API_FLAGS], discovery::api_versions),
+    command("api-versions", &[], discovery::api_versions),
     command("api-resources", &[discovery::API_FLAGS], discovery::api_resources),
     command("options", &[], help::options),
 ];
