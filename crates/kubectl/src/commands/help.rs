@@ -305,7 +305,7 @@ pub(super) fn help(session: &mut Session<'_>, topic: &[String]) -> Next {
     {
         let topic: Vec<String> = topic.iter().map(|it| format!("`{it}`")).collect();
         let unknown = format!("Unknown help topic [{}]\n\n\n", topic.join(" "));
-        session.output.out(format!("{unknown}{}", groups()));
+        session.output.err(format!("{unknown}{}", groups()));
         return Next::Done;
     }
     let text = match topic.first() {
