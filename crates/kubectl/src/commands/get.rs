@@ -68,6 +68,11 @@ pub(super) fn run(session: &mut Session<'_>) -> Result<Next, Failure> {
         )));
     }
     let format = Format::parse(session.args.get("output"), session.args.get("template"))?;
+    if session.args.is_on("show-labels") && !matches!(format, Format::Table { .. }) {
+        let output = session.args.get("output").unwrap_or_default();
+        let why = format!("--show-labels option cannot be used with {output} printer");
+        return Err(Failure::Text(why));
+    }
     warn_of_short_name(session, &args);
     let asked = if session.args.has("filename") {
         super::files::named(session, &args)?

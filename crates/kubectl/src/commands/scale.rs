@@ -68,6 +68,22 @@ fn scale_one(
         let message = "the server could not find the requested resource";
         return Err(ApiError::new(ApiReason::NotFound, message).into());
     }
+    // Who only pretends does not ask what there is.
+    if session.dry_run()? != Some(DryRun::None) {
+        check(session, object, expected)?;
+        let patch = Patch::Merge(json!({"spec": {"replicas": replicas}}));
+        let action = Action::Patch { key: object.object_ref(), subresource: "scale", patch };
+        session.write(&action)?;
+    }
+    // kubectl shows what it had, with the new number. Upstream: `updateReplicas`.
+    let mut value = api::wire::to_value(object);
+    value["spec"]["replicas"] = replicas.into();
+    let scaled = api::wire::object_from_value(object.kind(), &value);
+    session.print(scaled.as_ref().unwrap_or(object), "scaled")
+}
+
+/// What the command says that there must be.
+fn check(session: &Session<'_>, object: &Object, expected: Option<i64>) -> Result<(), Failure> {
     let current = sent::object_value(object).pointer("/spec/replicas").and_then(|it| it.as_i64());
     if let (Some(expected), Some(current)) = (expected, current)
         && expected != current
@@ -79,14 +95,5 @@ fn scale_one(
         let text = format!("Expected resource version to be {wanted}, was {version}");
         return Err(Failure::Text(text));
     }
-    if session.dry_run()? != Some(DryRun::None) {
-        let patch = Patch::Merge(json!({"spec": {"replicas": replicas}}));
-        let action = Action::Patch { key: object.object_ref(), subresource: "scale", patch };
-        session.write(&action)?;
-    }
-    // kubectl shows what it had, with the new number. Upstream: `updateReplicas`.
-    let mut value = api::wire::to_value(object);
-    value["spec"]["replicas"] = replicas.into();
-    let scaled = api::wire::object_from_value(object.kind(), &value);
-    session.print(scaled.as_ref().unwrap_or(object), "scaled")
+    Ok(())
 }
