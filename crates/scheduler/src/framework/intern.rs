@@ -12,17 +12,67 @@ use super::template::Templates;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Sym(u32);
 
-/// All strings that the scheduler has met. It only grows.
+/// All strings that the scheduler has met. It only grows: by two for each Job, whose pods have
+/// labels of their own.
 #[derive(Clone, Debug, Default)]
 pub struct Interner {
     /// Symbols at the place that the hash of their string says, or behind it; [`FREE`] between
-    /// them. At least half of the places are free, and their number is a power of two.
-    places: Arc<Vec<u32>>,
-    names: Arc<Vec<(Arc<str>, Option<i64>)>>,
+    /// them. At least a quarter of the places is free, and their number is a power of two.
+    places: Pieces<u32>,
+    names: Pieces<(Arc<str>, Option<i64>)>,
     pub(super) templates: Templates,
 }
 
 const FREE: u32 = u32::MAX;
+
+/// The least number of places.
+const FEW: usize = 64;
+
+/// How many items a piece has; a power of two.
+const PIECE: usize = 512;
+
+/// A list of which copies share what neither has changed since. The scheduler is copied with each
+/// checkpoint of a run, and this list is the one thing in it that is as long as the run.
+#[derive(Clone, Debug)]
+struct Pieces<T> {
+    all: Vec<Arc<Vec<T>>>,
+    len: usize,
+}
+
+impl<T> Default for Pieces<T> {
+    fn default() -> Self {
+        Self { all: Vec::new(), len: 0 }
+    }
+}
+
+impl<T: Clone> Pieces<T> {
+    /// So many times the same.
+    fn filled(item: &T, len: usize) -> Self {
+        let starts = (0..len).step_by(PIECE);
+        let piece = |start: usize| Arc::new(vec![item.clone(); PIECE.min(len - start)]);
+        Self { all: starts.map(piece).collect(), len }
+    }
+
+    fn get(&self, at: usize) -> Option<&T> {
+        self.all.get(at / PIECE)?.get(at % PIECE)
+    }
+
+    fn get_mut(&mut self, at: usize) -> Option<&mut T> {
+        Arc::make_mut(self.all.get_mut(at / PIECE)?).get_mut(at % PIECE)
+    }
+
+    fn push(&mut self, item: T) {
+        match self.all.last_mut() {
+            Some(last) if last.len() < PIECE => Arc::make_mut(last).push(item),
+            _ => self.all.push(Arc::new(vec![item])),
+        }
+        self.len += 1;
+    }
+
+    fn iter(&self) -> impl Iterator<Item = &T> {
+        self.all.iter().flat_map(|it| it.iter())
+    }
+}
 
 impl Interner {
     /// The symbol of a string.
@@ -30,12 +80,12 @@ impl Interner {
         if let Some(sym) = self.get(text) {
             return sym;
         }
-        let sym = Sym(u32::try_from(self.names.len()).unwrap_or(FREE - 1));
-        Arc::make_mut(&mut self.names).push((text.into(), text.parse().ok()));
-        if self.names.len() * 2 > self.places.len() {
+        let sym = Sym(u32::try_from(self.names.len).unwrap_or(FREE - 1));
+        self.names.push((text.into(), text.parse().ok()));
+        if self.names.len * 4 > self.places.len * 3 {
             self.spread();
         } else {
-            Self::occupy(Arc::make_mut(&mut self.places).as_mut_slice(), text, sym);
+            occupy(&mut self.places, text, sym);
         }
         sym
     }
@@ -43,8 +93,8 @@ impl Interner {
     /// The symbol of a string that was met before.
     #[must_use]
     pub fn get(&self, text: &str) -> Option<Sym> {
-        let mask = self.places.len().checked_sub(1)?;
-        let mut at = Self::first_place(text, mask);
+        let mask = self.places.len.checked_sub(1)?;
+        let mut at = first_place(text, mask);
         loop {
             let sym = self.places.get(at).copied().filter(|it| *it != FREE)?;
             if self.text(Sym(sym)) == text {
@@ -54,27 +104,13 @@ impl Interner {
         }
     }
 
-    #[expect(clippy::cast_possible_truncation, reason = "the mask takes the low bits anyway")]
-    fn first_place(text: &str, mask: usize) -> usize {
-        crate::schedule_one::hash(0, &[text]) as usize & mask
-    }
-
-    fn occupy(places: &mut [u32], text: &str, sym: Sym) {
-        let mask = places.len() - 1;
-        let mut at = Self::first_place(text, mask);
-        while places[at] != FREE {
-            at = (at + 1) & mask;
-        }
-        places[at] = sym.0;
-    }
-
-    /// Makes room for as many strings again.
+    /// Makes twice as many places.
     fn spread(&mut self) {
-        let mut places = vec![FREE; (self.names.len() * 4).next_power_of_two().max(64)];
+        let mut places = Pieces::filled(&FREE, (self.places.len * 2).max(FEW));
         for ((text, _), at) in self.names.iter().zip(0..) {
-            Self::occupy(&mut places, text, Sym(at));
+            occupy(&mut places, text, Sym(at));
         }
-        self.places = Arc::new(places);
+        self.places = places;
     }
 
     /// The string behind a symbol.
@@ -87,6 +123,23 @@ impl Interner {
     #[must_use]
     pub fn integer(&self, sym: Sym) -> Option<i64> {
         self.names.get(sym.0 as usize)?.1
+    }
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "the mask takes the low bits anyway")]
+fn first_place(text: &str, mask: usize) -> usize {
+    crate::schedule_one::hash(0, &[text]) as usize & mask
+}
+
+/// Puts a symbol at its place or behind it; there must be a free one.
+fn occupy(places: &mut Pieces<u32>, text: &str, sym: Sym) {
+    let mask = places.len - 1;
+    let mut at = first_place(text, mask);
+    while places.get(at).is_some_and(|it| *it != FREE) {
+        at = (at + 1) & mask;
+    }
+    if let Some(place) = places.get_mut(at) {
+        *place = sym.0;
     }
 }
 
@@ -136,6 +189,10 @@ mod tests {
             assert_eq!(interner.text(*sym), text);
         }
         assert_eq!(interner.get("name-5000"), None);
+        let mut copy = interner.clone();
+        let (theirs, ours) = (copy.intern("b"), interner.intern("c"));
+        assert_eq!((copy.text(theirs), interner.text(ours)), ("b", "c"));
+        assert_eq!((copy.get("c"), interner.get("b")), (None, None));
         let seven = interner.intern("007");
         assert_eq!(interner.integer(seven), Some(7));
     }
