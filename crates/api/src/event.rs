@@ -5,13 +5,16 @@
 //! made into the whole object where somebody asks for it. What comes from a user is whole at once.
 
 mod read;
+mod row;
 
+use std::mem;
 use std::sync::{Arc, OnceLock};
 
 use k8s_openapi::api::core::v1::{self, EventSource, ObjectReference};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+pub use self::row::EventRow;
 use crate::name::uuid_text;
 use crate::{EventSpec, Kind, Object, ObjectRef, Resource, SmolStr, Timestamp, time};
 
@@ -25,14 +28,22 @@ pub struct Event(Form);
 #[derive(Clone, Debug)]
 #[expect(clippy::large_enum_variant, reason = "nearly all events are recorded")]
 enum Form {
-    /// The facts, and the whole once it was asked for.
-    Recorded(Recorded, OnceLock<Box<v1::Event>>),
+    Recorded(Kept),
     Whole(Box<v1::Event>),
 }
 
-/// What a recorder writes; in memory in this order, as [`EventSpec`].
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// A recorder's event; in memory in this order, what tables show first.
+#[derive(Clone, Debug)]
 #[repr(C)]
+struct Kept {
+    row: EventRow,
+    facts: Recorded,
+    /// The whole once it was asked for.
+    whole: OnceLock<Box<v1::Event>>,
+}
+
+/// What a recorder writes.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Recorded {
     /// When it was said first; the API tells whole seconds.
     pub first: Timestamp,
@@ -62,7 +73,7 @@ impl Recorded {
     }
 
     /// The API's object.
-    fn whole(&self) -> v1::Event {
+    fn whole(&self, message: &str) -> v1::Event {
         let spec = &self.spec;
         let about = &spec.regarding;
         let filled = |it: &SmolStr| Some(it.to_string()).filter(|it| !it.is_empty());
@@ -86,7 +97,7 @@ impl Recorded {
             },
             type_: Some(spec.type_name().to_owned()),
             reason: Some(spec.reason.to_string()),
-            message: Some(spec.message.clone()),
+            message: Some(message.to_owned()),
             source: Some(EventSource {
                 component: Some(spec.component.to_string()),
                 host: filled(&spec.host),
@@ -104,15 +115,28 @@ impl Recorded {
 impl Event {
     /// A new event of a recorder.
     #[must_use]
-    pub fn recorded(facts: Recorded) -> Self {
-        Self(Form::Recorded(facts, OnceLock::new()))
+    pub fn recorded(mut facts: Recorded) -> Self {
+        let message = mem::take(&mut facts.spec.message);
+        let row = EventRow::of(&facts, &message);
+        Self(Form::Recorded(Kept { row, facts, whole: OnceLock::new() }))
     }
 
-    /// The facts, if it is as its recorder wrote it.
+    /// The facts but for the message, if it is as its recorder wrote it.
     #[must_use]
+    #[inline]
     pub fn facts(&self) -> Option<&Recorded> {
         match &self.0 {
-            Form::Recorded(facts, _) => Some(facts),
+            Form::Recorded(Kept { facts, .. }) => Some(facts),
+            Form::Whole(_) => None,
+        }
+    }
+
+    /// What tables show, if it is as its recorder wrote it.
+    #[must_use]
+    #[inline]
+    pub fn row(&self) -> Option<&EventRow> {
+        match &self.0 {
+            Form::Recorded(Kept { row, .. }) => Some(row),
             Form::Whole(_) => None,
         }
     }
@@ -121,7 +145,9 @@ impl Event {
     #[must_use]
     pub fn whole(&self) -> &v1::Event {
         match &self.0 {
-            Form::Recorded(facts, whole) => whole.get_or_init(|| Box::new(facts.whole())),
+            Form::Recorded(Kept { row, facts, whole }) => {
+                whole.get_or_init(|| Box::new(facts.whole(row.message())))
+            }
             Form::Whole(it) => it,
         }
     }
@@ -130,7 +156,9 @@ impl Event {
     pub fn whole_mut(&mut self) -> &mut v1::Event {
         loop {
             match self.0 {
-                Form::Recorded(ref facts, _) => self.0 = Form::Whole(Box::new(facts.whole())),
+                Form::Recorded(Kept { ref row, ref facts, .. }) => {
+                    self.0 = Form::Whole(Box::new(facts.whole(row.message())));
+                }
                 Form::Whole(ref mut it) => return it,
             }
         }
@@ -139,10 +167,10 @@ impl Event {
     /// The same was said again.
     pub fn repeat(&mut self, message: String, count: i32, now: Timestamp) {
         match &mut self.0 {
-            Form::Recorded(facts, whole) => {
-                facts.spec.message = message;
+            Form::Recorded(Kept { row, facts, whole }) => {
                 facts.count = count;
                 facts.last = now;
+                *row = EventRow::of(facts, &message);
                 *whole = OnceLock::new();
             }
             Form::Whole(it) => {
@@ -156,7 +184,7 @@ impl Event {
     /// Sets `metadata.resourceVersion`.
     pub fn set_version(&mut self, version: u64) {
         match &mut self.0 {
-            Form::Recorded(facts, whole) => {
+            Form::Recorded(Kept { facts, whole, .. }) => {
                 facts.version = version;
                 *whole = OnceLock::new();
             }
@@ -180,7 +208,9 @@ impl From<v1::Event> for Event {
 impl PartialEq for Event {
     fn eq(&self, other: &Self) -> bool {
         match (&self.0, &other.0) {
-            (Form::Recorded(a, _), Form::Recorded(b, _)) if a == b => true,
+            (Form::Recorded(a), Form::Recorded(b)) if (&a.row, &a.facts) == (&b.row, &b.facts) => {
+                true
+            }
             _ => self.whole() == other.whole(),
         }
     }
@@ -190,7 +220,9 @@ impl Serialize for Event {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match &self.0 {
             // Listing all events as JSON must not make all of them whole for good.
-            Form::Recorded(facts, _) => facts.whole().serialize(serializer),
+            Form::Recorded(Kept { row, facts, .. }) => {
+                facts.whole(row.message()).serialize(serializer)
+            }
             Form::Whole(it) => it.serialize(serializer),
         }
     }
@@ -235,7 +267,7 @@ impl Resource for Event {
     fn object_ref(&self) -> ObjectRef {
         let name = match &self.0 {
             // The letters are shared with the store's tables.
-            Form::Recorded(it, _) => it.name.clone(),
+            Form::Recorded(Kept { facts: it, .. }) => it.name.clone(),
             Form::Whole(_) => self.name().into(),
         };
         ObjectRef { kind: Kind::Event, namespace: self.namespace().into(), name }

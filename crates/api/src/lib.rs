@@ -34,7 +34,7 @@ pub mod yaml;
 pub mod zones;
 
 pub use component::{Change, Component, ComponentId, Ending, Settings, View, WorkQueue};
-pub use event::{Event, Recorded};
+pub use event::{Event, EventRow, Recorded};
 pub use kind::Kind;
 pub use listers::Listers;
 pub use name::{ObjectRef, SmolStr, uuid_text};

@@ -111,23 +111,6 @@ impl Cells {
         &mut self.text[self.end..end]
     }
 
-    /// A cell that names an object: the kind in lower case, and after a slash the name if it is not
-    /// empty.
-    pub(crate) fn put_name(&mut self, kind: &str, name: &str) {
-        let slash = if name.is_empty() { "" } else { "/" };
-        let start = self.end;
-        let is_plain = self.append_plain(kind.as_bytes())
-            && self.append_plain(slash.as_bytes())
-            && self.append_plain(name.as_bytes());
-        if is_plain {
-            self.text[start..start + kind.len()].make_ascii_lowercase();
-            return self.lengths.push(self.end - start);
-        }
-        self.end = start;
-        let kind = kind.to_ascii_lowercase();
-        self.format(format_args!("{kind}{slash}{name}"));
-    }
-
     /// A cell that is made for the table.
     pub fn make(&mut self, write: impl FnOnce(&mut String)) {
         let mut text = mem::take(&mut self.making);

@@ -2,7 +2,7 @@
 //!
 //! Upstream: `printEvent` in `pkg/printers/internalversion/printers.go`, v1.36.
 
-use api::{Event, Recorded, Timestamp, time};
+use api::{Event, EventRow, Timestamp};
 
 use crate::Cells;
 
@@ -14,44 +14,29 @@ fn trimmed(text: &str) -> &str {
     if is_visible(bytes.first()) && is_visible(bytes.last()) { text } else { text.trim() }
 }
 
-/// What every table says of an event.
-struct Line<'a> {
-    last: Option<Timestamp>,
-    type_name: &'a str,
-    reason: &'a str,
-    kind: &'a str,
-    name: &'a str,
-    message: &'a str,
+/// Nearly all events are of a recorder, and their rows stand ready.
+fn put_row(row: &EventRow, to: &mut Cells) {
+    to.age_of(Some(row.last));
+    to.put_plain(if row.warning { "Warning" } else { "Normal" });
+    if row.plain {
+        to.put_plain(row.reason());
+        to.put_plain(row.about());
+    } else {
+        to.put(row.reason());
+        to.put(row.about());
+    }
 }
 
-impl<'a> Line<'a> {
-    fn of(event: &'a Event) -> Self {
-        // Nearly all are of a recorder; their facts are read where they stand.
-        let Some(Recorded { last, spec, .. }) = event.facts() else { return Self::of_whole(event) };
-        Self {
-            last: Some(time::meta_time(*last).0),
-            type_name: spec.type_name(),
-            reason: &spec.reason,
-            kind: spec.regarding.kind.name(),
-            name: &spec.regarding.name,
-            message: &spec.message,
-        }
-    }
-
-    fn of_whole(event: &'a Event) -> Self {
-        let last = match event.series() {
-            Some(series) => series.last_observed_time.as_ref().map(|it| it.0),
-            None => event.last_timestamp().or_else(|| first(event)),
-        };
-        Self {
-            last,
-            type_name: event.type_name(),
-            reason: event.reason(),
-            kind: event.about_kind(),
-            name: event.about_name(),
-            message: event.message(),
-        }
-    }
+fn put_whole(event: &Event, to: &mut Cells) {
+    to.age_of(match event.series() {
+        Some(series) => series.last_observed_time.as_ref().map(|it| it.0),
+        None => event.last_timestamp().or_else(|| first(event)),
+    });
+    to.put(event.type_name());
+    to.put(event.reason());
+    let slash = if event.about_name().is_empty() { "" } else { "/" };
+    let kind = event.about_kind().to_ascii_lowercase();
+    to.format(format_args!("{kind}{slash}{}", event.about_name()));
 }
 
 fn first(event: &Event) -> Option<Timestamp> {
@@ -61,14 +46,14 @@ fn first(event: &Event) -> Option<Timestamp> {
 /// Puts the cells of an event: source, first time, count and name only into a `wide` table,
 /// `event/` before the name `with_kind`.
 pub fn event(event: &Event, wide: bool, with_kind: bool, to: &mut Cells) {
-    let line = Line::of(event);
-    to.age_of(line.last);
-    to.put(line.type_name);
-    to.put(line.reason);
-    to.put_name(line.kind, line.name);
-    let message = trimmed(line.message);
+    match event.row() {
+        Some(row) => put_row(row, to),
+        None => put_whole(event, to),
+    }
+    let message = trimmed(event.message());
     if !wide {
-        return to.put(message);
+        let plain = event.row().is_some_and(|it| it.plain);
+        return if plain { to.put_plain(message) } else { to.put(message) };
     }
     to.put(event.field_path());
     fn or<'a>(it: &'a str, other: &'a str) -> &'a str {

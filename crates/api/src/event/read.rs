@@ -3,7 +3,7 @@
 use k8s_openapi::api::core::v1::{self, EventSeries};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 
-use super::{Event, Form, Recorded};
+use super::{Event, Form, Kept, Recorded};
 use crate::{Kind, ObjectRef, Timestamp, time};
 
 impl Event {
@@ -35,7 +35,7 @@ impl Event {
     #[must_use]
     pub fn regarding(&self) -> Option<ObjectRef> {
         match &self.0 {
-            Form::Recorded(it, _) => Some(it.spec.regarding.clone()),
+            Form::Recorded(Kept { facts: it, .. }) => Some(it.spec.regarding.clone()),
             Form::Whole(it) => {
                 let about = &it.involved_object;
                 let kind = text(about.kind.as_ref());
@@ -91,7 +91,10 @@ impl Event {
     /// `message`.
     #[must_use]
     pub fn message(&self) -> &str {
-        self.text(|it| &it.spec.message, |it| it.message.as_ref())
+        match &self.0 {
+            Form::Recorded(Kept { row, .. }) => row.message(),
+            Form::Whole(it) => text(it.message.as_ref()),
+        }
     }
 
     /// `source.component`, empty where there is none.
@@ -125,7 +128,7 @@ impl Event {
     #[must_use]
     pub fn first_timestamp(&self) -> Option<Timestamp> {
         match &self.0 {
-            Form::Recorded(it, _) => Some(time::meta_time(it.first).0),
+            Form::Recorded(Kept { facts: it, .. }) => Some(time::meta_time(it.first).0),
             Form::Whole(it) => it.first_timestamp.as_ref().map(|it| it.0),
         }
     }
@@ -134,7 +137,7 @@ impl Event {
     #[must_use]
     pub fn last_timestamp(&self) -> Option<Timestamp> {
         match &self.0 {
-            Form::Recorded(it, _) => Some(time::meta_time(it.last).0),
+            Form::Recorded(Kept { facts: it, .. }) => Some(time::meta_time(it.last).0),
             Form::Whole(it) => it.last_timestamp.as_ref().map(|it| it.0),
         }
     }
@@ -143,7 +146,7 @@ impl Event {
     #[must_use]
     pub fn created(&self) -> Option<Timestamp> {
         match &self.0 {
-            Form::Recorded(it, _) => Some(time::meta_time(it.created).0),
+            Form::Recorded(Kept { facts: it, .. }) => Some(time::meta_time(it.created).0),
             Form::Whole(it) => it.metadata.creation_timestamp.as_ref().map(|it| it.0),
         }
     }
@@ -170,7 +173,7 @@ impl Event {
     #[must_use]
     pub fn count(&self) -> i32 {
         match &self.0 {
-            Form::Recorded(it, _) => it.count,
+            Form::Recorded(Kept { facts: it, .. }) => it.count,
             Form::Whole(it) => it.count.unwrap_or_default(),
         }
     }
@@ -184,7 +187,7 @@ impl Event {
         whole: impl FnOnce(&'a v1::Event) -> Option<&'a String>,
     ) -> &'a str {
         match &self.0 {
-            Form::Recorded(it, _) => facts(it),
+            Form::Recorded(Kept { facts: it, .. }) => facts(it),
             Form::Whole(it) => text(whole(it)),
         }
     }
