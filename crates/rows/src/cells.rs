@@ -111,6 +111,13 @@ impl Cells {
         &mut self.text[self.end..end]
     }
 
+    /// Cells that stand one behind the other in a text of printable ASCII, by their lengths.
+    pub(crate) fn put_plain_cells<const N: usize>(&mut self, text: &str, lengths: [usize; N]) {
+        debug_assert_eq!(lengths.iter().sum::<usize>(), text.len());
+        self.append(text.as_bytes());
+        self.lengths.extend_from_slice(&lengths);
+    }
+
     /// A cell that is made for the table.
     pub fn make(&mut self, write: impl FnOnce(&mut String)) {
         let mut text = mem::take(&mut self.making);
@@ -131,13 +138,14 @@ impl Cells {
     /// How long ago a time was.
     pub fn age_of(&mut self, time: Option<Timestamp>) {
         let Some(time) = time else { return self.put_plain("<unknown>") };
-        let (last, mut text) = mem::take(&mut self.last_age);
-        if last != Some(time) {
+        let mut text = mem::take(&mut self.last_age.1);
+        if self.last_age.0 != Some(time) {
+            self.last_age.0 = Some(time);
             text.clear();
             human::put_duration(&mut text, human::seconds_between(time, self.now));
         }
         self.put_plain(&text);
-        self.last_age = (Some(time), text);
+        self.last_age.1 = text;
     }
 
     /// The rows one below the other in columns, as Go's `text/tabwriter` aligns them.

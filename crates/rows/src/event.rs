@@ -14,17 +14,21 @@ fn trimmed(text: &str) -> &str {
     if is_visible(bytes.first()) && is_visible(bytes.last()) { text } else { text.trim() }
 }
 
-/// Nearly all events are of a recorder, and their rows stand ready.
+/// What comes before the message.
 fn put_row(row: &EventRow, to: &mut Cells) {
     to.age_of(Some(row.last));
-    to.put_plain(if row.warning { "Warning" } else { "Normal" });
-    if row.plain {
-        to.put_plain(row.reason());
-        to.put_plain(row.about());
-    } else {
-        to.put(row.reason());
-        to.put(row.about());
-    }
+    to.put_plain(type_of(row));
+    to.put(row.reason());
+    to.put(row.about());
+}
+
+fn type_of(row: &EventRow) -> &'static str {
+    if row.warning { "Warning" } else { "Normal" }
+}
+
+/// Nearly all events are of a recorder, and nearly all that they say needs no change.
+fn is_ready(row: &EventRow) -> bool {
+    row.plain && !row.text().ends_with(' ') && !row.message().starts_with(' ')
 }
 
 fn put_whole(event: &Event, to: &mut Cells) {
@@ -47,13 +51,17 @@ fn first(event: &Event) -> Option<Timestamp> {
 /// `event/` before the name `with_kind`.
 pub fn event(event: &Event, wide: bool, with_kind: bool, to: &mut Cells) {
     match event.row() {
+        Some(row) if !wide && is_ready(row) => {
+            to.age_of(Some(row.last));
+            to.put_plain(type_of(row));
+            return to.put_plain_cells(row.text(), row.lengths());
+        }
         Some(row) => put_row(row, to),
         None => put_whole(event, to),
     }
     let message = trimmed(event.message());
     if !wide {
-        let plain = event.row().is_some_and(|it| it.plain);
-        return if plain { to.put_plain(message) } else { to.put(message) };
+        return to.put(message);
     }
     to.put(event.field_path());
     fn or<'a>(it: &'a str, other: &'a str) -> &'a str {
@@ -128,8 +136,12 @@ mod tests {
     #[test]
     fn a_repeated_event_was_last_seen_when_it_was_said_last() {
         let pod = ObjectRef::new(Kind::Pod, "default", "web-1");
+        for message in [" Back-off restarting\n", "  Back-off restarting", "Back-off restarting"] {
+            let event = repeated(pod.clone(), message);
+            let row = ["10s", "Warning", "BackOff", "pod/web-1", "Back-off restarting"];
+            check(&event, false, &row);
+        }
         let event = repeated(pod, " Back-off restarting\n");
-        check(&event, false, &["10s", "Warning", "BackOff", "pod/web-1", "Back-off restarting"]);
         let wide = [
             "10s",
             "Warning",

@@ -67,10 +67,18 @@ impl EventRow {
         self.text.get(self.about_end as usize..).unwrap_or_default()
     }
 
-    /// All texts one behind the other.
+    /// All texts one behind the other: reason, what it is about, message.
     #[must_use]
     #[inline]
     pub fn text(&self) -> &str {
         &self.text
+    }
+
+    /// The lengths of these texts.
+    #[must_use]
+    #[inline]
+    pub fn lengths(&self) -> [usize; 3] {
+        let [reason, about] = [self.reason_end as usize, self.about_end as usize];
+        [reason, about.saturating_sub(reason), self.text.len().saturating_sub(about)]
     }
 }
