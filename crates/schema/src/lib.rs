@@ -82,19 +82,31 @@ pub fn document(manifest_dir: &Path) -> Result<String, String> {
 
 /// The directory of the sources of k8s-openapi's `v1_36`.
 fn sources(manifest_dir: &Path) -> Result<PathBuf, String> {
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let output = Command::new(cargo)
-        .args(["metadata", "--format-version", "1", "--offline"])
-        .current_dir(manifest_dir)
-        .output()
-        .map_err(|it| format!("cargo metadata: {it}"))?;
-    let metadata: serde_json::Value =
-        serde_json::from_slice(&output.stdout).map_err(|it| format!("cargo metadata: {it}"))?;
+    // Offline, cargo answers only where the dependencies of every platform were fetched before,
+    // which a build does not do: on a new machine the second question fetches the rest.
+    let metadata =
+        metadata(manifest_dir, &["--offline"]).or_else(|_| metadata(manifest_dir, &[]))?;
     let packages = metadata["packages"].as_array().ok_or("cargo metadata: no packages")?;
     let found = packages.iter().find(|it| it["name"] == "k8s-openapi");
     let manifest = found.and_then(|it| it["manifest_path"].as_str()).ok_or("no k8s-openapi")?;
     let dir = Path::new(manifest).parent().ok_or("no directory")?;
     Ok(dir.join("src").join("v1_36"))
+}
+
+/// What cargo tells of the packages, or its own words of why it does not.
+fn metadata(manifest_dir: &Path, more: &[&str]) -> Result<serde_json::Value, String> {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let output = Command::new(cargo)
+        .args(["metadata", "--format-version", "1"])
+        .args(more)
+        .current_dir(manifest_dir)
+        .output()
+        .map_err(|it| format!("cargo metadata: {it}"))?;
+    if !output.status.success() {
+        let told = String::from_utf8_lossy(&output.stderr);
+        return Err(format!("cargo metadata: {}", told.trim()));
+    }
+    serde_json::from_slice(&output.stdout).map_err(|it| format!("cargo metadata: {it}"))
 }
 
 /// A type.
