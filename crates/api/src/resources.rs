@@ -1,14 +1,15 @@
 //! What a pod asks for in all.
 //!
 //! Upstream: `staging/src/k8s.io/component-helpers/resource/helpers.go`, v1.36.
-//! Differs from upstream: requests come from the spec alone, never from an in-place resize in the
-//! status, because the simulated kubelet applies a resize at once.
+
+mod resize;
 
 use std::collections::BTreeMap;
 
 use k8s_openapi::api::core::v1::{Container, Pod, PodSpec, ResourceRequirements};
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 
+pub use self::resize::effective;
 use crate::Gather;
 use crate::quantity::{self, Exact};
 
@@ -34,15 +35,15 @@ impl Side {
     }
 }
 
-/// The sum that counts for scheduling: containers and sidecars together, or the largest init
-/// container with the sidecars before it if that is more; pod-level resources override; overhead
-/// comes on top.
+/// The sum that counts for scheduling and quota: of the spec, or while the pod is resized in place
+/// of what its status tells; see [`effective`]. Upstream: `UseStatusResources`.
 #[must_use]
 pub fn pod_amounts(pod: &Pod, side: Side) -> Amounts {
-    pod.spec.as_ref().map(|spec| spec_amounts(spec, side)).unwrap_or_default()
+    effective(pod).spec.as_ref().map(|spec| spec_amounts(spec, side)).unwrap_or_default()
 }
 
-/// As [`pod_amounts`], for a template's spec.
+/// What a spec asks for in all: containers and sidecars together, or the largest init container
+/// with the sidecars before it if that is more; pod-level resources override; overhead comes on top.
 #[must_use]
 pub fn spec_amounts(spec: &PodSpec, side: Side) -> Amounts {
     let mut total = Amounts::new();
@@ -76,10 +77,20 @@ pub fn spec_amounts(spec: &PodSpec, side: Side) -> Amounts {
     total
 }
 
-/// The pod's requests as integers: `cpu` in millicores, everything else in its base unit.
+/// What counts of a pod's requests, see [`pod_amounts`], as integers: `cpu` in millicores, everything
+/// else in its base unit.
 #[must_use]
 pub fn pod_requests(pod: &Pod) -> BTreeMap<String, i64> {
-    let amounts = pod_amounts(pod, Side::Requests);
+    integers(pod_amounts(pod, Side::Requests))
+}
+
+/// As [`pod_requests`], of what the spec alone asks for.
+#[must_use]
+pub fn spec_requests(spec: &PodSpec) -> BTreeMap<String, i64> {
+    integers(spec_amounts(spec, Side::Requests))
+}
+
+fn integers(amounts: Amounts) -> BTreeMap<String, i64> {
     amounts
         .into_iter()
         .map(|(name, it)| (as_integer(&name, it), name))

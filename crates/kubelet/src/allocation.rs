@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use api::k8s_openapi::api::core::v1::{
     Container, Pod, PodCondition, PodSpec, ResourceRequirements,
 };
-use api::resources::{is_sidecar, pod_requests, qos_class};
+use api::resources::{is_sidecar, qos_class, spec_requests};
 use api::time::meta_time;
 use api::{ObjectRef, Order, Timestamp, View, pods, wire};
 
@@ -89,7 +89,8 @@ pub(crate) fn sort<'a>(
         let resize = resize_of(key);
         let allocated = pod.and_then(|it| resize?.allocated_pod(it));
         let grows = pod.zip(allocated).is_some_and(|(pod, allocated)| {
-            let (new, old) = (pod_requests(pod), pod_requests(&allocated));
+            let of = |it: &Pod| it.spec.as_ref().map(spec_requests).unwrap_or_default();
+            let (new, old) = (of(pod), of(&allocated));
             ["cpu", "memory"].into_iter().any(|it| new.get(it) > old.get(it))
         });
         let priority = spec.and_then(|it| it.priority).unwrap_or(0);

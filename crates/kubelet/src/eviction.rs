@@ -128,7 +128,7 @@ fn candidates<'a>(node: &Node, view: &View<'a>) -> Vec<Candidate<'a>> {
         for container in running(pod, spec) {
             *usage.get_or_insert(0) += usage_of(pod, container);
         }
-        let request = resources::pod_requests(pod).get("memory").copied().unwrap_or(0);
+        let request = resources::spec_requests(spec).get("memory").copied().unwrap_or(0);
         Some(Candidate { pod, usage, request })
     };
     active.filter_map(candidate).collect()

@@ -292,7 +292,7 @@ impl Kubelet {
         out: &mut Recorder<'_>,
     ) -> Plan {
         let mut plan = Plan::default();
-        let requests = api::resources::pod_requests(pod);
+        let requests = api::resources::spec_requests(spec);
         let ports = host_ports(spec);
         let is_static = static_pods::mirror_hash(pod).is_some();
         let state = self.state_of(node.name(), view);

@@ -22,7 +22,7 @@ pub(crate) fn validate(store: &Store, new: &Pod, old: &Pod) -> Result<(), ApiErr
         let why = "pod resize is only supported on linux nodes, node";
         return refuse(&format!("{why} \"{name}\" is \"{os}\""));
     }
-    let wanted = resources::pod_requests(new);
+    let wanted = new.spec.as_ref().map(resources::spec_requests).unwrap_or_default();
     let amount = |of: &std::collections::BTreeMap<String, i64>, resource: &str| -> i64 {
         of.get(resource).copied().unwrap_or_default()
     };

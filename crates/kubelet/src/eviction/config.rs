@@ -66,12 +66,17 @@ impl Config {
     }
 }
 
-/// A quantity, or a part of the capacity.
+/// A quantity, or a part of the capacity: upstream reads the percentage as a 32 bit float and
+/// multiplies it as a 64 bit one. All or nothing of the capacity is no threshold.
 fn bytes(text: &str, capacity: i64) -> Option<i64> {
-    match text.strip_suffix('%') {
-        Some(percent) => Some(capacity / 100 * percent.parse::<i64>().ok()?),
-        None => quantity::parse(text).ok().map(|it| it.value()),
-    }
+    let Some(percent) = text.strip_suffix('%') else {
+        return quantity::parse(text).ok().map(|it| it.value()).filter(|it| *it >= 0);
+    };
+    let part = percent.parse::<f32>().ok()? / 100.0;
+    let all_or_nothing = text == "0%" || text == "100%";
+    let told = !all_or_nothing && (0.0..=1.0).contains(&part);
+    #[expect(clippy::cast_possible_truncation, reason = "upstream cuts the fraction off, too")]
+    told.then(|| (capacity as f64 * f64::from(part)) as i64)
 }
 
 #[cfg(test)]
@@ -86,6 +91,9 @@ mod tests {
         for (text, thresholds, transition_ms) in [
             ("", [None, hard(100 << 20, 0)], 300_000),
             (r#"{"evictionHard": {"memory.available": "10%"}}"#, [None, hard(100, 0)], 300_000),
+            (r#"{"evictionHard": {"memory.available": "7.55%"}}"#, [None, hard(75, 0)], 300_000),
+            (r#"{"evictionHard": {"memory.available": "100%"}}"#, [None, None], 300_000),
+            (r#"{"evictionHard": {"memory.available": "-7%"}}"#, [None, None], 300_000),
             (r#"{"evictionHard": {"nodefs.available": "10%"}}"#, [None, None], 300_000),
             (
                 r#"{"evictionSoft": {"memory.available": "1Ki"}, "evictionMaxPodGracePeriod": 7,

@@ -98,7 +98,7 @@ impl Kubelet {
         if resize.allocated_pod(pod).is_none() {
             news = resize.settle();
         } else {
-            let requests = api::resources::pod_requests(pod);
+            let requests = api::resources::spec_requests(spec);
             state.usage.remove(&entry.requests, &entry.ports);
             let verdict = eviction::admit(pod, spec, node, state.eviction.pressure);
             match verdict

@@ -3,11 +3,12 @@
 //! Upstream: `pkg/scheduler/framework/events.go` and
 //! `staging/src/k8s.io/kube-scheduler/framework/types.go`, v1.36.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::ops::BitOr;
 
 use api::Gather;
-use api::resources::{Side, pod_amounts};
+use api::resources::{Side, effective, pod_amounts};
 use k8s_openapi::api::core::v1::{Node, Pod};
 
 use super::interface::QueueingHintFn;
@@ -147,8 +148,7 @@ pub fn pod_scheduling_properties_change(new: &Pod, old: &Pod) -> Vec<ClusterEven
     {
         actions.push(ActionType::UPDATE_POD_LABEL);
     }
-    let spec_changed = new.spec != old.spec;
-    if spec_changed && is_scaled_down(new, old) {
+    if is_scaled_down(new, old) {
         actions.push(ActionType::UPDATE_POD_SCALE_DOWN);
     }
     let gates =
@@ -167,7 +167,13 @@ pub fn pod_scheduling_properties_change(new: &Pod, old: &Pod) -> Vec<ClusterEven
     actions.into_iter().map(|it| ClusterEvent::new(resource, it)).collect()
 }
 
+/// Upstream: `extractPodScaleDown`.
 fn is_scaled_down(new: &Pod, old: &Pod) -> bool {
+    // Most changes are of the status, and it mostly tells the same of the requests.
+    let by_spec = |it: &Pod| matches!(effective(it), Cow::Borrowed(_));
+    if new.spec == old.spec && by_spec(new) && by_spec(old) {
+        return false;
+    }
     let (new, old) = (pod_amounts(new, Side::Requests), pod_amounts(old, Side::Requests));
     old.iter().any(|(name, amount)| new.get(name).is_none_or(|it| amount > it))
 }
@@ -210,7 +216,13 @@ pub fn node_scheduling_properties_change(new: &Node, old: &Node) -> Vec<ClusterE
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use serde_json::json;
+
     use super::*;
+    use crate::framework::intern::Interner;
+    use crate::framework::types::PodInfo;
 
     #[test]
     fn whoever_waits_for_nodes_hears_of_taints() {
@@ -227,6 +239,50 @@ mod tests {
             assert_eq!(all.len(), n, "{event:?}");
             let hears = all.iter().any(|it| it.event.covers(node(taint)));
             assert_eq!(hears, event.resource == EventResource::Node && event.action.meets(add));
+        }
+    }
+
+    /// A pod on a node that asks for so much CPU, has so much and was granted so much.
+    fn resized(asks: &str, has: &str, granted: &str) -> Arc<Pod> {
+        let requests = |it: &str| json!({"requests": {"cpu": it}});
+        let status = json!({
+            "name": "c", "resources": requests(has), "allocatedResources": {"cpu": granted},
+        });
+        let pod = json!({
+            "metadata": {"name": "a", "namespace": "default"},
+            "spec": {"nodeName": "n", "containers": [{"name": "c", "resources": requests(asks)}]},
+            "status": {"containerStatuses": [status]},
+        });
+        Arc::new(serde_json::from_value(pod).unwrap())
+    }
+
+    #[test]
+    fn a_pod_is_scaled_down_once_it_has_less() {
+        let down = ActionType::UPDATE_POD_SCALE_DOWN;
+        for (old, new, expected) in [
+            (("2", "2", "2"), ("1", "2", "2"), ActionType::UPDATE),
+            (("1", "2", "2"), ("1", "2", "1"), ActionType::UPDATE),
+            (("1", "2", "1"), ("1", "1", "1"), down),
+            (("1", "1", "1"), ("2", "1", "1"), ActionType::UPDATE),
+        ] {
+            let of = |(asks, has, granted)| resized(asks, has, granted);
+            let events = pod_scheduling_properties_change(&of(new), &of(old));
+            let event = ClusterEvent::new(EventResource::AssignedPod, expected);
+            assert_eq!(events, [event], "{old:?} {new:?}");
+        }
+    }
+
+    #[test]
+    fn what_was_compiled_of_a_template_is_not_that_of_a_resized_pod() {
+        let mut interner = Interner::default();
+        for (pod, milli_cpu) in [
+            (resized("1", "1", "1"), 1_000),
+            (resized("1", "2", "1"), 2_000),
+            (resized("1", "1", "3"), 3_000),
+            (resized("1", "1", "1"), 1_000),
+        ] {
+            let info = PodInfo::new(pod, &mut interner);
+            assert_eq!((info.requests.milli_cpu, info.non_zero_cpu), (milli_cpu, milli_cpu));
         }
     }
 }

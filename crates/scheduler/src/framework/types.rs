@@ -6,11 +6,12 @@
 
 mod node_info;
 
+use std::borrow::Cow;
 use std::ops::Deref;
 use std::sync::Arc;
 
 use api::quantity::{Exact, Format};
-use api::resources::{Amounts, Side, is_sidecar, pod_amounts, spec_amounts};
+use api::resources::{self, Amounts, Side, is_sidecar, spec_amounts};
 use k8s_openapi::api::core::v1::{Container, Pod, PodAffinityTerm, PodSpec};
 
 pub use self::node_info::{NodeId, NodeInfo};
@@ -276,12 +277,17 @@ impl PodInfo {
         let meta = &pod.metadata;
         let namespace_name = meta.namespace.as_deref().unwrap_or_default();
         let namespace = interner.intern(namespace_name);
-        let hash = template::hash_of(&pod);
-        let compiled = match interner.templates.find(hash, &pod) {
+        let resized = match resources::effective(&pod) {
+            Cow::Owned(it) => Some(Arc::new(it)),
+            Cow::Borrowed(_) => None,
+        };
+        let counted = resized.as_ref().unwrap_or(&pod);
+        let hash = template::hash_of(counted);
+        let compiled = match interner.templates.find(hash, counted) {
             Some(it) => it,
             None => {
-                let compiled = Arc::new(Compiled::new(&pod, namespace, interner));
-                interner.templates.insert(hash, pod.clone(), compiled.clone());
+                let compiled = Arc::new(Compiled::new(counted, namespace, interner));
+                interner.templates.insert(hash, counted.clone(), compiled.clone());
                 compiled
             }
         };
@@ -407,9 +413,9 @@ fn images(pod: &Pod, interner: &mut Interner) -> Vec<Sym> {
 
 /// Requests, and the CPU and memory that scoring counts. Upstream: `PodInfo.CalculateResource`.
 fn pod_resource(pod: &Pod, interner: &mut Interner) -> (Resource, i64, i64) {
-    let amounts = pod_amounts(pod, Side::Requests);
+    let Some(spec) = &pod.spec else { return (Resource::default(), 0, 0) };
+    let amounts = spec_amounts(spec, Side::Requests);
     let requests = Resource::of_amounts(&amounts, interner);
-    let Some(spec) = &pod.spec else { return (requests, 0, 0) };
     let filled = non_missing_amounts(spec, &amounts);
     let of = |name: &str| filled.get(name).copied().unwrap_or_default();
     (requests, of("cpu").milli_value(), of("memory").value())

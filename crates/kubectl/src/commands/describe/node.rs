@@ -4,9 +4,10 @@ use api::Order;
 use std::collections::BTreeMap;
 
 use api::quantity::{self, Exact};
+use api::resources::{Amounts, Side, pod_amounts, spec_amounts};
 use api::{Resource, pods};
 use k8s_openapi::api::coordination::v1::Lease;
-use k8s_openapi::api::core::v1::{Container, Node, Pod};
+use k8s_openapi::api::core::v1::{Node, Pod};
 use k8s_openapi::api::storage::v1::CSINode;
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{MicroTime, Time};
@@ -14,8 +15,6 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{MicroTime, Time};
 use super::{Cluster, Page, line, rfc1123};
 use crate::printers::core::node_roles;
 use rows::human;
-
-type Amounts = BTreeMap<String, Exact>;
 
 /// Upstream: `describeCSINode`.
 pub(super) fn csi_node(page: &mut Page, node: &CSINode) {
@@ -164,7 +163,8 @@ fn allocated(page: &mut Page, node: &Node, cluster: &Cluster<'_>) {
     );
     let (mut requests, mut limits) = (Amounts::new(), Amounts::new());
     for pod in all {
-        let of_pod = [totals(pod, true), totals(pod, false)];
+        // While the pod is resized, its own line tells what counts, the sum what is asked for.
+        let of_pod = [Side::Requests, Side::Limits].map(|side| pod_amounts(pod, side));
         let cell = |n: usize, name: &str| share(&of_pod[n], name, &available);
         line!(
             page,
@@ -178,9 +178,10 @@ fn allocated(page: &mut Page, node: &Node, cluster: &Cluster<'_>) {
             cell(1, "memory"),
             human::since(pod.metadata.creation_timestamp.as_ref(), cluster.now)
         );
-        let [of_requests, of_limits] = of_pod;
-        add(&mut requests, &of_requests);
-        add(&mut limits, &of_limits);
+        if let Some(spec) = &pod.spec {
+            add(&mut requests, &spec_amounts(spec, Side::Requests));
+            add(&mut limits, &spec_amounts(spec, Side::Limits));
+        }
     }
     page.line(
         0,
@@ -224,54 +225,4 @@ fn add(sum: &mut Amounts, more: &Amounts) {
         let total = sum.get(name).map_or(*amount, |it| it.plus(*amount));
         sum.insert(name.clone(), total);
     }
-}
-
-fn at_least(sum: &mut Amounts, other: &Amounts) {
-    for (name, amount) in other {
-        let larger = sum.get(name).map_or(*amount, |it| (*it).max(*amount));
-        sum.insert(name.clone(), larger);
-    }
-}
-
-fn amounts(all: Option<&BTreeMap<String, Quantity>>) -> Amounts {
-    let parsed = |(name, amount): (&String, &Quantity)| {
-        Some((name.clone(), quantity::parse(&amount.0).ok()?))
-    };
-    all.into_iter().flatten().filter_map(parsed).collect()
-}
-
-/// The requests or limits of a pod. Upstream: `PodRequests`, `PodLimits`.
-fn totals(pod: &Pod, requests: bool) -> Amounts {
-    let spec = pod.spec.clone().unwrap_or_default();
-    let of = |container: &Container| {
-        let all = container.resources.clone().unwrap_or_default();
-        amounts(if requests { all.requests.as_ref() } else { all.limits.as_ref() })
-    };
-    let mut sum = Amounts::new();
-    spec.containers.iter().for_each(|it| add(&mut sum, &of(it)));
-    let (mut sidecars, mut init) = (Amounts::new(), Amounts::new());
-    for container in spec.init_containers.iter().flatten() {
-        let mut own = of(container);
-        if container.restart_policy.as_deref() == Some("Always") {
-            add(&mut sum, &own);
-            add(&mut sidecars, &own);
-            own = sidecars.clone();
-        } else {
-            add(&mut own, &sidecars);
-        }
-        at_least(&mut init, &own);
-    }
-    at_least(&mut sum, &init);
-    if let Some(whole) = &spec.resources {
-        let whole = amounts(if requests { whole.requests.as_ref() } else { whole.limits.as_ref() });
-        sum.extend(whole);
-    }
-    let overhead = amounts(spec.overhead.as_ref());
-    for (name, amount) in &overhead {
-        // Overhead adds to a limit only where there is one.
-        if requests || sum.contains_key(name) {
-            add(&mut sum, &[(name.clone(), *amount)].into());
-        }
-    }
-    sum
 }
