@@ -1,4 +1,7 @@
-//! RFC 6902.
+//! Patches of the type `json`: RFC 6902 as the API server's library reads it, which replaces what
+//! is not there and counts from the end of a list for negative numbers.
+//!
+//! Upstream: `vendor/gopkg.in/evanphx/json-patch.v4/patch.go`, v1.36.
 
 use serde_json::Value;
 
@@ -8,29 +11,26 @@ pub(super) fn apply(mut value: Value, patch: &Value) -> Result<Value, String> {
     for operation in operations {
         let text = |key: &str| operation.get(key).and_then(Value::as_str);
         let path = text("path").ok_or("missing path")?;
-        let given = || operation.get("value").cloned().ok_or("missing value");
+        let from = || text("from").ok_or("missing from");
+        // One that is not given counts as null.
+        let given = || operation.get("value").cloned().unwrap_or_default();
         match text("op").unwrap_or_default() {
-            "add" => add(&mut value, path, given()?)?,
+            "add" => add(&mut value, path, given())?,
             "remove" => {
                 remove(&mut value, path)?;
             }
-            "replace" => {
-                let new = given()?;
-                let place = value.pointer_mut(path);
-                *place.ok_or_else(|| missing("replace", path))? = new;
-            }
+            "replace" => replace(&mut value, path, given())?,
             "move" => {
-                let from = text("from").ok_or("missing from")?;
-                let moved = remove(&mut value, from)?;
+                let moved = remove(&mut value, from()?)?;
                 add(&mut value, path, moved)?;
             }
             "copy" => {
-                let from = text("from").ok_or("missing from")?;
-                let copied = value.pointer(from).cloned().ok_or_else(|| missing("copy", from))?;
+                let copied = get(&mut value, from()?)?;
                 add(&mut value, path, copied)?;
             }
             "test" => {
-                if value.pointer(path) != Some(&given()?) {
+                let found = if path.is_empty() { value.clone() } else { get(&mut value, path)? };
+                if found != given() {
                     return Err(format!("testing value {path} failed"));
                 }
             }
@@ -40,45 +40,82 @@ pub(super) fn apply(mut value: Value, patch: &Value) -> Result<Value, String> {
     Ok(value)
 }
 
-fn missing(operation: &str, path: &str) -> String {
-    format!("{operation} operation does not apply: doc is missing path: {path}: missing value")
+fn missing(path: &str) -> String {
+    format!("the operation does not apply: doc is missing path: {path}: missing value")
 }
 
-fn split(path: &str) -> Option<(&str, String)> {
-    let (parent, last) = path.rsplit_once('/')?;
-    Some((parent, last.replace("~1", "/").replace("~0", "~")))
+/// The list or map of a path, and the place in it. What stands before the first slash is passed over.
+fn place<'a>(value: &'a mut Value, path: &str) -> Result<(&'a mut Value, String), String> {
+    let parts = path.split('/').skip(1).map(|it| it.replace("~1", "/").replace("~0", "~"));
+    let mut parts: Vec<String> = parts.collect();
+    let last = parts.pop().ok_or_else(|| missing(path))?;
+    let parent = parts.iter().try_fold(value, |inner, part| match inner {
+        Value::Object(map) => map.get_mut(part),
+        Value::Array(list) => index(part, list.len()).and_then(|at| list.get_mut(at)),
+        _ => None,
+    });
+    match parent {
+        Some(parent @ (Value::Object(_) | Value::Array(_))) => Ok((parent, last)),
+        _ => Err(missing(path)),
+    }
 }
 
-fn add(value: &mut Value, path: &str, new: Value) -> Result<(), String> {
+/// The place in a list of `n`; negative numbers count from its end.
+fn index(word: &str, n: usize) -> Option<usize> {
+    let at: isize = word.parse().ok()?;
+    let at = if at < 0 { n.checked_add_signed(at)? } else { at.unsigned_abs() };
+    (at < n).then_some(at)
+}
+
+/// A key that a map does not have is null.
+fn get(value: &mut Value, path: &str) -> Result<Value, String> {
+    let (parent, last) = place(value, path)?;
+    match parent {
+        Value::Array(list) => {
+            index(&last, list.len()).map(|at| list[at].clone()).ok_or_else(|| missing(path))
+        }
+        map => Ok(map.get(&last).cloned().unwrap_or_default()),
+    }
+}
+
+fn replace(value: &mut Value, path: &str, new: Value) -> Result<(), String> {
     if path.is_empty() {
         *value = new;
         return Ok(());
     }
-    let (parent, last) = split(path).ok_or_else(|| missing("add", path))?;
-    match value.pointer_mut(parent) {
-        Some(Value::Object(map)) => {
-            map.insert(last, new);
+    let (parent, last) = place(value, path)?;
+    match parent {
+        Value::Array(list) => {
+            let at = index(&last, list.len()).ok_or_else(|| missing(path))?;
+            list[at] = new;
         }
-        Some(Value::Array(list)) => {
-            let at = if last == "-" { Some(list.len()) } else { last.parse().ok() };
-            let at = at.filter(|it| *it <= list.len()).ok_or_else(|| missing("add", path))?;
-            list.insert(at, new);
+        map => map[&last] = new,
+    }
+    Ok(())
+}
+
+fn add(value: &mut Value, path: &str, new: Value) -> Result<(), String> {
+    let (parent, last) = place(value, path)?;
+    match parent {
+        Value::Array(list) => {
+            // One more place than the list has.
+            let n = list.len();
+            let at = if last == "-" { Some(n) } else { index(&last, n + 1) };
+            list.insert(at.ok_or_else(|| missing(path))?, new);
         }
-        _ => return Err(missing("add", path)),
+        map => map[&last] = new,
     }
     Ok(())
 }
 
 fn remove(value: &mut Value, path: &str) -> Result<Value, String> {
-    let (parent, last) = split(path).ok_or_else(|| missing("remove", path))?;
-    let removed = match value.pointer_mut(parent) {
-        Some(Value::Object(map)) => map.remove(&last),
-        Some(Value::Array(list)) => {
-            last.parse().ok().filter(|it| *it < list.len()).map(|it: usize| list.remove(it))
-        }
+    let (parent, last) = place(value, path)?;
+    let removed = match parent {
+        Value::Object(map) => map.remove(&last),
+        Value::Array(list) => index(&last, list.len()).map(|at| list.remove(at)),
         _ => None,
     };
-    removed.ok_or_else(|| missing("remove", path))
+    removed.ok_or_else(|| missing(path))
 }
 
 #[cfg(test)]
@@ -103,9 +140,30 @@ mod tests {
     }
 
     #[test]
+    fn what_is_not_there_can_be_replaced_and_lists_count_from_their_end() {
+        let patch = json!([
+            {"op": "replace", "path": "/b", "value": "x"},
+            {"op": "replace", "path": "/a/-1", "value": 9},
+            {"op": "add", "path": "/a/-1", "value": 5},
+            {"op": "test", "path": "/nope"},
+            {"op": "add", "path": "c/d", "value": true},
+        ]);
+        check(json!({"a": [1, 2]}), patch, Ok(json!({"a": [1, 9, 5], "b": "x", "d": true})));
+    }
+
+    #[test]
     fn a_path_that_is_missing_is_refused() {
-        let patch = json!([{"op": "remove", "path": "/x"}]);
-        let text = "remove operation does not apply: doc is missing path: /x: missing value";
-        check(json!({}), patch, Err(text));
+        let rows = [
+            json!({"op": "remove", "path": "/x"}),
+            json!({"op": "add", "path": ""}),
+            json!({"op": "replace", "path": "/x/y"}),
+            json!({"op": "replace", "path": "/a/2"}),
+            json!({"op": "add", "path": "/a/x"}),
+        ];
+        for row in rows {
+            let path = row["path"].clone();
+            let came = apply(json!({"a": [1, 2]}), &json!([row]));
+            assert_eq!(came, Err(missing(path.as_str().unwrap())));
+        }
     }
 }
