@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::failure::Failure;
 use crate::jsonpath::{self, Template};
-use crate::{commands, gotemplate};
+use crate::{commands, go_order, gotemplate};
 
 /// A form of output.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,6 +17,7 @@ pub(crate) enum Format {
     Table { wide: bool },
     Name,
     Yaml,
+    Kyaml,
     Json,
     JsonPath(String),
     JsonPathAsJson(String),
@@ -31,6 +32,8 @@ pub(crate) struct PrintOptions {
     pub(crate) managed_fields: bool,
     /// Without what a server would add.
     pub(crate) as_written: bool,
+    /// Fields in the order of Go's structs.
+    pub(crate) typed: bool,
 }
 
 const ALLOWED: &str = "custom-columns,custom-columns-file,go-template,go-template-file,json,jsonpath,\
@@ -56,6 +59,7 @@ impl Format {
             "wide" => Self::Table { wide: true },
             "name" => Self::Name,
             "yaml" => Self::Yaml,
+            "kyaml" => Self::Kyaml,
             "json" => Self::Json,
             "jsonpath" => Self::JsonPath(wanted(argument, "template")?),
             "jsonpath-as-json" => Self::JsonPathAsJson(wanted(argument, "template")?),
@@ -130,7 +134,8 @@ pub(crate) fn print(
     options: &PrintOptions,
 ) -> Result<String, Failure> {
     // Templates see everything.
-    let managed = options.managed_fields || !matches!(format, Format::Yaml | Format::Json);
+    let managed =
+        options.managed_fields || !matches!(format, Format::Yaml | Format::Kyaml | Format::Json);
     let value = || match objects {
         [object] if options.as_written => api::wire::to_value(object),
         [object] if single => value_of(object, managed),
@@ -140,6 +145,8 @@ pub(crate) fn print(
         Format::Table { .. } => String::new(),
         Format::Name => names(&Listed::all(objects)),
         Format::CustomColumns(columns) => custom_columns(columns, objects, options)?,
+        Format::Json if options.typed => yaml::json_pretty(&go_order::InOrder(&value(), "")),
+        Format::Kyaml if options.typed => yaml::to_kyaml(&value(), &go_order::fields),
         other => print_value(other, &value())?,
     })
 }
@@ -163,6 +170,7 @@ pub(crate) fn names(objects: &[Listed<'_>]) -> String {
 pub(crate) fn print_value(format: &Format, value: &Value) -> Result<String, Failure> {
     Ok(match format {
         Format::Json => yaml::to_json_pretty(value),
+        Format::Kyaml => yaml::to_kyaml(value, &|map, _| map.iter().collect()),
         Format::JsonPath(template) => {
             let parsed = Template::parse(&braced(template)).map_err(Failure::Text)?;
             if let Some(why) = parsed.beyond(value) {

@@ -40,7 +40,12 @@ pub fn to_json_string(value: &impl Serialize) -> String {
 /// A value as `kubectl -o json` prints it, with a line end.
 #[must_use]
 pub fn to_json_pretty(value: &impl Serialize) -> String {
-    let value = sorted(value);
+    json_pretty(&sorted(value))
+}
+
+/// As [`to_json_pretty`], with the keys in the order in which the value tells them.
+#[must_use]
+pub fn json_pretty(value: &impl Serialize) -> String {
     let mut out = vec![];
     let formatter = serde_json::ser::PrettyFormatter::with_indent(b"    ");
     let mut serializer = serde_json::Serializer::with_formatter(&mut out, formatter);

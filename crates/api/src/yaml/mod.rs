@@ -19,6 +19,7 @@ mod emit;
 mod gotypes;
 mod json;
 mod kinds;
+mod kyaml;
 mod node;
 mod older;
 mod path;
@@ -31,7 +32,8 @@ mod words;
 
 pub use document::{Body, Document, Refusal};
 pub(crate) use document::{from_json, object_from_json};
-pub use emit::{to_json_pretty, to_json_string, to_string};
+pub use emit::{json_pretty, to_json_pretty, to_json_string, to_string};
+pub use kyaml::{Order, to_kyaml};
 pub use node::{Data, Entry, MAX_DEPTH, MAX_NODES, Node};
 pub use older::upgraded;
 pub use read::{MAX_BYTES, MAX_DOCUMENTS, Reading, Stop, read};

@@ -22,7 +22,7 @@ use crate::args::{Flag, switch, value};
 use crate::failure::Failure;
 use rows::human;
 
-use crate::{printers, resources};
+use crate::{output_format, printers, resources};
 
 pub(super) const FLAGS: &[Flag] = &[
     value("selector").or('l'),
@@ -384,9 +384,7 @@ fn generic(page: &mut Page, object: &Object) {
     line!(page, 0, "Namespace:\t{}", object.namespace());
     page.pairs("Labels", object.meta().labels.as_ref());
     page.annotations("Annotations", object.meta().annotations.as_ref());
-    let mut value = api::wire::to_value(object);
-    value["apiVersion"] = object.kind().api_version().into();
-    value["kind"] = object.kind().name().into();
+    let mut value = api::sent::object_value(object);
     if let Some(meta) = value["metadata"].as_object_mut() {
         let shown = ["annotations", "labels", "managedFields", "name", "namespace"];
         meta.retain(|key, _| !shown.contains(&key.as_str()));
@@ -396,8 +394,11 @@ fn generic(page: &mut Page, object: &Object) {
     }
 }
 
-/// A value of any shape, keys in words.
-fn any(page: &mut Page, level: usize, key: &str, value: &Value) {
+/// The key of a field in words. Upstream: `smartLabelFor`.
+fn words_of(key: &str) -> String {
+    if !key.chars().all(|c| c.is_alphabetic() || c == '-') {
+        return key.to_owned();
+    }
     let mut words = String::new();
     let mut after_capital = true;
     for c in key.chars() {
@@ -408,11 +409,16 @@ fn any(page: &mut Page, level: usize, key: &str, value: &Value) {
         }
         after_capital = c.is_uppercase();
     }
-    let words = match words.as_str() {
-        "Uid" => "UID",
-        "Api Version" => "API Version",
-        it => it,
-    };
+    let words = words.split(' ').map(|it| match it {
+        "Api" | "Url" | "Uid" | "Guid" => it.to_uppercase(),
+        _ => it.to_owned(),
+    });
+    words.collect::<Vec<_>>().join(" ")
+}
+
+/// A value of any shape, keys in words.
+fn any(page: &mut Page, level: usize, key: &str, value: &Value) {
+    let words = words_of(key);
     match value {
         Value::Object(map) => {
             line!(page, level, "{words}:");
@@ -425,11 +431,11 @@ fn any(page: &mut Page, level: usize, key: &str, value: &Value) {
                     Value::Object(map) => {
                         map.iter().for_each(|(key, value)| any(page, level + 1, key, value));
                     }
-                    other => line!(page, level + 1, "{}", crate::jsonpath::text(other)),
+                    other => line!(page, level + 1, "{}", output_format::go_text(other)),
                 }
             }
         }
-        other => line!(page, level, "{words}:\t{}", crate::jsonpath::text(other)),
+        other => line!(page, level, "{words}:\t{}", output_format::go_text(other)),
     }
 }
 

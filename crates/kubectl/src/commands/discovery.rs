@@ -248,15 +248,19 @@ pub(super) fn api_versions(session: &mut Session<'_>) -> Result<Next, Failure> {
     Ok(Next::Done)
 }
 
+pub(super) fn server_version() -> serde_json::Value {
+    json!({
+        "buildDate": "2026-06-10T00:00:00Z", "compiler": "rustc", "gitTreeState": "clean",
+        "gitVersion": "v1.36.2", "major": "1", "minor": "36", "platform": "orrery/simulated",
+    })
+}
+
 pub(super) fn version(session: &mut Session<'_>) -> Result<Next, Failure> {
     let words = &session.args.positional;
     if !words.is_empty() {
         return Err(Failure::Text(format!("extra arguments: [{}]", words.join(" "))));
     }
-    let one = json!({
-        "buildDate": "2026-06-10T00:00:00Z", "compiler": "rustc", "gitTreeState": "clean",
-        "gitVersion": "v1.36.2", "major": "1", "minor": "36", "platform": "orrery/simulated",
-    });
+    let one = server_version();
     let mut all = json!({"clientVersion": one, "kustomizeVersion": "v5.8.1"});
     let with_server = !session.args.is_on("client");
     if with_server {

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use api::{Gather, Kind, Object, Timestamp};
 use rows::Listed;
 
-use super::{Next, Session, Waiting, subresource};
+use super::{Next, Session, Waiting, raw, subresource};
 use crate::args::{Flag, switch, value};
 use crate::failure::Failure;
 use crate::jsonpath;
@@ -53,10 +53,8 @@ fn warn_of_short_name(session: &mut Session<'_>, args: &[String]) {
 
 pub(super) fn run(session: &mut Session<'_>) -> Result<Next, Failure> {
     let args = session.args.positional.clone();
-    if session.args.has("raw") {
-        return Err(Failure::text(
-            "\"kubectl get --raw\" is not possible in the simulation: no server listens anywhere",
-        ));
+    if let Some(path) = session.args.get("raw").map(str::to_owned) {
+        return raw::get(session, &path);
     }
     if args.is_empty() && !session.args.has("filename") {
         return Err(Failure::Raw(format!(
@@ -73,6 +71,12 @@ pub(super) fn run(session: &mut Session<'_>) -> Result<Next, Failure> {
         let why = format!("--show-labels option cannot be used with {output} printer");
         return Err(Failure::Text(why));
     }
+    let watching = session.args.is_on("watch") || session.args.is_on("watch-only");
+    if session.args.is_on("output-watch-events") && !watching {
+        return Err(Failure::text(
+            "--output-watch-events option can only be used with --watch or --watch-only",
+        ));
+    }
     warn_of_short_name(session, &args);
     let asked = if session.args.has("filename") {
         super::files::named(session, &args)?
@@ -80,7 +84,6 @@ pub(super) fn run(session: &mut Session<'_>) -> Result<Next, Failure> {
         resources::resolve(&args, &session.query(true))?
     };
     let part = subresource::asked(session, &asked)?;
-    let watching = session.args.is_on("watch") || session.args.is_on("watch-only");
     match format {
         Format::Table { wide } if part.is_empty() && !watching => table(session, &asked, wide),
         Format::Name if part.is_empty() && !watching => names(session, &asked),

@@ -11,6 +11,7 @@ mod drain;
 mod edit;
 mod explain;
 mod files;
+mod flags;
 mod generate;
 mod get;
 pub(crate) mod help;
@@ -18,6 +19,7 @@ mod label;
 mod logs;
 mod misc;
 mod patch;
+mod printing;
 mod raw;
 mod rollout;
 mod scale;
@@ -25,14 +27,16 @@ mod set;
 mod subresource;
 mod taint;
 mod wait;
+mod writing;
 
-use api::{Action, Kind, Object, Timestamp};
+use api::{Object, Timestamp};
 
 use crate::args::{self, Args, Flag};
 use crate::failure::Failure;
-use crate::output_format::{self, Format, PrintOptions};
 use crate::resources::{self, Asked, Query};
-use crate::{Client, DryRun, Outcome, Output, Pending, shell};
+use crate::{Client, Outcome, Output, Pending, shell};
+
+pub(crate) use printing::{display_name, put_kind};
 
 /// What a command waits for.
 #[derive(Clone, Debug)]
@@ -255,92 +259,6 @@ impl Session<'_> {
         (command.run)(self)
     }
 
-    /// Refuses flags that do not go together, where all commands refuse them alike.
-    fn checked(&self) -> Result<(), Failure> {
-        if !self.args.is_on("local") {
-            return Ok(());
-        }
-        if self.args.get("dry-run") == Some("server") {
-            return Err(Failure::text(
-                "cannot specify --local and --dry-run=server - did you mean --dry-run=client?",
-            ));
-        }
-        if self.args.has("filename") {
-            return Ok(());
-        }
-        let positional = &self.args.positional;
-        Err(Failure::text(match self.command.as_str() {
-            "kubectl patch" if !positional.is_empty() => {
-                "cannot specify --local and server resources"
-            }
-            "kubectl label" => {
-                "can only use local files by -f pod.yaml or --filename=pod.json when --local=true \
-                 is set"
-            }
-            "kubectl annotate" => {
-                "can only use local files by -f rsrc.yaml or --filename=rsrc.json when \
-                 --local=true is set"
-            }
-            _ => {
-                "error: you must specify resources by --filename when --local is set.\nExample \
-                 resource specifications include:\n   '-f rsrc.yaml'\n   '--filename=rsrc.json'"
-            }
-        }))
-    }
-
-    /// Takes the flags of a command apart.
-    fn parse(&mut self, words: &[String], flags: &[&[Flag]]) -> Result<(), Failure> {
-        self.args = Args::parse(words, flags).map_err(Failure::Flags)?;
-        if let Some(namespace) = self.args.get("namespace") {
-            self.namespace = namespace.to_owned();
-        }
-        if let Some(other) = self.args.get("validate")
-            && args::parse_bool(other).is_none()
-            && !matches!(other, "strict" | "warn" | "ignore" | "")
-        {
-            return Err(Failure::Text(format!(
-                "invalid - validate option {other:?}; must be one of: strict (or true), warn, ignore \
-                 (or false)"
-            )));
-        }
-        if self.args.has("record") {
-            self.output
-                .err("Flag --record has been deprecated, --record will be removed in the future\n");
-        }
-        self.old_dry_run();
-        const WITHOUT_TABLES: [&str; 11] = [
-            "annotate", "apply", "create", "events", "expose", "label", "patch", "replace", "run",
-            "scale", "set",
-        ];
-        let command = self.command.split(' ').nth(1).unwrap_or_default();
-        let changes = command == "rollout"
-            && !matches!(
-                self.args.positional.first().map(String::as_str),
-                Some("status" | "history")
-            );
-        if changes || WITHOUT_TABLES.contains(&command) {
-            Format::check_without_tables(self.args.get("output").unwrap_or_default())?;
-        }
-        Ok(())
-    }
-
-    /// `--dry-run` without a value and with a truth value is of old, and is told so.
-    fn old_dry_run(&mut self) {
-        let Some(given) = self.args.get("dry-run").map(str::to_owned) else { return };
-        let (name, note, new) = match args::parse_bool(&given) {
-            Some(true) => (format!("--dry-run={given}"), " (boolean value)", "client"),
-            Some(false) => (format!("--dry-run={given}"), " (boolean value)", "none"),
-            None if given == "unchanged" => ("--dry-run".to_owned(), "", "client"),
-            None => return,
-        };
-        let at = self.client.now().strftime("%m%d %H:%M:%S%.6f");
-        self.output.err(format!(
-            "W{at}       1 helpers.go:719] {name} is deprecated{note} and can be replaced with \
-             --dry-run={new}.\n"
-        ));
-        self.args.replace("dry-run", new);
-    }
-
     fn finish(mut self, result: Result<Next, Failure>) -> Outcome {
         self.warnings();
         match result {
@@ -368,172 +286,6 @@ impl Session<'_> {
                 self.warned.push(warning);
             }
         }
-    }
-
-    /// Sends a write and prints the server's warnings.
-    pub(crate) fn write(&mut self, action: &Action) -> Result<Option<Object>, Failure> {
-        self.write_as(&self.manager(), action)
-    }
-
-    /// As [`Self::write`], under the name of a field manager.
-    pub(crate) fn write_as(
-        &mut self,
-        manager: &str,
-        action: &Action,
-    ) -> Result<Option<Object>, Failure> {
-        let dry_run = match self.dry_run()? {
-            Some(DryRun::Server) => DryRun::Server,
-            _ => DryRun::None,
-        };
-        self.client.set_manager(manager);
-        let result = self.client.write(action, dry_run);
-        self.warnings();
-        match result? {
-            Some(object)
-                if self.args.is_on("record") && !matches!(action, Action::Delete { .. }) =>
-            {
-                Ok(Some(self.record(object, dry_run)))
-            }
-            result => Ok(result),
-        }
-    }
-
-    /// Writes the command into an annotation, as the cause of a change. Upstream:
-    /// `ChangeCauseRecorder`.
-    fn record(&mut self, object: Object, dry_run: DryRun) -> Object {
-        if dry_run == DryRun::Server {
-            return object;
-        }
-        // The subcommands of `set` are among the arguments already.
-        let command = self.command.split(' ').take(2).collect::<Vec<_>>().join(" ");
-        let mut cause = [&[command], &self.args.positional[..]].concat().join(" ");
-        for (flag, value) in &self.args.given {
-            cause.push_str(&format!(" --{flag}={value}"));
-        }
-        let annotations = serde_json::json!({"kubernetes.io/change-cause": cause});
-        let patch = serde_json::json!({"metadata": {"annotations": annotations}});
-        let key = object.object_ref();
-        let action = Action::Patch { key, subresource: "", patch: api::Patch::Merge(patch) };
-        self.client.set_manager(&self.manager());
-        self.client.write(&action, dry_run).ok().flatten().unwrap_or(object)
-    }
-
-    /// The name of the field manager: the one that is given, or that of the command. Upstream:
-    /// `AddFieldManagerFlagVar` of the commands.
-    pub(crate) fn manager(&self) -> String {
-        if let Some(manager) = self.args.get("field-manager") {
-            return manager.to_owned();
-        }
-        let command = self.command.split(' ').nth(1).unwrap_or_default();
-        match command {
-            "apply" | "diff" if self.args.is_on("server-side") => "kubectl".to_owned(),
-            "apply" | "diff" => "kubectl-client-side-apply".to_owned(),
-            "annotate" | "autoscale" | "create" | "edit" | "expose" | "label" | "patch"
-            | "replace" | "rollout" | "run" | "set" | "taint" => format!("kubectl-{command}"),
-            _ => "kubectl".to_owned(),
-        }
-    }
-
-    /// Sends a patch of an object. A client that only pretends works it out by itself: what comes
-    /// out is what the server would store, but for what only a write changes. What the server
-    /// would refuse, it does not know.
-    pub(crate) fn patched(&mut self, object: &Object, action: &Action) -> Result<Object, Failure> {
-        if self.args.is_on("local")
-            && let Action::Patch { patch, .. } = action
-        {
-            return Ok(self.client.patch(object, patch)?);
-        }
-        if self.dry_run()? != Some(DryRun::None) {
-            return Ok(self.write(action)?.unwrap_or_else(|| object.clone()));
-        }
-        self.warnings();
-        self.client.set_manager(&self.manager());
-        let result = self.client.write(action, DryRun::Server).ok().flatten();
-        self.client.take_warnings();
-        let mut result = result.unwrap_or_else(|| object.clone());
-        result.meta_mut().generation = object.meta().generation;
-        result.meta_mut().resource_version.clone_from(&object.meta().resource_version);
-        Ok(result)
-    }
-
-    /// `None` without `--dry-run`; `Some(None)` for the client's.
-    pub(crate) fn dry_run(&self) -> Result<Option<DryRun>, Failure> {
-        match self.args.get("dry-run") {
-            None | Some("none") => Ok(None),
-            Some("client") => Ok(Some(DryRun::None)),
-            Some("server") => Ok(Some(DryRun::Server)),
-            Some(other) => Err(Failure::Text(format!(
-                "Invalid dry-run value ({other}). Must be \"none\", \"server\", or \"client\"."
-            ))),
-        }
-    }
-
-    /// ` (dry run)` or nothing, for messages.
-    fn dry_run_note(&self) -> Result<&'static str, Failure> {
-        Ok(match self.dry_run()? {
-            None => "",
-            Some(DryRun::None) => " (dry run)",
-            Some(DryRun::Server) => " (server dry run)",
-        })
-    }
-
-    pub(crate) fn output_options(&self) -> PrintOptions {
-        PrintOptions {
-            no_headers: self.args.is_on("no-headers"),
-            managed_fields: self.args.is_on("show-managed-fields"),
-            as_written: false,
-        }
-    }
-
-    /// Prints what was done to an object, or the object in the form of `-o`.
-    pub(crate) fn print(&mut self, object: &Object, done: &str) -> Result<(), Failure> {
-        let done = format!("{done}{}", self.dry_run_note()?);
-        self.print_done(object, &done)
-    }
-
-    /// As [`Self::print`], without a word about a dry run: `patch` forgets it.
-    pub(crate) fn print_done(&mut self, object: &Object, done: &str) -> Result<(), Failure> {
-        let format = Format::parse(self.args.get("output"), self.args.get("template"))?;
-        let text = match format {
-            Format::Table { .. } => {
-                let name = display_name(object.kind(), object.name());
-                format!("{name} {done}\n")
-            }
-            other => {
-                let objects = std::slice::from_ref(object);
-                // What was read of a file and seen by no server is shown as it was read, unless
-                // the command knows its type.
-                let knows_type = ["set", "expose", "autoscale"]
-                    .contains(&self.command.split(' ').nth(1).unwrap_or_default());
-                let mut options = self.output_options();
-                options.as_written =
-                    object.meta().uid.is_none() && self.args.has("filename") && !knows_type;
-                output_format::print(&other, objects, true, &options)?
-            }
-        };
-        self.output.out(text);
-        Ok(())
-    }
-
-    /// `pod "web" deleted from default namespace`.
-    pub(crate) fn print_deleted(&mut self, object: &Object, forced: bool) -> Result<(), Failure> {
-        let kind = object.kind();
-        if self.args.get("output") == Some("name") {
-            self.output.out(format!("{}\n", display_name(kind, object.name())));
-            return Ok(());
-        }
-        let resource = match kind.group() {
-            "" => kind.name().to_lowercase(),
-            group => format!("{}.{group}", kind.name().to_lowercase()),
-        };
-        let place = match kind.namespaced() {
-            true => format!(" from {} namespace", object.namespace()),
-            false => String::new(),
-        };
-        let done = if forced { "force deleted" } else { "deleted" };
-        let note = self.dry_run_note()?;
-        self.output.out(format!("{resource} \"{}\" {done}{place}{note}\n", object.name()));
-        Ok(())
     }
 
     pub(crate) fn query(&self, lists: bool) -> Query<'_> {
@@ -580,22 +332,4 @@ impl Session<'_> {
         let (found, failures) = resources::find(self.client.objects(), asked, &self.query(lists))?;
         Ok((found.into_iter().map(|it| it.object.clone()).collect(), failures))
     }
-}
-
-/// `pod/web-1`, `deployment.apps/shop`.
-pub(crate) fn display_name(kind: Kind, name: &str) -> String {
-    let mut text = String::with_capacity(name.len() + 24);
-    put_kind(&mut text, kind);
-    text.push_str(name);
-    text
-}
-
-/// `pod/`, `deployment.apps/`.
-pub(crate) fn put_kind(text: &mut String, kind: Kind) {
-    text.extend(kind.name().chars().map(|it| it.to_ascii_lowercase()));
-    if !kind.group().is_empty() {
-        text.push('.');
-        text.push_str(kind.group());
-    }
-    text.push('/');
 }

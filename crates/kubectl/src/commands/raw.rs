@@ -1,12 +1,139 @@
-//! `kubectl create --raw PATH -f FILE` for the one path that people use it for: the eviction of a
-//! pod.
+//! `kubectl get --raw PATH` for whether the server is well, its version and its objects, and
+//! `kubectl create --raw PATH -f FILE` for the one path that people use it for: the eviction of a pod.
 //!
 //! Upstream: `staging/src/k8s.io/kubectl/pkg/rawhttp/raw.go`, v1.36.
+//! Differs from upstream: a query behind the path and what a server tells of its APIs are refused;
+//! what is not in Go's order elsewhere is not so here.
 
-use api::{Action, DeleteOptions, Kind, ObjectRef};
+use api::{Action, ApiError, DeleteOptions, Kind, Object, ObjectRef, sent};
+use serde_json::{Value, json};
 
-use super::{Next, Session};
+use super::{Next, Session, discovery};
 use crate::failure::Failure;
+use crate::go_order;
+
+/// Prints what the server has under a path.
+pub(super) fn get(session: &mut Session<'_>, path: &str) -> Result<Next, Failure> {
+    let args = &session.args;
+    if !args.positional.is_empty() {
+        return Err(Failure::text("arguments may not be passed when --raw is specified"));
+    }
+    if args.is_on("watch") || args.is_on("watch-only") || args.has("selector") {
+        return Err(Failure::text(
+            "--raw may not be specified with other flags that filter the server request or alter \
+             the output",
+        ));
+    }
+    if args.get("output").is_some_and(|it| !it.is_empty()) {
+        return Err(Failure::text("--raw and --output are mutually exclusive"));
+    }
+    if !path.starts_with('/') {
+        let why = if path.is_empty() { "empty url" } else { "invalid URI for request" };
+        return Err(Failure::Text(format!(
+            "--raw must be a valid URL path: parse {}: {why}",
+            api::fields::quote(path)
+        )));
+    }
+    let text = match path {
+        "/healthz" | "/livez" | "/readyz" => "ok".to_owned(),
+        "/version" => format!("{:#}", discovery::server_version()),
+        _ if path.contains('?') || is_discovery(path) => {
+            return Err(Failure::text(
+                "this path is not possible in the simulation: it has objects, the version and \
+                 whether the server is well",
+            ));
+        }
+        _ => {
+            let value = objects(session, path)?;
+            format!(
+                "{}\n",
+                serde_json::to_string(&go_order::InOrder(&value, "")).unwrap_or_default()
+            )
+        }
+    };
+    session.output.out(text);
+    Ok(Next::Done)
+}
+
+/// `/api`, `/apis/apps/v1` and what else tells of the server.
+fn is_discovery(path: &str) -> bool {
+    let parts: Vec<&str> = path.trim_matches('/').split('/').collect();
+    match parts[..] {
+        ["api"] | ["api", "v1"] | ["apis"] => true,
+        ["apis", group] | ["apis", group, _] => Kind::ALL.iter().any(|it| it.group() == group),
+        ["openapi", ..] | ["metrics"] | [""] => true,
+        _ => false,
+    }
+}
+
+/// The object or the list that a path names.
+fn objects(session: &Session<'_>, path: &str) -> Result<Value, Failure> {
+    let parts: Vec<&str> = path.trim_matches('/').split('/').collect();
+    let (version, rest) = match &parts[..] {
+        ["api", version, rest @ ..] => ((*version).to_owned(), rest),
+        ["apis", group, version, rest @ ..] => (format!("{group}/{version}"), rest),
+        _ => return Err(nothing_there()),
+    };
+    let find = |plural: &str| {
+        let mut all = Kind::ALL.iter().copied();
+        all.find(|it| it.plural() == plural && it.api_version() == version)
+            .ok_or_else(nothing_there)
+    };
+    let (kind, namespace, name) = match rest {
+        ["namespaces", namespace, plural] => (find(plural)?, Some(*namespace), None),
+        ["namespaces", namespace, plural, name] => (find(plural)?, Some(*namespace), Some(*name)),
+        [plural] => (find(plural)?, None, None),
+        [plural, name] => (find(plural)?, Some(""), Some(*name)),
+        _ => return Err(nothing_there()),
+    };
+    if namespace.is_some_and(|it| it.is_empty() == kind.namespaced()) {
+        return Err(nothing_there());
+    }
+    let whole = |object: &Object| {
+        let mut value = sent::object_value(object);
+        if let Some(entries) = sent::managed_fields(object) {
+            value["metadata"]["managedFields"] = entries;
+        }
+        value
+    };
+    if let Some(name) = name {
+        let key = ObjectRef::new(kind, namespace.unwrap_or_default(), name);
+        let missing = || ApiError::not_found(&key);
+        return Ok(whole(session.client.objects().get(&key).ok_or_else(missing)?));
+    }
+    let query = crate::resources::Query {
+        namespace: namespace.unwrap_or_default(),
+        all_namespaces: namespace.is_none(),
+        selector: None,
+        field_selector: None,
+        all: false,
+        lists: true,
+    };
+    let all = crate::resources::list(session.client.objects(), kind, &query)?;
+    let items: Vec<Value> = all
+        .iter()
+        .map(|it| {
+            let mut item = whole(it);
+            if let Some(map) = item.as_object_mut() {
+                map.remove("kind");
+                map.remove("apiVersion");
+            }
+            item
+        })
+        .collect();
+    let mut versions = all.iter().filter_map(|it| it.meta().resource_version.as_deref());
+    let newest =
+        versions.by_ref().filter_map(|it| it.parse::<u64>().ok()).max().unwrap_or_default();
+    Ok(json!({
+        "kind": format!("{kind}List"), "apiVersion": version,
+        "metadata": {"resourceVersion": newest.to_string()}, "items": items,
+    }))
+}
+
+fn nothing_there() -> Failure {
+    let text = "Error from server (NotFound): the server could not find the requested resource";
+    Failure::Raw(format!("{text}\n"))
+}
 
 /// Sends the file to the path and prints the server's answer.
 pub(super) fn create(session: &mut Session<'_>, path: &str) -> Result<Next, Failure> {
@@ -18,10 +145,9 @@ pub(super) fn create(session: &mut Session<'_>, path: &str) -> Result<Next, Fail
         return Err(Failure::text(format!("the path {file:?} does not exist")));
     };
     let Some(pod) = evicted(path) else {
-        let text = "Error from server (NotFound): the server could not find the requested resource";
-        return Err(Failure::Raw(format!("{text}\n")));
+        return Err(nothing_there());
     };
-    let body: serde_json::Value = serde_json::from_str(&text)
+    let body: Value = serde_json::from_str(&text)
         .map_err(|error| Failure::text(format!("error parsing {file}: {error}")))?;
     let options = DeleteOptions {
         grace_period_seconds: body["deleteOptions"]["gracePeriodSeconds"].as_i64(),

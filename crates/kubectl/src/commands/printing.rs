@@ -1,0 +1,94 @@
+//! What a command says of the objects that it changed.
+
+use api::{Kind, Object};
+
+use super::Session;
+use crate::failure::Failure;
+use crate::output_format::{self, Format, PrintOptions};
+
+impl Session<'_> {
+    pub(crate) fn output_options(&self) -> PrintOptions {
+        PrintOptions {
+            no_headers: self.args.is_on("no-headers"),
+            managed_fields: self.args.is_on("show-managed-fields"),
+            as_written: false,
+            typed: false,
+        }
+    }
+
+    /// Prints what was done to an object, or the object in the form of `-o`.
+    pub(crate) fn print(&mut self, object: &Object, done: &str) -> Result<(), Failure> {
+        let done = format!("{done}{}", self.dry_run_note()?);
+        self.print_done(object, &done)
+    }
+
+    /// As [`Self::print`], without a word about a dry run: `patch` forgets it.
+    pub(crate) fn print_done(&mut self, object: &Object, done: &str) -> Result<(), Failure> {
+        let format = Format::parse(self.args.get("output"), self.args.get("template"))?;
+        let text = match format {
+            Format::Table { .. } => {
+                let name = display_name(object.kind(), object.name());
+                format!("{name} {done}\n")
+            }
+            other => {
+                let objects = std::slice::from_ref(object);
+                // What was read of a file and seen by no server is shown as it was read, unless
+                // the command knows its type.
+                let command = self.command.split(' ').nth(1).unwrap_or_default();
+                let knows_type = ["set", "expose", "autoscale"].contains(&command);
+                let mut options = self.output_options();
+                options.typed = match command {
+                    "set" | "autoscale" | "run" | "rollout" | "taint" => true,
+                    "create" => !self.args.has("filename"),
+                    // What the server made of it is shown as it came.
+                    "expose" => object.meta().uid.is_none(),
+                    _ => false,
+                };
+                options.as_written =
+                    object.meta().uid.is_none() && self.args.has("filename") && !knows_type;
+                output_format::print(&other, objects, true, &options)?
+            }
+        };
+        self.output.out(text);
+        Ok(())
+    }
+
+    /// `pod "web" deleted from default namespace`.
+    pub(crate) fn print_deleted(&mut self, object: &Object, forced: bool) -> Result<(), Failure> {
+        let kind = object.kind();
+        if self.args.get("output") == Some("name") {
+            self.output.out(format!("{}\n", display_name(kind, object.name())));
+            return Ok(());
+        }
+        let resource = match kind.group() {
+            "" => kind.name().to_lowercase(),
+            group => format!("{}.{group}", kind.name().to_lowercase()),
+        };
+        let place = match kind.namespaced() {
+            true => format!(" from {} namespace", object.namespace()),
+            false => String::new(),
+        };
+        let done = if forced { "force deleted" } else { "deleted" };
+        let note = self.dry_run_note()?;
+        self.output.out(format!("{resource} \"{}\" {done}{place}{note}\n", object.name()));
+        Ok(())
+    }
+}
+
+/// `pod/web-1`, `deployment.apps/shop`.
+pub(crate) fn display_name(kind: Kind, name: &str) -> String {
+    let mut text = String::with_capacity(name.len() + 24);
+    put_kind(&mut text, kind);
+    text.push_str(name);
+    text
+}
+
+/// `pod/`, `deployment.apps/`.
+pub(crate) fn put_kind(text: &mut String, kind: Kind) {
+    text.extend(kind.name().chars().map(|it| it.to_ascii_lowercase()));
+    if !kind.group().is_empty() {
+        text.push('.');
+        text.push_str(kind.group());
+    }
+    text.push('/');
+}
