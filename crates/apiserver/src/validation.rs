@@ -171,7 +171,14 @@ pub(crate) fn validate_resize(store: &Store, new: &Object, old: &Object) -> Resu
 pub(crate) fn validate_status_update(new: &Object, old: &Object) -> Result<(), ApiError> {
     let mut errors = Errors::default();
     meta::common_update(&mut errors, new.meta(), old.meta());
-    meta::object_meta_update(&mut errors, new.meta());
+    if let (Object::Node(new), Object::Node(old)) = (new, old) {
+        core::node::status_update(&mut errors, new, old);
+    } else {
+        meta::object_meta_update(&mut errors, new.meta());
+    }
+    if let (Object::Job(new), Object::Job(old)) = (new, old) {
+        batch::status_update(&mut errors, new, old);
+    }
     if let Object::ResourceQuota(it) = new
         && let Some(status) = &it.status
     {
@@ -183,7 +190,7 @@ pub(crate) fn validate_status_update(new: &Object, old: &Object) -> Result<(), A
         apps::stateful_set_status(&mut errors, status);
     }
     if let (Object::Pod(new), Object::Pod(old)) = (new, old) {
-        core::pod::status_update(&mut errors, new, old);
+        core::pod_status::status_update(&mut errors, new, old);
     }
     errors.into_result(new.kind(), new.name())
 }

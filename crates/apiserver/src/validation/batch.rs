@@ -3,11 +3,13 @@
 //! Upstream: `pkg/apis/batch/validation/validation.go`, v1.36.
 
 mod policies;
+mod status;
 
 use k8s_openapi::api::batch::v1::{CronJob, Job, JobSpec};
 use k8s_openapi::api::core::v1::PodTemplateSpec;
 
 use self::policies::{failure_rule, success_policy};
+pub(crate) use self::status::status_update;
 use crate::validation::check::{list_of, non_negative_if_set, one_of, required_one_of, str_of};
 use crate::validation::core::pod;
 use crate::validation::{Bad, Context, Errors, Path, internal, labels, meta, text};

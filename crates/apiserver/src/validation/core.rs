@@ -8,6 +8,7 @@ pub(crate) mod env;
 pub(crate) mod node;
 pub(crate) mod pod;
 pub(crate) mod pod_resize;
+pub(crate) mod pod_status;
 pub(crate) mod pod_update;
 pub(crate) mod probe;
 pub(crate) mod quota;

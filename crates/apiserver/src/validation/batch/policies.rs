@@ -170,10 +170,25 @@ fn success_rule(errors: &mut Errors, path: &Path<'_>, rule: &SuccessPolicyRule, 
 }
 
 /// How many indexes a list such as `0,2-5` names. Upstream: `validateIndexesFormat`.
-fn count_indexes(indexes: &str, completions: i32) -> Result<i64, String> {
+pub(super) fn count_indexes(indexes: &str, completions: i32) -> Result<i64, String> {
     if indexes.is_empty() {
         return Ok(0);
     }
+    let mut total = 0;
+    let mut last: Option<i64> = None;
+    for text in indexes.split(',') {
+        let (first, end) = interval(text, completions)?;
+        if let Some(last) = last.filter(|last| *last >= first) {
+            return Err(format!("non-increasing order, previous: {last}, current: {first}"));
+        }
+        total += end - first + 1;
+        last = Some(end);
+    }
+    Ok(total)
+}
+
+/// The first and the last index of one of its parts. Upstream: `parseIndexInterval`.
+pub(super) fn interval(text: &str, completions: i32) -> Result<(i64, i64), String> {
     let number = |text: &str| -> Result<i64, String> {
         let number = text.strip_prefix('+').unwrap_or(text).parse::<i64>();
         let number = number
@@ -183,29 +198,19 @@ fn count_indexes(indexes: &str, completions: i32) -> Result<i64, String> {
         }
         Ok(number)
     };
-    let mut total = 0;
-    let mut last: Option<i64> = None;
-    for interval in indexes.split(',') {
-        let limits: Vec<&str> = interval.split('-').collect();
-        let (first, end) = match limits.as_slice() {
-            [one] => (number(one)?, None),
-            [first, end] => (number(first)?, Some(number(end)?)),
-            _ => {
-                return Err(format!(
-                    "the fragment \"{interval}\" violates the requirement that an index interval \
-                     can have at most two parts separated by '-'"
-                ));
+    let limits: Vec<&str> = text.split('-').collect();
+    match limits.as_slice() {
+        [one] => number(one).map(|it| (it, it)),
+        [first, end] => {
+            let (first, end) = (number(first)?, number(end)?);
+            if first >= end {
+                return Err(format!("non-increasing order, previous: {first}, current: {end}"));
             }
-        };
-        if let Some(end) = end.filter(|end| first >= *end) {
-            return Err(format!("non-increasing order, previous: {first}, current: {end}"));
+            Ok((first, end))
         }
-        if let Some(last) = last.filter(|last| *last >= first) {
-            return Err(format!("non-increasing order, previous: {last}, current: {first}"));
-        }
-        let end = end.unwrap_or(first);
-        total += end - first + 1;
-        last = Some(end);
+        _ => Err(format!(
+            "the fragment \"{text}\" violates the requirement that an index interval can have at \
+             most two parts separated by '-'"
+        )),
     }
-    Ok(total)
 }

@@ -32,8 +32,14 @@ pub(crate) fn create(errors: &mut Errors, node: &Node) {
 
 pub(crate) fn update(errors: &mut Errors, new: &Node, old: &Node) {
     create(errors, new);
+    status_update(errors, new, old);
+}
+
+/// Checks an update of the status. Upstream: `ValidateNodeUpdate`, which looks at the spec too.
+pub(crate) fn status_update(errors: &mut Errors, new: &Node, old: &Node) {
     meta::object_meta_update(errors, &new.metadata);
     amounts(errors, new);
+    addresses(errors, new);
     let empty = NodeSpec::default();
     let spec = new.spec.as_ref().unwrap_or(&empty);
     let before = old.spec.as_ref().unwrap_or(&empty);
@@ -51,6 +57,17 @@ pub(crate) fn update(errors: &mut Errors, new: &Node, old: &Node) {
     taints(errors, list_of(&spec.taints));
     if spec.external_id != before.external_id {
         errors.forbidden(&path.child("externalID"), "may not be updated");
+    }
+}
+
+fn addresses(errors: &mut Errors, node: &Node) {
+    let Some(status) = &node.status else { return };
+    let all = list_of(&status.addresses);
+    let path = Path::new("status");
+    let path = path.child("addresses");
+    for (index, it) in all.iter().enumerate().filter(|it| all[..it.0].contains(it.1)) {
+        let shown = serde_json::json!({"Type": it.type_, "Address": it.address});
+        errors.duplicate(&path.index(index), Bad::json(&shown));
     }
 }
 

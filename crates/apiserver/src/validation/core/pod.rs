@@ -37,43 +37,6 @@ pub(crate) fn create(errors: &mut Errors, pod: &Pod, context: &Context<'_>) {
     security::profiles_agree(errors, &path, spec, pod.metadata.annotations.as_ref());
 }
 
-/// Upstream: `ValidatePodStatusUpdate`, of which the rules about addresses, claims and containers
-/// that ended are left out: kubelets keep them.
-pub(crate) fn status_update(errors: &mut Errors, new: &Pod, old: &Pod) {
-    let (Some(status), before) = (&new.status, old.status.as_ref()) else { return };
-    let path = Path::new("status");
-    let all = path.child("conditions");
-    let earlier = before.map(|it| list_of(&it.conditions)).unwrap_or_default();
-    for (index, condition) in list_of(&status.conditions).iter().enumerate() {
-        let type_ = condition.type_.as_str();
-        // What was there has been looked at.
-        let is_known = matches!(type_, "PodScheduled" | "Ready" | "Initialized")
-            || earlier.iter().any(|it| it.type_ == type_);
-        if !is_known {
-            qualified_name(errors, &all.index(index).child("Type"), type_);
-        }
-    }
-    let nominated = str_of(&status.nominated_node_name);
-    let was = before.map(|it| str_of(&it.nominated_node_name)).unwrap_or_default();
-    if !nominated.is_empty() && nominated != was {
-        let path = path.child("nominatedNodeName");
-        subdomain(errors, &path, nominated);
-        if old.spec.as_ref().is_some_and(|it| !str_of(&it.node_name).is_empty()) {
-            let why = "may not be set on pods that are already bound to a node";
-            errors.forbidden(&path, why);
-        }
-    }
-    let generation = status.observed_generation.unwrap_or_default();
-    if generation < 0 {
-        let why = "must be a non-negative integer";
-        errors.invalid(&path.child("observedGeneration"), generation, why);
-    }
-    let class = str_of(&status.qos_class);
-    if before.is_some_and(|it| str_of(&it.qos_class) != class) {
-        errors.invalid(&path.child("qosClass"), class, text::IMMUTABLE);
-    }
-}
-
 /// Upstream: `validatePodMetadataAndSpec`.
 pub(crate) fn metadata_and_spec(errors: &mut Errors, pod: &Pod, context: &Context<'_>) {
     meta::object_meta(errors, &pod.metadata, true, text::dns1123_subdomain);
