@@ -122,8 +122,22 @@ pub(super) fn ports(spec: &ServiceSpec, pod: &Pod) -> Vec<EndpointPort> {
             })
         })
         .collect();
-    found.order_by_key(port_key);
+    found.order_by_key(port_hash);
     found
+}
+
+/// What ports are ordered by: FNV-1a with 128 bits of the port as Go prints it. Upstream:
+/// `portsInOrder`, `deepHashObjectToString`.
+fn port_hash(port: &EndpointPort) -> u128 {
+    let (name, number, protocol, _) = port_key(port);
+    let app_protocol = port.app_protocol.as_deref().unwrap_or("<nil>");
+    let text = format!(
+        "(v1.EndpointPort){{Name:(*string){name} Protocol:(*v1.Protocol){protocol} \
+         Port:(*int32){number} AppProtocol:(*string){app_protocol}}}"
+    );
+    text.bytes().fold(0x6c62_272e_07bb_0142_62b8_2175_6295_c58d, |hash, byte| {
+        (hash ^ u128::from(byte)).wrapping_mul(0x0100_0000_0000_0000_0000_013b)
+    })
 }
 
 /// By what ports are told apart.
@@ -195,5 +209,36 @@ pub(super) fn aggregate(errors: &[String]) -> String {
     match errors {
         [one] => one.clone(),
         several => format!("[{}]", several.join(", ")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ports_are_ordered_by_what_go_would_hash() {
+        for (app_protocol, hash) in [
+            (None, 0x0e87_4d56_7709_0ee5_c32a_fa85_f637_c347),
+            (Some("x"), 0xf1ec_44be_11ea_b397_e8c0_c950_2608_3332),
+        ] {
+            let port = EndpointPort {
+                name: Some("http".to_owned()),
+                port: Some(8_080),
+                protocol: Some("TCP".to_owned()),
+                app_protocol: app_protocol.map(str::to_owned),
+            };
+            assert_eq!(port_hash(&port), hash, "{app_protocol:?}");
+        }
+        let port = |name: &str, port: i32, protocol: &str| ServicePort {
+            name: Some(name.to_owned()),
+            port,
+            protocol: Some(protocol.to_owned()),
+            ..ServicePort::default()
+        };
+        let both = vec![port("dns", 5_353, "UDP"), port("http", 8_080, "TCP")];
+        let spec = ServiceSpec { ports: Some(both), ..ServiceSpec::default() };
+        let names = ports(&spec, &Pod::default()).into_iter().filter_map(|it| it.name);
+        assert_eq!(names.collect::<Vec<_>>(), ["http", "dns"]);
     }
 }
