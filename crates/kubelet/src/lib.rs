@@ -8,7 +8,8 @@
 //! All keys begin with `sim.orrery.dev/`. Except for `stop-delay` and `start-delay`, each may be given for one
 //! container as `<key>.<container>`; without that it means all ordinary containers, and no init
 //! container. A duration may be a range such as `20s..40s`: one value is drawn from the seed.
-//! Changed annotations take effect at once.
+//! Changed annotations take effect at once. What cannot be read is as if absent; [`annotations`] says
+//! so.
 //!
 //! | key | value | absent |
 //! |---|---|---|
@@ -39,6 +40,7 @@
 //! | `static-pods` | a JSON list of pod manifests that the node runs by itself |
 
 mod allocation;
+pub mod annotations;
 pub mod command;
 mod container_log;
 pub mod duration;

@@ -5,6 +5,7 @@
 //! has a hash that proves it. Going back is restoring a checkpoint and replaying; changing the
 //! past discards the future.
 
+mod annotations;
 mod attempts;
 mod checkpoints;
 mod client;

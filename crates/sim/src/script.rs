@@ -14,6 +14,7 @@ use scheduler::extender::Handlers;
 use serde::Deserialize;
 use view::{Diagnostic, LinkFile, Notice, Severity, TimedAction};
 
+use crate::annotations;
 use crate::history::Actor;
 use crate::import;
 use crate::steps::Step;
@@ -268,6 +269,7 @@ impl Script {
             for warning in warnings {
                 self.diagnostics.push(warned(document, &warning));
             }
+            self.diagnostics.extend(annotations::unread(document, object));
         }
         self.diagnostics.order_by_key(|it| it.span);
     }
