@@ -93,6 +93,7 @@ pub(super) fn merge(target: &mut Value, patch: &Value, kind: Kind) -> Result<(),
         if let Some(field) = key.strip_prefix("$deleteFromPrimitiveList/") {
             if let (Some(Value::Array(list)), Value::Array(gone)) = (target.get_mut(field), value) {
                 list.retain(|it| !gone.contains(it));
+                drop_if_emptied(target, field, true);
             }
         } else if let Some(fields) = key.strip_prefix("$retainKeys") {
             if fields.is_empty()
@@ -106,8 +107,10 @@ pub(super) fn merge(target: &mut Value, patch: &Value, kind: Kind) -> Result<(),
             target.remove(key);
         } else if let Value::Array(list) = value {
             let entry = target.entry(key.clone()).or_insert_with(|| Value::Array(vec![]));
+            let had_some = entry.as_array().is_some_and(|it| !it.is_empty());
             let order = patch.get(&format!("$setElementOrder/{key}"));
             merge_list(entry, list, order, &strategy(kind, key), kind)?;
+            drop_if_emptied(target, key, had_some);
         } else if kind == Kind::PodDisruptionBudget && key == "selector" {
             // A budget's selector is one value: its type says `patchStrategy:"replace"`.
             target.insert(key.clone(), value.clone());
@@ -116,6 +119,15 @@ pub(super) fn merge(target: &mut Value, patch: &Value, kind: Kind) -> Result<(),
         }
     }
     Ok(())
+}
+
+/// Go leaves out an empty list when it writes an object, so a template of which the last element of
+/// a list was deleted is what it was before there was a list.
+fn drop_if_emptied(target: &mut Map<String, Value>, key: &str, had_some: bool) {
+    let is_empty = |it: &Value| it.as_array().is_some_and(Vec::is_empty);
+    if had_some && target.get(key).is_some_and(is_empty) {
+        target.remove(key);
+    }
 }
 
 fn merge_list(
@@ -244,6 +256,20 @@ mod tests {
             json!({"containers": [{"name": "a", "$patch": "delete"}]}),
             json!({"containers": [{"name": "b"}]}),
         );
+    }
+
+    #[test]
+    fn a_list_is_gone_with_its_last_element() {
+        let with = |env: Value| json!({"containers": [{"name": "a", "env": env}]});
+        let env = json!([{"name": "V", "$patch": "delete"}]);
+        check(with(json!([{"name": "V"}])), with(env), json!({"containers": [{"name": "a"}]}));
+        check(
+            json!({"finalizers": ["a"]}),
+            json!({"$deleteFromPrimitiveList/finalizers": ["a"]}),
+            json!({}),
+        );
+        // What is no list in its type is for the decoder to refuse.
+        check(json!({"image": "x"}), json!({"image": []}), json!({"image": []}));
     }
 
     #[test]
