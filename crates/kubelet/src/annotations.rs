@@ -117,10 +117,9 @@ fn is_json(text: &str, is_right: fn(&Value) -> bool) -> bool {
 mod tests {
     use super::*;
 
-    fn check(
-        of: fn(&BTreeMap<String, String>) -> Vec<(&str, String)>,
-        rows: &[(&str, &str, &str)],
-    ) {
+    type Unread = fn(&BTreeMap<String, String>) -> Vec<(&str, String)>;
+
+    fn check(of: Unread, rows: &[(&str, &str, &str)]) {
         for (key, value, expected) in rows {
             let annotations = [(format!("{PREFIX}{key}"), (*value).to_owned())].into();
             let found = of(&annotations);
