@@ -53,7 +53,7 @@ async function measured(line) {
     bytes = await page.evaluate((asked) => {
       const answer = asked.startsWith("Tab: ")
         ? simulation.complete(asked.slice(5), asked.length - 5)
-        : simulation.command(asked);
+        : simulation.command(asked).output;
       return answer.length;
     }, line.replaceAll("ROUND", round));
     times.push((await threadMs()) - started);

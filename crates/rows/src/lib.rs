@@ -6,7 +6,6 @@
 mod cells;
 mod event;
 pub mod human;
-mod json;
 mod natural;
 mod near;
 mod pod;
@@ -14,7 +13,6 @@ mod tabwriter;
 
 pub use cells::Cells;
 pub use event::event;
-pub use json::put_json;
 pub use natural::{natural, order, order_of_texts};
 pub use near::{BLOCK, Listed, facts_near, labels_near, listed, rows_near, runs_of_kinds};
 pub use pod::pod;

@@ -1,7 +1,8 @@
 //! The JavaScript API of the engine: the published package.
 //!
-//! Values cross the border as JSON texts, which a worker can pass on without reading them; the
-//! TypeScript declarations say what is in them. Times are milliseconds of the run. Nothing here
+//! Values cross the border as JSON texts, which a worker can pass on without reading them, but for
+//! what commands answer, which is mostly one long text; the TypeScript declarations say what is in
+//! them. Times are milliseconds of the run. Nothing here
 //! decides anything: it is a skin over `sim`.
 
 mod extenders;
@@ -152,17 +153,17 @@ impl Simulation {
     /// Carries out `kubectl ...`, `fail node NAME`, `recover node NAME`, `stop controller NAME` or
     /// `start controller NAME` now. `input` is the standard input of kubectl. In the past this
     /// discards the future; `forked` of the result says what.
-    #[wasm_bindgen(unchecked_return_type = "Json<CommandResult>")]
-    pub fn command(&mut self, line: &str, input: Option<String>) -> String {
+    #[wasm_bindgen(unchecked_return_type = "CommandResult")]
+    pub fn command(&mut self, line: &str, input: Option<String>) -> JsValue {
         let yaml = input.unwrap_or_default();
         let command = line.to_owned();
         answer(self.inner.act(view::TimedAction { command, yaml, at_ms: 0 }))
     }
 
     /// Applies a manifest now, as `kubectl apply -f -`.
-    #[wasm_bindgen(unchecked_return_type = "Json<CommandResult>")]
-    pub fn apply(&mut self, text: &str) -> String {
-        json(&self.inner.apply(text))
+    #[wasm_bindgen(unchecked_return_type = "CommandResult")]
+    pub fn apply(&mut self, text: &str) -> JsValue {
+        answer(self.inner.apply(text))
     }
 
     /// What may stand at the cursor of a console line, for the Tab key. `cursor` counts UTF-16 code
@@ -351,18 +352,14 @@ fn json<T: Serialize + ?Sized>(value: &T) -> String {
     serde_json::to_string(value).unwrap_or_else(|_| "null".to_owned())
 }
 
-/// What a command did, as `json` writes it; what it prints may be long.
-fn answer(mut result: CommandResult) -> String {
-    const START: &str = r#"{"output":"#;
-    let output = std::mem::take(&mut result.output);
-    let rest = json(&result);
-    let Some(rest) = rest.strip_prefix(START).and_then(|it| it.strip_prefix(r#""""#)) else {
-        return json(&CommandResult { output, ..result });
-    };
-    let mut text = START.to_owned();
-    rows::put_json(&mut text, &output);
-    text.push_str(rest);
-    text
+/// What a command did, as an object: what it prints may be megabytes, which as JSON would be copied
+/// once more here and read once more by who asked.
+fn answer(mut result: CommandResult) -> JsValue {
+    let output = JsValue::from(std::mem::take(&mut result.output));
+    let object = js_sys::JSON::parse(&json(&result)).unwrap_or_default();
+    // A plain object takes any property.
+    let _ = js_sys::Reflect::set(&object, &JsValue::from_str("output"), &output);
+    object
 }
 
 /// One line for each diagnostic: `12:7: ...`.

@@ -22,6 +22,11 @@ fn parse(text: &str) -> Value {
     serde_json::from_str(text).unwrap()
 }
 
+/// What a command answered.
+fn said(answer: &wasm_bindgen::JsValue) -> Value {
+    parse(&String::from(js_sys::JSON::stringify(answer).unwrap()))
+}
+
 fn pod(simulation: &Simulation) -> Value {
     parse(&simulation.delta(0.0))["pods"][0].clone()
 }
@@ -64,11 +69,11 @@ fn a_pod_runs_and_ends() {
 fn a_command_answers_as_kubectl_and_a_fork_can_be_undone() {
     let mut simulation = load(POD);
     simulation.run_until(50_000.0, None);
-    let result = parse(&simulation.command("kubectl get pods", None));
+    let result = said(&simulation.command("kubectl get pods", None));
     assert!(result["output"].as_str().unwrap().starts_with("NAME"), "{result}");
     let hash = simulation.hash();
     simulation.seek(10_000.0, None);
-    let result = parse(&simulation.command("kubectl delete pod a --wait=false", None));
+    let result = said(&simulation.command("kubectl delete pod a --wait=false", None));
     assert_eq!(result["exitCode"], 0, "{result}");
     assert_eq!(result["forked"]["horizonMs"], 50_000);
     simulation.set_actions(&result["forked"]["actions"].to_string()).ok().unwrap();
@@ -85,7 +90,7 @@ fn a_waiting_pod_is_told_its_nearest_fixes_and_they_can_be_carried_out() {
     let step = &fixes["fixes"][0]["steps"][0];
     let line = step["command"].as_str().unwrap();
     assert!(line.ends_with("disk=ssd"), "{fixes}");
-    assert_eq!(parse(&simulation.command(line, None))["exitCode"], 0);
+    assert_eq!(said(&simulation.command(line, None))["exitCode"], 0);
     simulation.run_until(20_000.0, None);
     assert!(simulation.fixes("default", "a").is_none(), "it has its node");
     let list = parse(&simulation.attempt_list("default", "a"));

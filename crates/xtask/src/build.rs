@@ -21,7 +21,8 @@ const SMALL: [&str; 4] = [
 ];
 
 /// What every browser that we support can do.
-const FEATURES: [&str; 6] = [
+const FEATURES: [&str; 7] = [
+    "--enable-simd",
     "--enable-bulk-memory",
     "--enable-nontrapping-float-to-int",
     "--enable-sign-ext",

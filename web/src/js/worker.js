@@ -108,7 +108,7 @@ async function seek({ to }, report) {
   await runTo(to, report);
 }
 
-const acted = (command) => ({ command, actions: simulation.actions() });
+const acted = (result) => ({ command: JSON.stringify(result), actions: simulation.actions() });
 
 const operations = {
   open,
@@ -135,10 +135,10 @@ const operations = {
   },
   // A fix: one after the other, as if typed; what one prints stands below the other.
   act({ steps }) {
-    const results = steps.map(({ command, yaml }) => JSON.parse(simulation.command(command, yaml)));
+    const results = steps.map(({ command, yaml }) => simulation.command(command, yaml));
     const output = results.map((it) => it.output).join('');
     const exitCode = results.find((it) => it.exitCode !== 0)?.exitCode ?? 0;
-    return acted(JSON.stringify({ ...results[0], output, exitCode }));
+    return acted({ ...results[0], output, exitCode });
   },
   export: ({ target }) => ({ export: JSON.stringify(simulation.export(target)) }),
   fixes: ({ namespace, name }) => ({ fixes: simulation.fixes(namespace, name) ?? 'null' }),
