@@ -2,7 +2,7 @@
 import { launch, serve } from "./harness.mjs";
 
 const here = new URL(".", import.meta.url);
-const engine = await serve(new URL("../../web/pkg/engine", here).pathname, "/engine/");
+const engine = await serve(process.env.ORRERY_ENGINE ?? new URL("../../web/pkg/engine", here).pathname, "/engine/");
 const browser = await launch();
 const page = await browser.newPage();
 await page.route(`${engine.url}bench.html`, (route) => route.fulfill({ contentType: "text/html", body: "<!doctype html>" }));

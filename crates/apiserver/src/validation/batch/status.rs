@@ -386,7 +386,51 @@ mod tests {
     }
 
     #[test]
+    fn pods_that_are_not_counted_yet_are_named_once() {
+        let twice = r#"{"uncountedTerminatedPods": {"succeeded": ["a", ""], "failed": ["a"]}}"#;
+        check(
+            "{}",
+            twice,
+            false,
+            &[
+                "status.uncountedTerminatedPods.succeeded[1]: Invalid value: \"\": must not be empty",
+                "status.uncountedTerminatedPods.failed[0]: Duplicate value: \"a\"",
+            ],
+        );
+        let left = DONE.replacen('{', r#"{"uncountedTerminatedPods": {"failed": ["a"]}, "#, 1);
+        check(
+            "{}",
+            &left,
+            false,
+            &["status.uncountedTerminatedPods: Invalid value: \
+             {\"Failed\":[\"a\"],\"Succeeded\":null}: must be empty for finished job"],
+        );
+        check("{}", &left.replace(r#""a""#, ""), false, &[]);
+    }
+
+    #[test]
+    fn a_job_that_was_suspended_starts_anew() {
+        let suspended = r#"{"startTime": "2026-01-01T00:00:00Z",
+            "conditions": [{"type": "Suspended", "status": "True"}]}"#;
+        let resumed = r#"{"startTime": "2026-01-01T01:00:00Z",
+            "conditions": [{"type": "Suspended", "status": "False"}]}"#;
+        check(suspended, resumed, false, &[]);
+        let why = "status.startTime: Invalid value: \"2026-01-01T01:00:00Z\": field is immutable for \
+                   unsuspended job once set";
+        check(r#"{"startTime": "2026-01-01T00:00:00Z"}"#, resumed, false, &[why]);
+    }
+
+    #[test]
     fn indexes_are_lists_of_those_that_there_are() {
+        check(
+            "{}",
+            r#"{"failedIndexes": "9"}"#,
+            true,
+            &[
+                "status.failedIndexes: Invalid value: \"9\": error parsing failedIndexes: too large \
+             index: \"9\"",
+            ],
+        );
         let both = r#"{"completedIndexes": "0,2-3", "failedIndexes": "1,3-4"}"#;
         check(
             "{}",
