@@ -24,20 +24,21 @@ pub fn apply_patch(object: &Object, patch: &Patch) -> Result<Object, ApiError> {
 pub(crate) fn unknown_fields(object: &Object, patch: &Patch, new: &Object) -> Vec<String> {
     let mut found = vec![];
     if let Ok(value) = patched(object, patch) {
-        lost("", &value, &api::wire::to_value(new), &mut found);
+        // Only a strategic patch has directives such as `$patch`, which are no fields.
+        let directives = matches!(patch, Patch::Strategic(_));
+        lost("", &value, &api::wire::to_value(new), directives, &mut found);
     }
     found
 }
 
 /// The paths in a value that are not in what was read of it.
-fn lost(path: &str, value: &Value, read: &Value, found: &mut Vec<String>) {
+fn lost(path: &str, value: &Value, read: &Value, directives: bool, found: &mut Vec<String>) {
     match (value, read) {
         (Value::Object(value), Value::Object(read)) => {
-            // Directives such as `$patch` are no fields.
-            for (key, inner) in value.iter().filter(|it| !it.0.starts_with('$')) {
+            for (key, inner) in value.iter().filter(|it| !directives || !it.0.starts_with('$')) {
                 let path = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
                 match read.get(key) {
-                    Some(read) => lost(&path, inner, read, found),
+                    Some(read) => lost(&path, inner, read, directives, found),
                     None if is_empty(inner) => {}
                     None => found.push(format!("unknown field {}", api::fields::quote(&path))),
                 }
@@ -45,7 +46,7 @@ fn lost(path: &str, value: &Value, read: &Value, found: &mut Vec<String>) {
         }
         (Value::Array(value), Value::Array(read)) => {
             for (n, (inner, read)) in value.iter().zip(read).enumerate() {
-                lost(&format!("{path}[{n}]"), inner, read, found);
+                lost(&format!("{path}[{n}]"), inner, read, directives, found);
             }
         }
         _ => {}
@@ -65,14 +66,22 @@ fn is_empty(value: &Value) -> bool {
 fn patched(object: &Object, patch: &Patch) -> Result<Value, ApiError> {
     let mut value = api::wire::to_value(object);
     match patch {
+        Patch::Merge(Value::Null) => {
+            return Err(ApiError::new(ApiReason::BadRequest, "Invalid JSON Patch"));
+        }
         Patch::Merge(patch) => {
             is_map("error decoding patch: ", patch)?;
             merge(&mut value, patch);
         }
+        // It is laid onto an object of a type, which says nothing of itself.
+        Patch::Strategic(Value::Null) => {}
         Patch::Strategic(patch) => {
             is_map("", patch)?;
-            strategic::merge(&mut value, patch, object.kind())
+            let kind = object.kind();
+            strategic::merge(&mut value, patch, kind)
                 .map_err(|it| ApiError::new(ApiReason::Unknown, it))?;
+            value["apiVersion"] = kind.api_version().into();
+            value["kind"] = kind.name().into();
         }
         // The store applies configurations.
         Patch::Apply { config, .. } => merge(&mut value, config),
@@ -210,7 +219,7 @@ mod tests {
     fn fields_that_are_not_known_are_found() {
         let mut found = vec![];
         let value = json!({"spec": {"foo": 1, "a": [{"b": 1, "c": {}}]}});
-        lost("", &value, &json!({"spec": {"a": [{}]}}), &mut found);
+        lost("", &value, &json!({"spec": {"a": [{}]}}), true, &mut found);
         assert_eq!(found, ["unknown field \"spec.a[0].b\"", "unknown field \"spec.foo\""]);
     }
 

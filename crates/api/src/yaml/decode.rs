@@ -229,12 +229,19 @@ impl Decoder<'_, '_> {
             return EPOCH;
         }
         let text = self.text();
-        if text.parse::<jiff::Timestamp>().is_ok() {
-            return text;
-        }
-        let layout = "2006-01-02T15:04:05Z07:00";
-        let message =
-            format!("parsing time {text:?} as {layout:?}: cannot parse {text:?} as \"2006\"");
+        const MICRO: &[&str] = &["acquireTime", "renewTime", "eventTime", "lastObservedTime"];
+        let is_micro = self.path.field().is_some_and(|it| MICRO.contains(&it.1));
+        let mistake = match text.parse::<jiff::Timestamp>() {
+            Err(_) => Some((text, "2006")),
+            Ok(_) if is_micro => mistake_of_micro(text),
+            Ok(_) => None,
+        };
+        let Some((rest, part)) = mistake else { return text };
+        let fraction = if is_micro { ".000000" } else { "" };
+        let message = format!(
+            "parsing time {text:?} as \"2006-01-02T15:04:05{fraction}Z07:00\": cannot parse {rest:?} \
+             as {part:?}"
+        );
         let hint = "write a time such as 2026-01-01T00:00:00Z".to_owned();
         self.bad_value("bad-time", message, Some(hint));
         EPOCH
@@ -246,6 +253,17 @@ impl Decoder<'_, '_> {
         let string = field.map_or("string", |(owner, name)| gotypes::string_type(owner, name));
         Probe { found, string }
     }
+}
+
+/// What is wrong with a time that must have six digits after the point, and which part of Go's layout
+/// it does not fit. Upstream: `MicroTime.UnmarshalJSON`.
+fn mistake_of_micro(text: &str) -> Option<(&str, &'static str)> {
+    let rest = text.get("2006-01-02T15:04:05".len()..)?;
+    let n_digits = rest.bytes().skip(1).take_while(u8::is_ascii_digit).count();
+    if !rest.starts_with('.') || n_digits < 6 {
+        return Some((rest, ".000000"));
+    }
+    (n_digits > 6).then(|| (&rest[7..], "Z07:00"))
 }
 
 macro_rules! integers {

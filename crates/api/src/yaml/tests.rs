@@ -427,6 +427,34 @@ fn a_bad_value_is_told_once_at_its_place() {
     );
 }
 
+#[test]
+fn times_of_leases_have_six_digits_after_the_point() {
+    for (time, mistake) in [
+        ("2026-01-01T00:00:00.123456Z", None),
+        ("2026-01-01T00:00:00.123456+02:00", None),
+        ("2026-01-01T00:00:00Z", Some("\"Z\" as \".000000\"")),
+        ("2026-01-01T00:00:00.5Z", Some("\".5Z\" as \".000000\"")),
+        ("2026-01-01T00:00:00.123456789Z", Some("\"789Z\" as \"Z07:00\"")),
+        ("0", Some("\"0\" as \"2006\"")),
+    ] {
+        let text = format!(
+            "apiVersion: coordination.k8s.io/v1\nkind: Lease\nspec:\n  renewTime: \"{time}\"\n"
+        );
+        let expected = mistake.map(|it| {
+            format!(
+                "4:14 error bad-time spec.renewTime: parsing time \"{time}\" as \
+                 \"2006-01-02T15:04:05.000000Z07:00\": cannot parse {it} [write a time such as \
+                 2026-01-01T00:00:00Z]"
+            )
+        });
+        check(&text, &expected.iter().map(String::as_str).collect::<Vec<_>>());
+    }
+    // Other times may have as many as they like.
+    let pod =
+        POD.replace("  name: web\n", "  name: web\n  creationTimestamp: 2026-01-01T00:00:00.5Z\n");
+    check(&pod, &[]);
+}
+
 /// Texts near to real ones: cut, repeated, with characters that mean something to YAML put in.
 #[test]
 fn mangled_texts_are_read_without_a_panic_and_problems_lie_inside_them() {

@@ -47,6 +47,11 @@ pub(crate) fn validate_delete(object: &Object) -> Result<(), ApiError> {
         Object::Namespace(_) if IMMORTAL.contains(&object.name()) => {
             Err(forbidden(Kind::Namespace, object.name(), "this namespace may not be deleted"))
         }
+        // Upstream: `pkg/registry/scheduling/priorityclass/storage/storage.go`.
+        Object::PriorityClass(_) if object.name().starts_with("system-") => {
+            let why = "this is a system priority class and cannot be deleted";
+            Err(forbidden(Kind::PriorityClass, object.name(), why))
+        }
         _ => Ok(()),
     }
 }

@@ -101,8 +101,19 @@ pub(super) fn merge(target: &mut Value, patch: &Value, kind: Kind) -> Result<(),
             {
                 target.retain(|key, _| kept.iter().any(|it| it == key));
             }
+        } else if let Some(field) = key.strip_prefix("$setElementOrder/") {
+            // Beside elements it says their order; alone it puts what is there into another one.
+            if let (Some(Value::Array(list)), Value::Array(order)) = (target.get_mut(field), value)
+                && patch.get(field).is_none()
+            {
+                match strategy(kind, field) {
+                    List::ByKey(key) => put_in_order(list, &list.clone(), order, key),
+                    List::Set => put_in_order(list, &list.clone(), order, ""),
+                    List::Replace => {}
+                }
+            }
         } else if key.starts_with('$') {
-            // `$setElementOrder` only concerns the order of lists that were merged.
+            // No other directive concerns what is merged.
         } else if value.is_null() {
             target.remove(key);
         } else if let Value::Array(list) = value {
@@ -142,6 +153,8 @@ fn merge_list(
         *target = Value::Array(vec![]);
         return merge_list(target, patch, order, strategy, kind);
     };
+    let live = list.clone();
+    let order = order.and_then(Value::as_array).map_or(patch, Vec::as_slice);
     match strategy {
         List::Replace => {
             *list = patch.iter().filter(|it| it.get("$patch").is_none()).cloned().collect();
@@ -152,6 +165,7 @@ fn merge_list(
                     list.push(value.clone());
                 }
             }
+            put_in_order(list, &live, order, "");
         }
         List::ByKey(key) => {
             if replaces {
@@ -159,9 +173,7 @@ fn merge_list(
                 return Ok(());
             }
             merge_by_key(list, patch, key, kind)?;
-            if let Some(Value::Array(order)) = order {
-                sort_by_order(list, order, key);
-            }
+            put_in_order(list, &live, order, key);
         }
     }
     Ok(())
@@ -194,19 +206,28 @@ fn merge_by_key(
     Ok(())
 }
 
-/// Puts the elements that the patch names into its order; others stay behind what they followed.
-fn sort_by_order(list: &mut [Value], order: &[Value], key: &str) {
-    let rank = |value: &Value| order.iter().position(|it| it.get(key) == value.get(key));
-    let mut named: Vec<Value> = list.iter().filter(|it| rank(it).is_some()).cloned().collect();
-    named.order_by_key(|it| rank(it));
-    let mut named = named.into_iter();
-    for value in list.iter_mut() {
-        if rank(value).is_some()
-            && let Some(next) = named.next()
-        {
-            *value = next;
+/// Puts the elements that the patch names into its order. What the patch does not name keeps its
+/// own, and stands before what it stood before; what is new goes first. Upstream:
+/// `normalizeElementOrder`.
+fn put_in_order(list: &mut Vec<Value>, live: &[Value], order: &[Value], key: &str) {
+    let place = |list: &[Value], value: &Value| match key {
+        "" => list.iter().position(|it| it == value),
+        _ => list.iter().position(|it| it.get(key) == value.get(key)),
+    };
+    let (mut named, others): (Vec<_>, Vec<_>) =
+        list.drain(..).partition(|it| place(order, it).is_some());
+    named.order_by_key(|it| place(order, it));
+    let mut named = named.into_iter().peekable();
+    for other in others {
+        let is_before = |next: &Value| {
+            place(live, &other).zip(place(live, next)).is_some_and(|(it, next)| it < next)
+        };
+        while let Some(next) = named.next_if(|it| !is_before(it)) {
+            list.push(next);
         }
+        list.push(other);
     }
+    list.extend(named);
 }
 
 #[cfg(test)]
@@ -225,8 +246,31 @@ mod tests {
         check(
             json!({"containers": [{"name": "a", "image": "x"}, {"name": "b"}]}),
             json!({"containers": [{"name": "a", "image": "y"}, {"name": "c"}]}),
-            json!({"containers": [{"name": "a", "image": "y"}, {"name": "b"}, {"name": "c"}]}),
+            json!({"containers": [{"name": "a", "image": "y"}, {"name": "c"}, {"name": "b"}]}),
         );
+    }
+
+    #[test]
+    fn new_elements_go_first_and_the_order_that_a_patch_gives_counts() {
+        let named = |names: &str| -> Value {
+            names.chars().map(|it| json!({"name": it.to_string()})).collect()
+        };
+        for (live, patch, order, expected) in [
+            ("ab", "c", None, "cab"),
+            ("ab", "bc", None, "abc"),
+            ("ab", "bca", None, "bca"),
+            ("ab", "c", Some("abc"), "abc"),
+            ("abc", "", Some("cb"), "acb"),
+        ] {
+            let mut sent = json!({});
+            if !patch.is_empty() {
+                sent["containers"] = named(patch);
+            }
+            if let Some(order) = order {
+                sent["$setElementOrder/containers"] = named(order);
+            }
+            check(json!({"containers": named(live)}), sent, json!({"containers": named(expected)}));
+        }
     }
 
     #[test]
@@ -281,7 +325,7 @@ mod tests {
                 "finalizers": ["c"],
                 "tolerations": [{"key": "y"}],
             }),
-            json!({"finalizers": ["b", "c"], "tolerations": [{"key": "y"}]}),
+            json!({"finalizers": ["c", "b"], "tolerations": [{"key": "y"}]}),
         );
     }
 }

@@ -96,8 +96,12 @@ impl Store {
         // A quota may refuse what could not be stored either.
         let charged = admission::check_quotas(self, &object, None, false, now)?;
         let key = object.object_ref();
-        if self.objects.get(&key).is_some() {
-            return Err(ApiError::already_exists(&key));
+        if let Some(old) = self.objects.get(&key) {
+            let mut error = ApiError::already_exists(&key);
+            if old.meta().deletion_timestamp.is_some() {
+                error.message.insert_str(0, "object is being deleted: ");
+            }
+            return Err(error);
         }
         admission::charge_quotas(self, charged);
         Ok(self.commit(object))

@@ -232,7 +232,8 @@ fn check_preconditions(key: &ObjectRef, new: &Object, old: &Object) -> Result<()
     }
     let version = new.meta().resource_version.as_deref().unwrap_or_default();
     let current = old.meta().resource_version.as_deref().unwrap_or_default();
-    if !version.is_empty() && version != current {
+    // Version 0 is any version, as without one.
+    if !["", "0", current].contains(&version) {
         return Err(conflict(
             key,
             "the object has been modified; please apply your changes to the latest version \
@@ -250,6 +251,13 @@ fn check_name(key: &ObjectRef, new: &Object) -> Result<(), ApiError> {
             format!("the {what} of the object ({new}) does not match the {place} ({asked})");
         Err(ApiError::new(ApiReason::BadRequest, message))
     };
+    if new.name().is_empty() {
+        let message = format!(
+            "the name of the object ({} based on URL) was undeterminable: name must be provided",
+            key.name
+        );
+        return Err(ApiError::new(ApiReason::BadRequest, message));
+    }
     if new.name() != &*key.name {
         return refusal("name", new.name(), "name on the URL", &key.name);
     }
