@@ -96,9 +96,7 @@ pub(crate) fn of(object: &Object) -> Option<String> {
     }
     match object {
         Object::ConfigMap(_) => {}
-        // The type that the server would put is not there yet.
-        Object::Secret(_) if value["type"] == "Opaque" => hashed["type"] = json!(""),
-        Object::Secret(_) => hashed["type"] = value["type"].clone(),
+        Object::Secret(_) => hashed["type"] = value["type"].as_str().unwrap_or_default().into(),
         _ => return None,
     }
     if let Some(binary) = value.get("binaryData") {

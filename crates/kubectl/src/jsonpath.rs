@@ -47,10 +47,13 @@ enum Operand {
 /// `.a`, `a` and `{.a}` as `{.a}`. Upstream: `RelaxedJSONPathExpression`.
 pub(crate) fn relaxed(path: &str) -> Result<String, Failure> {
     let inner = path.strip_prefix('{').map_or(path, |it| it.strip_suffix('}').unwrap_or(it));
-    if inner.is_empty() {
+    if path.is_empty() {
         return Ok(String::new());
     }
-    if path.starts_with('{') != path.ends_with('}') || inner.contains(['{', '}']) {
+    if inner.is_empty()
+        || path.starts_with('{') != path.ends_with('}')
+        || inner.contains(['{', '}'])
+    {
         return Err(Failure::text(
             "unexpected path string, expected a 'name1.name2' or '.name1.name2' or '{name1.name2}' \
              or '{.name1.name2}'",

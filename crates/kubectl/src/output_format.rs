@@ -47,11 +47,11 @@ impl Format {
             None => (text, template),
         };
         let wanted = |it: Option<&str>, what: &str| {
-            it.map(str::to_owned).ok_or_else(|| {
+            it.filter(|it| !it.is_empty()).map(str::to_owned).ok_or_else(|| {
                 Failure::Text(format!("{what} format specified but no {what} given"))
             })
         };
-        Ok(match name {
+        Ok(match &*name.to_lowercase() {
             "" if argument.is_some_and(|it| !it.is_empty()) => {
                 Self::GoTemplate(wanted(argument, "template")?)
             }
@@ -172,14 +172,14 @@ pub(crate) fn print_value(format: &Format, value: &Value) -> Result<String, Fail
         Format::Json => yaml::to_json_pretty(value),
         Format::Kyaml => yaml::to_kyaml(value, &|map, _| map.iter().collect()),
         Format::JsonPath(template) => {
-            let parsed = Template::parse(&braced(template)).map_err(Failure::Text)?;
+            let parsed = Template::parse(template).map_err(Failure::Text)?;
             if let Some(why) = parsed.beyond(value) {
-                return Err(out_of_bounds(&braced(template), value, &why));
+                return Err(out_of_bounds(template, value, &why));
             }
             parsed.print(value)
         }
         Format::JsonPathAsJson(template) => {
-            let template = Template::parse(&braced(template)).map_err(Failure::Text)?;
+            let template = Template::parse(template).map_err(Failure::Text)?;
             yaml::to_json_pretty(&template.all_values(value))
         }
         Format::GoTemplate(template) => gotemplate::print(template, value)?,
@@ -197,11 +197,6 @@ fn out_of_bounds(template: &str, value: &Value, why: &str) -> Failure {
          jsonpath engine was:\n\t\t{shown}\n\n\n",
         api::fields::quote(template)
     ))
-}
-
-/// kubectl takes a template without braces for a path.
-fn braced(template: &str) -> String {
-    if template.contains('{') { template.to_owned() } else { format!("{{{template}}}") }
 }
 
 fn custom_columns(

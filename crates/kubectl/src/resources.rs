@@ -325,7 +325,6 @@ fn is_selectable(kind: Kind, path: &str) -> bool {
         Kind::Secret => &["type"],
         Kind::Service => &["spec.clusterIP", "spec.type"],
         Kind::Job => &["status.successful"],
-        Kind::ReplicaSet => &["status.replicas"],
         Kind::Event => &[
             "involvedObject.kind",
             "involvedObject.namespace",

@@ -136,19 +136,35 @@ fn apply_one(session: &mut Session<'_>, item: &files::Item) -> Result<(), Failur
     if let Some(Refusal::BadRequest(text)) = &item.document.refusal
         && !matches!(session.args.get("validate"), Some("false" | "ignore" | "warn"))
     {
-        let find = |key: &_| session.client.objects().get(key).cloned();
+        let mut live = None;
+        let find = |key: &_| {
+            live = session.client.objects().get(key).cloned();
+            live.clone()
+        };
         if let Some(error) = refused::refusal(&item.document, text, &session.namespace, find) {
+            live.inspect(|it| warn_if_not_annotated(session, it));
             return Err(error.into());
         }
     }
     let mut read = item.object(session, "creating")?;
     let live = session.client.objects().get(&read.object.object_ref()).cloned();
     let Some(live) = live else {
+        if session.dry_run()? == Some(DryRun::None) {
+            read.value = last_applied::annotated(&read.value);
+            return session.print_read(&read, "created");
+        }
         last_applied::set(&mut read.object, &read.value);
         let created =
             create::send(session, read.object).map_err(|it| it.when("creating", &read.source))?;
         return session.print(&created, "created");
     };
+    warn_if_not_annotated(session, &live);
+    let (object, done) = patch(session, &read, &live)?;
+    warn_if_deleting(session, &object);
+    session.print(&object, done)
+}
+
+fn warn_if_not_annotated(session: &mut Session<'_>, live: &Object) {
     let annotated =
         live.meta().annotations.iter().flatten().any(|it| it.0 == last_applied::ANNOTATION);
     if !annotated {
@@ -162,9 +178,6 @@ fn apply_one(session: &mut Session<'_>, item: &files::Item) -> Result<(), Failur
             last_applied::ANNOTATION
         ));
     }
-    let (object, done) = patch(session, &read, &live)?;
-    warn_if_deleting(session, &object);
-    session.print(&object, done)
 }
 
 fn patch(
@@ -177,7 +190,8 @@ fn patch(
     };
     let done = "configured";
     if session.dry_run()? == Some(DryRun::None) {
-        return Ok((live.clone(), done));
+        // The client works out by itself what would come of it.
+        return Ok((session.client.patch(live, &Patch::Strategic(difference))?, done));
     }
     let patch = Patch::Strategic(difference);
     let action = Action::Patch { key: live.object_ref(), subresource: "", patch };

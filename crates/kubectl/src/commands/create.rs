@@ -71,6 +71,10 @@ fn create_one(session: &mut Session<'_>, item: &files::Item) -> Result<(), Failu
     let mut read = item.object(session, "creating")?;
     if session.args.is_on("save-config") {
         last_applied::set(&mut read.object, &read.value);
+        read.value = last_applied::annotated(&read.value);
+    }
+    if session.dry_run()? == Some(DryRun::None) {
+        return session.print_read(&read, "created");
     }
     let created = send(session, read.object).map_err(|it| it.when("creating", &read.source))?;
     session.print(&created, "created")

@@ -157,7 +157,7 @@ fn check_flags(args: &Args) -> Result<(), Failure> {
         return Err(Failure::Text(format!("cannot set --all and --{other} at the same time")));
     }
     let grace = args.int("grace-period").map_err(Failure::Flags)?.unwrap_or_default();
-    if args.is_on("force") && grace > 0 {
+    if args.is_on("force") && (grace > 0 || args.is_on("now")) {
         let text = "--force and --grace-period greater than 0 cannot be specified together";
         return Err(Failure::text(text));
     }

@@ -71,7 +71,10 @@ pub(super) fn run(session: &mut Session<'_>) -> Result<Next, Failure> {
 }
 
 fn pair(session: &mut Session<'_>, item: &files::Item) -> Result<Pair, Failure> {
-    let read = item.object(session, "reading")?;
+    let read = item.object(session, "reading").map_err(|it| match it {
+        Failure::Api(_, error) => error.into(),
+        other => other,
+    })?;
     let key = read.object.object_ref();
     let live = session.client.objects().get(&key).cloned();
     session.client.set_manager(&session.manager());

@@ -24,7 +24,6 @@ pub(super) const CORDON_FLAGS: &[Flag] =
 pub(super) const FLAGS: &[Flag] = &[
     switch("ignore-daemonsets"),
     switch("delete-emptydir-data"),
-    switch("delete-local-data"),
     switch("force"),
     switch("disable-eviction"),
     value("grace-period"),
@@ -416,7 +415,7 @@ fn verdict(session: &Session<'_>, listers: &Listers<'_>, pod: &Pod) -> Verdict {
     }
     let volumes = pod.spec.iter().flat_map(|it| it.volumes.iter().flatten());
     if volumes.into_iter().any(|it| it.empty_dir.is_some()) && !finished {
-        if !is_on("delete-emptydir-data") && !is_on("delete-local-data") {
+        if !is_on("delete-emptydir-data") {
             return Verdict::Refuse(LOCAL_STORAGE.to_owned());
         }
         verdict = Verdict::Warn("deleting Pods with local storage");

@@ -7,6 +7,7 @@ use api::yaml::{self, Body, Document, Refusal};
 use api::{Gather, Object, Order};
 
 use super::{Session, discovery};
+use crate::DryRun;
 use crate::failure::Failure;
 use crate::names;
 use crate::resources::Asked;
@@ -146,8 +147,15 @@ impl Item {
     pub(super) fn object(&self, session: &mut Session<'_>, verb: &str) -> Result<Read, Failure> {
         let document = &self.document;
         let lenient = matches!(session.args.get("validate"), Some("false" | "ignore" | "warn"));
+        let pretends = verb == "creating" && session.dry_run()? == Some(DryRun::None);
+        let named;
         let object = match &document.refusal {
             None => document.object(),
+            // A client that asks no server only wants to know what the object is called.
+            Some(Refusal::BadRequest(_)) if pretends || verb == "deleting" => {
+                named = self.only_named();
+                named.documents.first().and_then(Document::object)
+            }
             Some(Refusal::BadRequest(text)) if lenient => {
                 if session.args.get("validate") == Some("warn")
                     && let Some((_, fields)) = text.split_once("strict decoding error: ")
@@ -175,6 +183,18 @@ impl Item {
             value["metadata"]["namespace"] = object.namespace().into();
         }
         Ok(Read { source: self.source.clone(), object, value })
+    }
+
+    /// What is left of the document without all but its kind and its name.
+    fn only_named(&self) -> yaml::Reading {
+        let value = self.document.value();
+        let meta = serde_json::json!({
+            "name": value["metadata"]["name"], "namespace": value["metadata"]["namespace"],
+        });
+        let head = serde_json::json!({
+            "apiVersion": value["apiVersion"], "kind": value["kind"], "metadata": meta,
+        });
+        yaml::read(&head.to_string())
     }
 
     fn refusal(&self, refusal: &Refusal, verb: &str) -> Failure {

@@ -13,7 +13,7 @@ pub(super) use run::{RUN_FLAGS, run};
 use api::quantity;
 use api::selector::Operator;
 use api::yaml::{self, Document};
-use api::{ApiError, Kind, Object};
+use api::{ApiError, Kind, Object, Patch};
 use serde_json::{Map, Value, json};
 
 use super::{Next, Session, create};
@@ -217,6 +217,19 @@ pub(super) fn object(kind: Kind, mut value: Value) -> Result<Object, Failure> {
     object.ok_or_else(|| Failure::text(problem()))
 }
 
+/// A generated object with what `--overrides` says of it. Upstream: `Overrider`.
+fn overridden(session: &Session<'_>, object: Object) -> Result<Object, Failure> {
+    let Some(text) = session.args.get("overrides") else { return Ok(object) };
+    let form: fn(Value) -> Patch = match session.args.get("override-type").unwrap_or("merge") {
+        "merge" => Patch::Merge,
+        "strategic" => Patch::Strategic,
+        "json" => Patch::Json,
+        other => return Err(Failure::Text(format!("invalid override type: {other}"))),
+    };
+    let overrides = serde_json::from_str(text).map_err(|_| Failure::text("Invalid JSON Patch"))?;
+    Ok(session.client.patch(&object, &form(overrides))?)
+}
+
 /// The words after `--`.
 fn container_command(args: &Args) -> Vec<String> {
     args.n_before_dash.map_or_else(Vec::new, |it| args.positional[it..].to_vec())
@@ -306,7 +319,10 @@ fn job_from(session: &Session<'_>, name: &str, from: &str) -> Result<Object, Fai
     }
     let cron_job = match &objects[..] {
         [Object::CronJob(it)] => it,
-        [Object::Job(_)] => return Err(Failure::text("unknown object type *v1.Job")),
+        [other] => {
+            let (version, kind) = (other.kind().version(), other.kind());
+            return Err(Failure::Text(format!("unknown object type *{version}.{kind}")));
+        }
         _ => return Err(Failure::text("from must be an existing cronjob")),
     };
     let template = &cron_job.spec.job_template;

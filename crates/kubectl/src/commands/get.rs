@@ -200,6 +200,7 @@ fn table_options(session: &Session<'_>, kinds: &[Kind], wide: bool) -> Options {
 fn table(session: &mut Session<'_>, asked: &Asked, wide: bool) -> Result<Next, Failure> {
     let (found, mut failures) =
         resources::find(session.client.objects(), asked, &session.query(true))?;
+    session.say_namespace(&mut failures);
     if session.args.is_on("ignore-not-found") {
         failures.retain(|it| !it.is_not_found());
     }
@@ -212,6 +213,7 @@ fn table(session: &mut Session<'_>, asked: &Asked, wide: bool) -> Result<Next, F
 fn names(session: &mut Session<'_>, asked: &Asked) -> Result<Next, Failure> {
     let (mut found, mut failures) =
         resources::find(session.client.objects(), asked, &session.query(true))?;
+    session.say_namespace(&mut failures);
     if session.args.is_on("ignore-not-found") {
         failures.retain(|it| !it.is_not_found());
     }

@@ -29,7 +29,7 @@ mod taint;
 mod wait;
 mod writing;
 
-use api::{Object, Timestamp};
+use api::{ApiError, Kind, Object, ObjectRef, Timestamp};
 
 use crate::args::{self, Args, Flag};
 use crate::failure::Failure;
@@ -329,7 +329,26 @@ impl Session<'_> {
         asked: &Asked,
         lists: bool,
     ) -> Result<(Vec<Object>, Vec<Failure>), Failure> {
-        let (found, failures) = resources::find(self.client.objects(), asked, &self.query(lists))?;
+        let objects = self.client.objects();
+        let (found, mut failures) = resources::find(objects, asked, &self.query(lists))?;
+        self.say_namespace(&mut failures);
         Ok((found.into_iter().map(|it| it.object.clone()).collect(), failures))
+    }
+
+    /// Whoever finds nothing looks whether there is the namespace, but for `delete`, which does not
+    /// look first. Upstream: `Info.Get`.
+    pub(crate) fn say_namespace(&self, failures: &mut [Failure]) {
+        let namespace = ObjectRef::new(Kind::Namespace, "", &self.namespace);
+        let is_there = self.client.objects().get(&namespace).is_some();
+        if is_there || self.namespace == "default" || self.command == "kubectl delete" {
+            return;
+        }
+        let is_inside = |it: &Failure| match it {
+            Failure::Api(_, error) => error.kind.is_some_and(Kind::namespaced),
+            _ => false,
+        };
+        for it in failures.iter_mut().filter(|it| it.is_not_found() && is_inside(it)) {
+            *it = ApiError::not_found(&namespace).into();
+        }
     }
 }

@@ -2,7 +2,7 @@
 
 use api::{Kind, Object};
 
-use super::Session;
+use super::{Session, files};
 use crate::failure::Failure;
 use crate::output_format::{self, Format, PrintOptions};
 
@@ -20,6 +20,20 @@ impl Session<'_> {
     pub(crate) fn print(&mut self, object: &Object, done: &str) -> Result<(), Failure> {
         let done = format!("{done}{}", self.dry_run_note()?);
         self.print_done(object, &done)
+    }
+
+    /// As [`Self::print`], of what was read of a file and seen by no server: as it stands there.
+    pub(in crate::commands) fn print_read(
+        &mut self,
+        read: &files::Read,
+        done: &str,
+    ) -> Result<(), Failure> {
+        let format = Format::parse(self.args.get("output"), self.args.get("template"))?;
+        if matches!(format, Format::Table { .. } | Format::Name | Format::CustomColumns(_)) {
+            return self.print(&read.object, done);
+        }
+        self.output.out(output_format::print_value(&format, &read.value)?);
+        Ok(())
     }
 
     /// As [`Self::print`], without a word about a dry run: `patch` forgets it.

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use api::Gather;
 use api::Order;
-use api::{Action, Kind, Listers, Object, ObjectRef, Patch, Resource as _, Timestamp, time};
+use api::{Action, Kind, Listers, Object, ObjectRef, Patch, Resource as _, Timestamp, sent, time};
 use k8s_openapi::api::apps::v1::{
     ControllerRevision, DaemonSet, Deployment, ReplicaSet, StatefulSet,
 };
@@ -32,6 +32,17 @@ pub(super) const FLAGS: &[Flag] = &[
     value("field-manager"),
 ];
 
+/// The flags that only some of the subcommands have.
+const VERBS: &[(&str, &str)] = &[
+    ("revision", "history status"),
+    ("to-revision", "undo"),
+    ("timeout", "status"),
+    ("watch", "status"),
+    ("dry-run", "undo"),
+    ("field-manager", "pause restart resume"),
+    ("output", "history pause restart resume undo"),
+];
+
 const REVISION: &str = "deployment.kubernetes.io/revision";
 const CHANGE_CAUSE: &str = "kubernetes.io/change-cause";
 
@@ -55,6 +66,10 @@ pub(super) fn run(session: &mut Session<'_>) -> Result<Next, Failure> {
         return Err(Failure::Usage(format!("unknown command {all:?}")));
     }
     session.command = format!("kubectl rollout {verb}");
+    let is_foreign = |flag: &str| VERBS.iter().any(|it| it.0 == flag && !it.1.contains(verb));
+    if let Some((flag, _)) = session.args.given.iter().find(|it| is_foreign(it.0)) {
+        return Err(Failure::Flags(format!("unknown flag: --{flag}")));
+    }
     if words.is_empty() && !session.args.has("filename") {
         return Err(Failure::text("required resource not specified"));
     }
@@ -69,6 +84,9 @@ pub(super) fn run(session: &mut Session<'_>) -> Result<Next, Failure> {
     let (objects, mut failures) = session.find(&asked, true)?;
     if verb == "status" {
         Failure::all(failures)?;
+        if objects.is_empty() {
+            session.output.err(format!("No resources found in {} namespace.\n", session.namespace));
+        }
         return status(session, &objects);
     }
     let says_nothing = matches!(verb.as_str(), "restart" | "pause" | "resume");
@@ -485,12 +503,24 @@ fn restart(session: &mut Session<'_>, object: &Object) -> Result<(), Failure> {
     if let Object::Deployment(it) = object
         && it.spec.as_ref().is_some_and(|it| it.paused == Some(true))
     {
-        return Err(Failure::text("can't restart paused deployment (run rollout resume first)"));
+        let (resource, name) = (object.kind().qualified_resource(), object.name());
+        return Err(Failure::Text(format!(
+            "{resource} {name:?} can't restart paused deployment (run rollout resume first)"
+        )));
     }
     let at = session.client.now();
     let at = Timestamp::from_second(at.as_second()).unwrap_or(at).to_string();
     let annotations = json!({"kubectl.kubernetes.io/restartedAt": at});
     let patch = json!({"spec": {"template": {"metadata": {"annotations": annotations}}}});
+    let old = sent::object_value(object);
+    let place = "/spec/template/metadata/annotations/kubectl.kubernetes.io~1restartedAt";
+    if old.pointer(place) == patch.pointer(place) {
+        return Err(Failure::Text(format!(
+            "failed to create patch for {}: if restart has already been triggered within the past \
+             second, please wait before attempting to trigger another",
+            object.name()
+        )));
+    }
     let changed = change(session, object, patch)?;
     session.print(&changed, "restarted")
 }

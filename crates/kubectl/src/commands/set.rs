@@ -4,6 +4,7 @@
 
 mod env;
 
+use api::Order;
 use api::{Action, Kind, Object, Patch, sent};
 use serde_json::{Value, json};
 
@@ -164,7 +165,12 @@ fn send(
         return Ok(());
     }
     let mut spec = json!({});
-    for (field, container) in changed {
+    // In the order in which they are, for that of a patch counts.
+    let all = containers(object)?;
+    let place = |it: &Value| all.iter().position(|(_, old)| old["name"] == it["name"]);
+    let mut changed = changed.to_vec();
+    changed.order_by_key(|it| place(&it.1));
+    for (field, container) in &changed {
         if !spec[*field].is_array() {
             spec[*field] = json!([]);
         }
@@ -190,18 +196,19 @@ fn send(
 
 fn image(session: &mut Session<'_>, object: &Object, pairs: &[String]) -> Result<(), Failure> {
     let all = containers(object)?;
-    let mut changed = vec![];
+    let (mut changed, mut failures) = (vec![], vec![]);
     for pair in pairs {
         let (name, image) = pair.split_once('=').unwrap_or((pair, ""));
         let fits = |it: &Value| name == "*" || it["name"] == name;
         if !all.iter().any(|it| fits(&it.1)) {
-            return Err(Failure::Text(format!("unable to find container named {name:?}")));
+            failures.push(Failure::Text(format!("unable to find container named {name:?}")));
         }
         for (field, container) in all.iter().filter(|it| fits(&it.1) && it.1["image"] != image) {
             changed.push((*field, json!({"name": container["name"], "image": image})));
         }
     }
-    send(session, object, &changed, "image update to pod template:", "image updated")
+    send(session, object, &changed, "image update to pod template:", "image updated")?;
+    Failure::all(failures)
 }
 
 /// Whether `-c` names a container; it may hold `*`, and then `e*` also fits `side`. Upstream:
@@ -239,7 +246,12 @@ fn limits(session: &mut Session<'_>, object: &Object) -> Result<(), Failure> {
     }
     let mut changed = vec![];
     for (field, container) in all {
-        if selected(session, &container) && field == "containers" {
+        let has = |(flag, wanted): (&String, &Value)| {
+            let has = |(name, it): (&String, &Value)| container["resources"][flag][name] == *it;
+            wanted.as_object().into_iter().flatten().all(has)
+        };
+        let is_so = amounts.as_object().into_iter().flatten().all(has);
+        if selected(session, &container) && field == "containers" && !is_so {
             changed.push((field, json!({"name": container["name"], "resources": amounts})));
         }
     }

@@ -244,17 +244,27 @@ fn parse(text: &str) -> Result<Condition, Failure> {
         return Ok(Condition::Status(type_.to_owned(), status.to_owned()));
     }
     if let Some(rest) = text.strip_prefix("jsonpath=") {
-        // The path may be in quotes that the shell has left.
-        let rest = rest.trim_matches('\'');
-        let end = rest.rfind('}').map_or(rest.len(), |it| it + 1);
-        let (path, wanted) = rest.split_at(end);
-        let wanted = wanted.trim_matches('\'').strip_prefix('=').map(str::to_owned);
+        // A value stands after one equal sign; two are a comparison. Upstream:
+        // `splitJSONPathInput`.
+        let rest = rest.replace("==", "\0");
+        let mut parts = rest.split('=').map(|it| it.replace('\0', "=="));
+        let path = parts.next().unwrap_or_default();
+        let wanted = parts.next().map(|it| it.trim_matches(['\'', '"']).to_owned());
+        if parts.next().is_some() {
+            return Err(Failure::text(
+                "jsonpath wait format must be --for=jsonpath='{.status.readyReplicas}'=3 or \
+                 --for=jsonpath='{.status.readyReplicas}'",
+            ));
+        }
+        if path.is_empty() {
+            return Err(Failure::text("jsonpath expression cannot be empty"));
+        }
         if wanted.as_deref() == Some("") {
             return Err(Failure::text(
                 "jsonpath wait has to have a value after equal sign, like --for=jsonpath='{.status.readyReplicas}'=3",
             ));
         }
-        let template = Template::parse(&jsonpath::relaxed(path)?).map_err(Failure::Text)?;
+        let template = Template::parse(&jsonpath::relaxed(&path)?).map_err(Failure::Text)?;
         return Ok(Condition::Path(template, wanted));
     }
     Err(Failure::Text(format!("unrecognized condition: {text:?}")))

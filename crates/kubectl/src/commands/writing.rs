@@ -25,7 +25,14 @@ impl Session<'_> {
         self.client.set_manager(manager);
         let result = self.client.write(action, dry_run);
         self.warnings();
-        match result? {
+        let mut result = result?;
+        if dry_run == DryRun::Server
+            && let (Action::Create { .. }, Some(object)) = (action, &mut result)
+        {
+            // What is not stored has no version.
+            object.meta_mut().resource_version = None;
+        }
+        match result {
             Some(object)
                 if self.args.is_on("record") && !matches!(action, Action::Delete { .. }) =>
             {

@@ -46,7 +46,7 @@ fn data(session: &Session<'_>) -> Result<Map<String, Value>, Failure> {
                 "invalid literal source {literal}, expected key=value"
             )));
         };
-        add_key(session, &mut data, key, value.trim_matches(['\'', '"']))?;
+        add_key(session, &mut data, key, value)?;
     }
     let text = |file: &str| {
         session.client.file(file).ok_or_else(|| {
@@ -54,6 +54,9 @@ fn data(session: &Session<'_>) -> Result<Map<String, Value>, Failure> {
         })
     };
     for source in session.args.all("from-file") {
+        if source.matches('=').count() > 1 {
+            return Err(Failure::text("key names or file paths cannot contain '='"));
+        }
         let base = source.rsplit('/').next().unwrap_or(source);
         let (key, file) = source.split_once('=').unwrap_or((base, source));
         add_key(session, &mut data, key, &text(file)?)?;
@@ -201,10 +204,13 @@ pub(super) fn secret_words(session: &mut Session<'_>, words: &[String]) -> Resul
     let (data, kind) = match kind {
         "tls" => (tls(session)?, "kubernetes.io/tls"),
         "docker-registry" => (registry(session)?, "kubernetes.io/dockerconfigjson"),
-        _ => (data(session)?, session.args.get("type").unwrap_or("Opaque")),
+        _ => (data(session)?, session.args.get("type").unwrap_or_default()),
     };
     let meta = json!({"name": name});
-    let value = json!({"metadata": meta, "stringData": data, "type": kind});
+    let mut value = json!({"metadata": meta, "stringData": data});
+    if !kind.is_empty() {
+        value["type"] = kind.into();
+    }
     let mut secret = object(Kind::Secret, value)?;
     if let Object::Secret(it) = &mut secret {
         let it = std::sync::Arc::make_mut(it);

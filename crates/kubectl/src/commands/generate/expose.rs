@@ -5,7 +5,7 @@
 use api::{Kind, Object, sent};
 use serde_json::{Value, json};
 
-use super::{int_or_text, object, pairs};
+use super::{int_or_text, object, overridden, pairs};
 use crate::DryRun;
 use crate::args::{Flag, switch, value};
 use crate::commands::{Next, Session, create, files};
@@ -48,17 +48,19 @@ pub(in crate::commands) fn expose(session: &mut Session<'_>) -> Result<Next, Fai
         Failure::all(failures)?;
         found.into_iter().map(|it| it.object.clone()).collect()
     };
-    for exposed in &objects {
-        let service = service_for(session, exposed)?;
-        let pretends = session.dry_run()? == Some(DryRun::None);
-        let mut service = service;
-        if !pretends || session.args.has("namespace") {
-            service.meta_mut().namespace = Some(session.namespace.clone());
-        }
-        let sent = create::send(session, service)?;
-        session.print(&sent, "exposed")?;
-    }
+    let failures = objects.iter().filter_map(|it| expose_one(session, it).err()).collect();
+    Failure::all(failures)?;
     Ok(Next::Done)
+}
+
+fn expose_one(session: &mut Session<'_>, exposed: &Object) -> Result<(), Failure> {
+    let mut service = overridden(session, service_for(session, exposed)?)?;
+    let pretends = session.dry_run()? == Some(DryRun::None);
+    if !pretends || session.args.has("namespace") {
+        service.meta_mut().namespace = Some(session.namespace.clone());
+    }
+    let sent = create::send(session, service)?;
+    session.print(&sent, "exposed")
 }
 
 fn service_for(session: &Session<'_>, exposed: &Object) -> Result<Object, Failure> {
@@ -108,10 +110,14 @@ fn service_for(session: &Session<'_>, exposed: &Object) -> Result<Object, Failur
         })
         .collect();
     let mut spec = json!({"selector": selector, "ports": rows});
-    for (flag, field) in
-        [("type", "type"), ("cluster-ip", "clusterIP"), ("session-affinity", "sessionAffinity")]
-    {
-        if let Some(value) = args.get(flag) {
+    for (flag, field) in [
+        ("type", "type"),
+        ("cluster-ip", "clusterIP"),
+        ("session-affinity", "sessionAffinity"),
+        ("load-balancer-ip", "loadBalancerIP"),
+    ] {
+        let fits = flag != "load-balancer-ip" || spec["type"] == "LoadBalancer";
+        if let Some(value) = args.get(flag).filter(|_| fits) {
             spec[field] = value.into();
         }
     }

@@ -5,7 +5,7 @@
 use api::{Kind, sent};
 use serde_json::{Value, json};
 
-use super::{finish, object, pairs};
+use super::{finish, object, overridden, pairs};
 use crate::DryRun;
 use crate::args::{Args, Flag, switch, value};
 use crate::commands::{Next, Session, create};
@@ -96,13 +96,8 @@ pub(in crate::commands) fn run(session: &mut Session<'_>) -> Result<Next, Failur
     if attaches {
         return Err(Failure::text("attaching to containers is not supported here"));
     }
-    let mut pod = pod_value(&args, name, words, restart)?;
-    if let Some(overrides) = args.get("overrides") {
-        let overrides: Value = serde_json::from_str(overrides)
-            .map_err(|it| Failure::Text(format!("Invalid JSON Patch: {it}")))?;
-        merge(&mut pod, &overrides);
-    }
-    let mut pod = object(Kind::Pod, pod)?;
+    let pod = pod_value(&args, name, words, restart)?;
+    let mut pod = overridden(session, object(Kind::Pod, pod)?)?;
     let labels = sent::object_value(&pod)["metadata"]["labels"].clone();
     if session.dry_run()? != Some(DryRun::None) || session.args.has("namespace") {
         pod.meta_mut().namespace = Some(session.namespace.clone());
@@ -153,7 +148,17 @@ fn pod_value(args: &Args, name: &str, words: &[String], restart: &str) -> Result
     };
     let mut meta = json!({"name": name, "labels": labels});
     if args.has("annotations") {
-        meta["annotations"] = pairs(&args.all("annotations").join(","))?;
+        let text = args.all("annotations").join(",");
+        let bad = text.split(',').find(|it| !it.contains('='));
+        if let Some(bad) = bad {
+            return Err(Failure::Text(format!("invalid annotations format: {bad}")));
+        }
+        meta["annotations"] = pairs(&text)?;
+    }
+    for (flag, field) in [("stdin", "stdin"), ("stdin", "stdinOnce"), ("tty", "tty")] {
+        if args.is_on(flag) {
+            container[field] = true.into();
+        }
     }
     let spec = json!({
         "containers": [container], "dnsPolicy": "ClusterFirst", "restartPolicy": restart,
@@ -167,25 +172,5 @@ fn port(args: &Args) -> Result<Option<i64>, Failure> {
     match text.parse() {
         Ok(port) => Ok(Some(port)),
         Err(_) => Err(Failure::Text(format!("strconv.Atoi: parsing {text:?}: invalid syntax"))),
-    }
-}
-
-/// RFC 7386.
-fn merge(target: &mut Value, patch: &Value) {
-    let Value::Object(patch) = patch else {
-        *target = patch.clone();
-        return;
-    };
-    if !target.is_object() {
-        *target = json!({});
-    }
-    let Some(target) = target.as_object_mut() else { return };
-    for (key, value) in patch {
-        match value {
-            Value::Null => {
-                target.remove(key);
-            }
-            value => merge(target.entry(key).or_insert(Value::Null), value),
-        }
     }
 }

@@ -54,9 +54,9 @@ pub(super) fn service_words(session: &mut Session<'_>, words: &[String]) -> Resu
     for text in session.args.list("tcp") {
         let (port, target) = text.split_once(':').unwrap_or((&text, &text));
         let Ok(number) = port.parse::<u16>() else {
-            return Err(Failure::Text(format!(
-                "strconv.ParseUint: parsing {port:?}: invalid syntax"
-            )));
+            let is_number = !port.is_empty() && port.chars().all(|it| it.is_ascii_digit());
+            let why = if is_number { "value out of range" } else { "invalid syntax" };
+            return Err(Failure::Text(format!("strconv.ParseUint: parsing {port:?}: {why}")));
         };
         let mut it = json!({
             "name": text.replace(':', "-"), "port": number, "targetPort": int_or_text(target),

@@ -211,7 +211,10 @@ pub(super) fn update(
             session.output.out(head);
             list(session, object, &container, &new);
         } else if !patch.is_empty() {
-            sent.push((field, json!({"name": container["name"], "env": patch})));
+            let order: Vec<Value> = new.iter().map(|it| json!({"name": it["name"]})).collect();
+            let name = &container["name"];
+            let patch = json!({"name": name, "env": patch, "$setElementOrder/env": order});
+            sent.push((field, patch));
         }
     }
     send(session, object, &sent, "env update to pod template:", "env updated")
