@@ -89,7 +89,7 @@ fn put_text(text: &mut String, value: &str, level: usize) {
     for line in value.split_inclusive('\n') {
         indent(text, level);
         // A blank in front would be lost.
-        text.push(if line.starts_with([' ', '\t', '\r']) { '\\' } else { ' ' });
+        text.push(if line.starts_with(char::is_whitespace) { '\\' } else { ' ' });
         line.chars().for_each(|c| put_char(text, c));
         text.push_str("\\\n");
     }
@@ -120,15 +120,24 @@ fn put_char(text: &mut String, c: char) {
         '\u{2028}' => text.push_str("\\L"),
         '\u{2029}' => text.push_str("\\P"),
         '\0'..='\x1f' | '\x7f' => put_code(text, 'x', u32::from(c), 2),
-        _ if c.is_control() || c.is_whitespace() && c != ' ' => {
-            put_code(text, 'u', u32::from(c), 4)
-        }
-        _ => text.push(c),
+        _ if is_printable(c) => text.push(c),
+        '\u{10000}'.. => put_code(text, 'U', u32::from(c), 8),
+        _ => put_code(text, 'u', u32::from(c), 4),
     }
 }
 
 fn put_code(text: &mut String, kind: char, code: u32, width: usize) {
     let _ = write!(text, "\\{kind}{code:0width$x}");
+}
+
+/// Letters, marks, numbers, punctuation, symbols and the blank, as Go's `unicode.IsPrint`.
+fn is_printable(c: char) -> bool {
+    // A mark that stands behind a letter is not escaped for its own sake.
+    let mut buffer = [b'a'; 5];
+    let length = c.len_utf8();
+    c.encode_utf8(&mut buffer[1..]);
+    let text = std::str::from_utf8(&buffer[..=length]).unwrap_or_default();
+    matches!(c, '"' | '\'' | '\\') || text.escape_debug().eq(text.chars())
 }
 
 /// Whether a key could be read as anything but the text that it is.
@@ -143,15 +152,26 @@ fn needs_quotes(key: &str) -> bool {
 
 fn is_ambiguous(key: &str) -> bool {
     let lower = key.to_lowercase();
-    let is_date = {
-        let parts: Vec<&str> = key.split('-').collect();
-        parts.len() == 3
-            && parts[0].len() == 4
-            && parts.iter().all(|it| !it.is_empty() && it.bytes().all(|c| c.is_ascii_digit()))
-    };
-    is_date
-        || matches!(lower.as_str(), "t" | "f" | "nan" | "inf" | "infinity")
+    matches!(lower.as_str(), "t" | "f" | "nan" | "inf" | "infinity")
+        || is_date(key)
         || !matches!(scalar::resolve(&lower), Data::Str(_))
+        // Numbers may have underscores anywhere.
+        || matches!(scalar::resolve(&lower.replace('_', "")), Data::Int(_) | Data::Float(_))
+}
+
+/// A day that there is, as `2026-1-2`.
+fn is_date(key: &str) -> bool {
+    let mut parts = key.splitn(3, '-').map(|it| match it.bytes().all(|it| it.is_ascii_digit()) {
+        true => it.parse::<i16>().ok().map(|number| (it.len(), number)),
+        false => None,
+    });
+    let mut next = || parts.next().flatten();
+    let (Some((4, year)), Some((1 | 2, month)), Some((1 | 2, day))) = (next(), next(), next())
+    else {
+        return false;
+    };
+    let narrow = |it: i16| i8::try_from(it).unwrap_or_default();
+    jiff::civil::Date::new(year, narrow(month), narrow(day)).is_ok()
 }
 
 #[cfg(test)]
@@ -197,6 +217,45 @@ mod tests {
         assert_eq!(to_kyaml(&value, &|map, _| map.iter().collect()), expected);
     }
 
+    /// As kubectl 1.36.2 printed `a` with the character and `b`, and a second line that begins with
+    /// it.
+    #[test]
+    fn what_cannot_be_seen_is_written_as_its_code() {
+        let rows = [
+            ('\u{1}', "\\x01", ' '),
+            ('\u{7}', "\\a", ' '),
+            ('\u{8}', "\\b", ' '),
+            ('\t', "\t", '\\'),
+            ('\u{b}', "\\v", '\\'),
+            ('\u{c}', "\\f", '\\'),
+            ('\r', "\\r", '\\'),
+            ('\u{1b}', "\\e", ' '),
+            ('\u{1f}', "\\x1f", ' '),
+            ('\'', "'", ' '),
+            ('\u{a0}', "\\_", '\\'),
+            ('\u{ad}', "\\u00ad", ' '),
+            ('\u{2000}', "\\u2000", '\\'),
+            ('\u{2028}', "\\L", '\\'),
+            ('\u{2029}', "\\P", '\\'),
+            ('\u{200b}', "\\u200b", ' '),
+            ('\u{feff}', "\\ufeff", ' '),
+            ('\u{fffd}', "\u{fffd}", ' '),
+            ('\u{3000}', "\\u3000", '\\'),
+            ('\u{e000}', "\\ue000", ' '),
+            ('\u{1f600}', "\u{1f600}", ' '),
+            ('\u{10fffd}', "\\U0010fffd", ' '),
+            ('\u{e9}', "\u{e9}", ' '),
+            ('\u{300}', "\u{300}", ' '),
+        ];
+        for (c, shown, before) in rows {
+            let (mut line, mut lines) = (String::new(), String::new());
+            put_text(&mut line, &format!("a{c}b"), 1);
+            assert_eq!(line, format!("\"a{shown}b\""), "{c:?}");
+            put_text(&mut lines, &format!("a\n{c}b\n"), 0);
+            assert_eq!(lines, format!("\"\\\n a\\n\\\n{before}{shown}b\\n\\\n\""), "{c:?}");
+        }
+    }
+
     #[test]
     fn keys_are_quoted_where_they_could_be_something_else() {
         let rows = [
@@ -211,6 +270,16 @@ mod tests {
             ("1e3", true),
             ("v1", false),
             ("Inf", true),
+            ("_1", true),
+            ("1_000", true),
+            ("a_1", false),
+            ("_true", false),
+            ("_", false),
+            ("2026-1-31", true),
+            ("2026-02-30", false),
+            ("2026-001-01", false),
+            ("26-01-01", false),
+            ("1-2-3", false),
         ];
         for (key, expected) in rows {
             assert_eq!(needs_quotes(key), expected, "{key}");
