@@ -5,7 +5,7 @@
 //! Differs from upstream: a query behind the path and what a server tells of its APIs are refused;
 //! what is not in Go's order elsewhere is not so here.
 
-use api::{Action, ApiError, DeleteOptions, Kind, Object, ObjectRef, sent};
+use api::{Action, ApiError, ApiReason, DeleteOptions, Kind, Object, ObjectRef, sent};
 use serde_json::{Value, json};
 
 use super::{Next, Session, discovery};
@@ -149,6 +149,9 @@ pub(super) fn create(session: &mut Session<'_>, path: &str) -> Result<Next, Fail
     };
     let body: Value = serde_json::from_str(&text)
         .map_err(|error| Failure::text(format!("error parsing {file}: {error}")))?;
+    let metadata = &body["metadata"];
+    let own = |field: &str| metadata[field].as_str().unwrap_or_default().to_owned();
+    check_addressed(&pod, &own("namespace"), &own("name"))?;
     let options = DeleteOptions {
         grace_period_seconds: body["deleteOptions"]["gracePeriodSeconds"].as_i64(),
         uid: body["deleteOptions"]["preconditions"]["uid"].as_str().map(str::to_owned),
@@ -161,6 +164,22 @@ pub(super) fn create(session: &mut Session<'_>, path: &str) -> Result<Next, Fail
     Ok(Next::Done)
 }
 
+/// The namespace and the name that a body gives itself have to be those of the path; only the
+/// namespace may be left out. Upstream: `EnsureObjectNamespaceMatchesRequestNamespace` and
+/// `EvictionREST.Create`.
+fn check_addressed(pod: &ObjectRef, namespace: &str, name: &str) -> Result<(), ApiError> {
+    let refused = |text: &str| Err(ApiError::new(ApiReason::BadRequest, text));
+    if !namespace.is_empty() && namespace != &*pod.namespace {
+        return refused(
+            "the namespace of the provided object does not match the namespace sent on the request",
+        );
+    }
+    if name != &*pod.name {
+        return refused("name in URL does not match name in Eviction object");
+    }
+    Ok(())
+}
+
 /// The pod of `/api/v1/namespaces/NAMESPACE/pods/NAME/eviction`.
 fn evicted(path: &str) -> Option<ObjectRef> {
     let rest = path.strip_prefix("/api/v1/namespaces/")?;
@@ -168,5 +187,29 @@ fn evicted(path: &str) -> Option<ObjectRef> {
     match parts.as_slice() {
         [namespace, "pods", name, "eviction"] => Some(ObjectRef::new(Kind::Pod, namespace, name)),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use api::{ApiReason, Kind, ObjectRef};
+
+    #[test]
+    fn a_body_names_the_pod_of_the_path_or_leaves_its_namespace_out() {
+        let pod = ObjectRef::new(Kind::Pod, "here", "web-0");
+        let namespace =
+            "the namespace of the provided object does not match the namespace sent on the request";
+        let name = "name in URL does not match name in Eviction object";
+        let check = |body: (&str, &str), refused: Option<&str>| {
+            let error = super::check_addressed(&pod, body.0, body.1).err();
+            let expected = refused.map(|it| (ApiReason::BadRequest, it.to_owned()));
+            assert_eq!(error.map(|it| (it.reason, it.message)), expected, "{body:?}");
+        };
+        check(("here", "web-0"), None);
+        check(("", "web-0"), None);
+        check(("elsewhere", "web-0"), Some(namespace));
+        check(("elsewhere", "web-1"), Some(namespace));
+        check(("here", "web-1"), Some(name));
+        check(("", ""), Some(name));
     }
 }
