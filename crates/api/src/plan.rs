@@ -327,14 +327,16 @@ impl ApiError {
     /// `pods "x" not found`.
     #[must_use]
     pub fn not_found(key: &ObjectRef) -> Self {
-        let message = format!("{} \"{}\" not found", key.kind.qualified_resource(), key.name);
+        let resource = key.kind.qualified_resource();
+        let message = format!("{resource} {} not found", crate::fields::quote(&key.name));
         Self::about(ApiReason::NotFound, key, message)
     }
 
     /// `pods "x" already exists`.
     #[must_use]
     pub fn already_exists(key: &ObjectRef) -> Self {
-        let message = format!("{} \"{}\" already exists", key.kind.qualified_resource(), key.name);
+        let resource = key.kind.qualified_resource();
+        let message = format!("{resource} {} already exists", crate::fields::quote(&key.name));
         Self::about(ApiReason::AlreadyExists, key, message)
     }
 

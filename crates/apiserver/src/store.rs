@@ -208,7 +208,8 @@ fn filled(event: EventSpec, name: &str, error: &str) -> EventSpec {
 /// `Operation cannot be fulfilled on pods "x": ...`.
 pub(crate) fn conflict(key: &ObjectRef, why: &str) -> ApiError {
     let resource = key.kind.qualified_resource();
-    let message = format!("Operation cannot be fulfilled on {resource} \"{}\": {why}", key.name);
+    let name = api::fields::quote(&key.name);
+    let message = format!("Operation cannot be fulfilled on {resource} {name}: {why}");
     ApiError::about(ApiReason::Conflict, key, message)
 }
 
@@ -216,6 +217,9 @@ pub(crate) fn conflict(key: &ObjectRef, why: &str) -> ApiError {
 pub(crate) fn forbidden(kind: Kind, name: &str, why: &str) -> ApiError {
     let key = ObjectRef::new(kind, "", name);
     let resource = kind.qualified_resource();
-    let subject = if name.is_empty() { resource } else { format!("{resource} \"{name}\"") };
+    let subject = match name.is_empty() {
+        true => resource,
+        false => format!("{resource} {}", api::fields::quote(name)),
+    };
     ApiError::about(ApiReason::Forbidden, &key, format!("{subject} is forbidden: {why}"))
 }

@@ -17,6 +17,8 @@ pub(crate) enum Failure {
     Api(String, ApiError),
     /// Printed as it is.
     Raw(String),
+    /// What was printed to standard output before it.
+    After(String, Box<Failure>),
     /// Several; each is printed on its own line.
     Many(Vec<Failure>),
 }
@@ -80,6 +82,7 @@ impl Failure {
             Self::Api(_, error) if error.reason == ApiReason::Invalid => invalid(error),
             Self::Api(before, error) => format!("{}\n", server(before, error)),
             Self::Raw(text) => text.clone(),
+            Self::After(_, failure) => failure.print(command),
             Self::Many(all) => {
                 let line = |it: &Self| match it {
                     Self::Api(before, error) => format!("{}\n", server(before, error)),

@@ -401,27 +401,3 @@ impl Simulation {
         }
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use view::{CommandResult, Fork};
-
-    #[test]
-    fn an_answer_is_written_as_any_json() {
-        let output = "NAME\tAGE\n\"quoted\" \\ \u{e9}\u{1}\n".to_owned();
-        let stderr = "\"output\":\"\"".to_owned();
-        for result in [
-            CommandResult::default(),
-            CommandResult { output: output.clone(), ..CommandResult::default() },
-            CommandResult {
-                output,
-                stderr,
-                exit_code: 1,
-                forked: Some(Fork::default()),
-                ..CommandResult::default()
-            },
-        ] {
-            assert_eq!(super::answer(result.clone()), super::json(&result));
-        }
-    }
-}

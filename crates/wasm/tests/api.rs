@@ -82,6 +82,20 @@ fn a_command_answers_as_kubectl_and_a_fork_can_be_undone() {
 }
 
 #[wasm_bindgen_test]
+fn what_a_command_prints_comes_as_it_is() {
+    let mut simulation = load(POD);
+    let text = "\"quoted\" \\ \u{e9}\u{1f980} <&>";
+    let line = format!("kubectl create configmap c --from-literal='k={text}'");
+    let created = said(&simulation.command(&line, None));
+    assert_eq!(created, serde_json::json!({"output": "configmap/c created\n", "exitCode": 0}));
+    let shown = said(&simulation.command("kubectl get cm c -o jsonpath='{.data.k}'", None));
+    assert_eq!(shown, serde_json::json!({"output": text, "exitCode": 0}));
+    let refused = said(&simulation.command("kubectl get cm \\\"d", None));
+    let text = "Error from server (NotFound): configmaps \"\\\"d\" not found\n";
+    assert_eq!(refused, serde_json::json!({"output": text, "stderr": text, "exitCode": 1}));
+}
+
+#[wasm_bindgen_test]
 fn a_waiting_pod_is_told_its_nearest_fixes_and_they_can_be_carried_out() {
     let text = POD.replace("spec:\n", "spec:\n  nodeSelector: {disk: ssd}\n");
     let mut simulation = load(&text);

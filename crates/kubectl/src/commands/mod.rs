@@ -269,6 +269,9 @@ impl Session<'_> {
                 Outcome::Pending(Pending { output: self.output, deadline, waiting, kept })
             }
             Err(failure) => {
+                if let Failure::After(printed, _) = &failure {
+                    self.output.out(printed.clone());
+                }
                 let text = failure.print(&self.command);
                 self.output.err(text);
                 self.output.exit_code = self.failure_code;
