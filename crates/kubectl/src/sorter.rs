@@ -8,7 +8,7 @@ use std::borrow::Cow;
 
 use api::quantity::{self, Exact};
 use api::{Object, Timestamp};
-use rows::Listed;
+use rows::{Listed, Texts};
 use serde_json::Value;
 
 use crate::failure::Failure;
@@ -37,7 +37,7 @@ pub(crate) fn sort(
     if plain.as_deref() == Some(&["metadata", "name"])
         && let Some(names) = names(objects)
     {
-        *objects = rows::order_of_texts(&names).into_iter().map(|at| objects[at]).collect();
+        *objects = names.order().into_iter().map(|at| objects[at]).collect();
         return Ok(());
     }
     let keys: Vec<Key<'_>> =
@@ -57,9 +57,9 @@ pub(crate) fn sort(
         )));
     }
     // By name, or by another field that is a text in all.
-    let texts: Option<Vec<&str>> = keys.iter().map(Key::plain_text).collect();
+    let texts: Option<Texts<'_>> = keys.iter().map(Key::plain_text).collect();
     let order = match texts {
-        Some(texts) => rows::order_of_texts(&texts),
+        Some(texts) => texts.order(),
         None => rows::order(keys.len(), &|a: usize, b: usize| less(&keys[a], &keys[b])),
     };
     *objects = order.into_iter().map(|at| objects[at]).collect();
@@ -73,8 +73,8 @@ pub(crate) fn not_found(path: &str) -> Failure {
 }
 
 /// The names of objects, if none looks like a quantity.
-fn names<'a>(objects: &[Listed<'a>]) -> Option<Vec<&'a str>> {
-    let mut names = Vec::with_capacity(objects.len());
+fn names<'a>(objects: &[Listed<'a>]) -> Option<Texts<'a>> {
+    let mut names = Texts::with_capacity(objects.len());
     for block in objects.chunks(rows::BLOCK) {
         rows::rows_near(block);
         for Listed { object, row } in block {

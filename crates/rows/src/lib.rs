@@ -13,7 +13,7 @@ mod tabwriter;
 
 pub use cells::Cells;
 pub use event::event;
-pub use natural::{natural, order, order_of_texts};
+pub use natural::{Texts, natural, order};
 pub use near::{BLOCK, Listed, facts_near, labels_near, listed, rows_near, runs_of_kinds};
 pub use pod::pod;
 pub use tabwriter::align;

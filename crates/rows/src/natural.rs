@@ -41,14 +41,19 @@ fn collation(text: &str) -> Collation {
         *place = b'0';
         let (digits, after) = number(rest);
         let length = u8::try_from(digits.len()).unwrap_or(u8::MAX);
-        let places = bytes.get_mut(n..).unwrap_or_default();
-        places.iter_mut().zip([length].iter().chain(digits)).for_each(|(to, it)| *to = *it);
+        if let Some(place) = bytes.get_mut(n) {
+            *place = length;
+        }
+        // Of numbers that are too long to count the first digits tell nothing.
         if length == u8::MAX {
-            // Of numbers that are too long to count the first digits tell nothing.
-            places.iter_mut().skip(1).for_each(|it| *it = 0);
             break;
         }
-        n += 1 + digits.len();
+        n += 1;
+        for digit in digits {
+            let Some(place) = bytes.get_mut(n) else { return bytes };
+            *place = *digit;
+            n += 1;
+        }
         rest = after;
     }
     bytes
@@ -68,28 +73,54 @@ pub fn order(n: usize, less: &dyn Fn(usize, usize) -> bool) -> Vec<usize> {
     merged((0..n).collect(), |a, b| less(*a, *b))
 }
 
-/// Sorts texts in the natural order: their places in order.
-#[must_use]
-pub fn order_of_texts(texts: &[&str]) -> Vec<usize> {
-    let keys: Vec<Collation> = texts.iter().map(|it| collation(it)).collect();
+/// Texts to be sorted in the natural order. Each is read when it is added, while it is near; of ten
+/// thousand that lie all over the memory most are far again when the last was added.
+#[derive(Debug, Default)]
+pub struct Texts<'a> {
+    texts: Vec<&'a str>,
+    keys: Vec<Collation>,
+}
+
+impl<'a> Texts<'a> {
+    /// None yet, with room for so many.
+    #[must_use]
+    pub fn with_capacity(n: usize) -> Self {
+        Self { texts: Vec::with_capacity(n), keys: Vec::with_capacity(n) }
+    }
+
+    /// Adds a text.
+    pub fn push(&mut self, text: &'a str) {
+        self.texts.push(text);
+        self.keys.push(collation(text));
+    }
+
+    /// The places of the texts in order.
+    #[must_use]
+    pub fn order(&self) -> Vec<usize> {
+        let Self { texts, keys } = self;
+        sorted(texts, keys)
+    }
+}
+
+impl<'a> FromIterator<&'a str> for Texts<'a> {
+    fn from_iter<I: IntoIterator<Item = &'a str>>(all: I) -> Self {
+        let mut texts = Self::default();
+        all.into_iter().for_each(|it| texts.push(it));
+        texts
+    }
+}
+
+fn sorted(texts: &[&str], keys: &[Collation]) -> Vec<usize> {
     let mut order: Vec<usize> = (0..texts.len()).collect();
-    let mut next = order.clone();
-    // Byte by byte from the last: names of one workload differ in few of them.
-    for place in (0..size_of::<Collation>()).rev().filter(|it| differs(&keys, *it)) {
-        let mut ends = [0; 256];
-        for key in &keys {
-            ends[usize::from(key[place])] += 1;
-        }
-        let mut start = 0;
-        for end in &mut ends {
-            start += std::mem::replace(end, start);
-        }
-        for at in &order {
-            let to = &mut ends[usize::from(keys[*at][place])];
-            next[*to] = *at;
-            *to += 1;
-        }
-        std::mem::swap(&mut order, &mut next);
+    // Names of one workload differ in few bytes. As many of these as a word has are packed into one
+    // beside the place of the text, so that sorting walks through the memory; the last bytes first.
+    for places in differing(keys).rchunks(size_of::<u64>()) {
+        let packed = order.iter().map(|at| {
+            let key = &keys[*at];
+            (places.iter().fold(0, |word, place| word << 8 | u64::from(key[*place])), *at)
+        });
+        let packed = by_bytes(packed.collect(), places.len());
+        order.iter_mut().zip(packed).for_each(|(to, (_, at))| *to = at);
     }
     for alike in order.chunk_by_mut(|a, b| keys[*a] == keys[*b]) {
         if alike.len() > 1 {
@@ -101,9 +132,35 @@ pub fn order_of_texts(texts: &[&str]) -> Vec<usize> {
     order
 }
 
-/// Whether the keys have different bytes at a place.
-fn differs(keys: &[Collation], place: usize) -> bool {
-    keys.windows(2).any(|it| it[0][place] != it[1][place])
+/// The bytes in which not all keys are the same.
+fn differing(keys: &[Collation]) -> Vec<usize> {
+    let mut differ = Collation::default();
+    for key in keys {
+        let pairs = key.iter().zip(&keys[0]);
+        differ.iter_mut().zip(pairs).for_each(|(to, (a, b))| *to |= a ^ b);
+    }
+    (0..differ.len()).filter(|it| differ[*it] != 0).collect()
+}
+
+/// Sorts words by their lowest bytes, from the last up; what is equal stays as it was.
+fn by_bytes(mut words: Vec<(u64, usize)>, n_bytes: usize) -> Vec<(u64, usize)> {
+    let mut other = words.clone();
+    for n in 0..n_bytes {
+        let byte = |word: u64| usize::from(word.to_le_bytes()[n]);
+        let mut ends = [0; 256];
+        words.iter().for_each(|it| ends[byte(it.0)] += 1);
+        let mut start = 0;
+        for end in &mut ends {
+            start += std::mem::replace(end, start);
+        }
+        for it in &words {
+            let to = &mut ends[byte(it.0)];
+            other[*to] = *it;
+            *to += 1;
+        }
+        std::mem::swap(&mut words, &mut other);
+    }
+    words
 }
 
 /// Sorts short runs by insertion, then merges runs to twice the length until one is left.
@@ -143,7 +200,7 @@ fn merged<T: Copy>(mut things: Vec<T>, less: impl Fn(&T, &T) -> bool) -> Vec<T> 
 
 #[cfg(test)]
 mod tests {
-    use super::{collation, natural, order, order_of_texts};
+    use super::{Texts, collation, natural, order};
 
     #[test]
     fn numbers_in_names_count_as_numbers() {
@@ -155,7 +212,7 @@ mod tests {
     #[test]
     fn texts_that_differ_in_nothing_that_counts_stay_as_they_were() {
         let texts = ["b", "a10", "a02", "a2", "b", "a10"];
-        assert_eq!(order_of_texts(&texts), [2, 3, 1, 5, 0, 4]);
+        assert_eq!(Texts::from_iter(texts).order(), [2, 3, 1, 5, 0, 4]);
     }
 
     #[test]
@@ -175,8 +232,9 @@ mod tests {
             }
         }
         let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+        let added: Texts<'_> = texts.iter().copied().collect();
         let sorted = order(texts.len(), &|a, b| natural(texts[a], texts[b]).is_lt());
         let named = |order: Vec<usize>| order.into_iter().map(|at| texts[at]).collect::<Vec<_>>();
-        assert_eq!(named(order_of_texts(&texts)), named(sorted));
+        assert_eq!(named(added.order()), named(sorted));
     }
 }
