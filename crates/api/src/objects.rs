@@ -48,6 +48,8 @@ pub struct Objects {
     by_node: Index,
     /// Everything by the uid of each of its owners; what could be adopted, by [`NO_OWNER`].
     by_owner: Index,
+    /// How many events are not named after what they are about.
+    n_odd_events: usize,
 }
 
 impl Objects {
@@ -68,6 +70,8 @@ impl Objects {
         let names = table.namespaces.entry(key.namespace.clone()).or_default();
         let old = names.insert(key.name.clone(), Stored::new(object.clone()));
         let old = old.map(|it| it.object);
+        self.n_odd_events += usize::from(is_odd_event(&object));
+        self.n_odd_events -= old.as_ref().map_or(0, |it| usize::from(is_odd_event(it)));
         match &old {
             Some(old) => self.reindex(&key, old, &object),
             None => {
@@ -89,6 +93,7 @@ impl Objects {
         }
         table.len -= 1;
         self.len -= 1;
+        self.n_odd_events -= usize::from(is_odd_event(&old));
         self.index(key, &old, false);
         Some(old)
     }
@@ -110,16 +115,39 @@ impl Objects {
         names.into_iter().flat_map(|names| names.iter().map(|(_, it)| &it.object))
     }
 
-    /// The objects of a kind, in one namespace or in all, with what tables say of them where that
-    /// is kept: of pods.
+    /// The objects of a kind, in one namespace or in all, each with its name and with what tables
+    /// say of it where that is kept: of pods.
     pub fn rows<'a, 'b>(
         &'a self,
         kind: Kind,
         namespace: Option<&'b str>,
-    ) -> impl Iterator<Item = (&'a Object, Option<&'a PodRow>)> + use<'a, 'b> {
+    ) -> impl Iterator<Item = (&'a str, &'a Object, Option<&'a PodRow>)> + use<'a, 'b> {
         let namespaces = self.tables.get(kind as usize).into_iter().flat_map(|it| &it.namespaces);
         let asked = namespaces.filter(move |it| namespace.is_none_or(|asked| asked == it.0));
-        asked.flat_map(|it| it.1.iter().map(|(_, it)| (&it.object, it.row.as_deref())))
+        let stored = asked.flat_map(|it| it.1.iter());
+        stored.map(|(name, it)| (name.as_str(), &it.object, it.row.as_deref()))
+    }
+
+    /// Events in one namespace or in all, by namespace and name: at least all that are about
+    /// something of this name. As recorders name their events after what they are about, these
+    /// mostly stand together.
+    pub fn events_about<'a>(
+        &'a self,
+        name: &str,
+        namespace: Option<&str>,
+    ) -> impl Iterator<Item = &'a Object> + use<'a> {
+        let start = if self.n_odd_events == 0 { format!("{name}.") } else { String::new() };
+        let table = self.tables.get(Kind::Event as usize);
+        let namespaces = table.into_iter().flat_map(|it| &it.namespaces);
+        let asked = namespaces.filter(|it| namespace.is_none_or(|asked| asked == it.0));
+        let names: Vec<_> = asked.map(|it| it.1.from(&|name| **name < *start)).collect();
+        names
+            .into_iter()
+            .flat_map(move |names| {
+                let start = start.clone();
+                names.take_while(move |it| it.0.starts_with(&start))
+            })
+            .map(|(_, it)| &it.object)
     }
 
     /// How many objects of a kind there are.
@@ -202,6 +230,13 @@ fn owners_of(object: &Object) -> impl Iterator<Item = &str> {
     owners.chain(orphan.then_some(NO_OWNER))
 }
 
+/// Whether something is an event whose name does not begin with that of what it is about, and a dot.
+fn is_odd_event(object: &Object) -> bool {
+    let Object::Event(event) = object else { return false };
+    let rest = event.name().strip_prefix(event.about_name());
+    rest.is_none_or(|it| !it.starts_with('.'))
+}
+
 fn node_of(object: &Object) -> Option<&str> {
     let pod = object.as_kind::<k8s_openapi::api::core::v1::Pod>()?;
     pod.spec.as_ref()?.node_name.as_deref().filter(|it| !it.is_empty())
@@ -226,4 +261,55 @@ fn found<'a>(index: &'a Index, at: &str) -> impl Iterator<Item = &'a ObjectRef> 
 /// Typed access, for [`crate::Listers`].
 pub(crate) fn typed<T: Resource>(object: &Object) -> Option<&T> {
     T::from_object(object).map(AsRef::as_ref)
+}
+
+#[cfg(test)]
+mod tests {
+    use k8s_openapi::api::core::v1::{self, ObjectReference};
+    use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+
+    use super::*;
+    use crate::Event;
+
+    fn event(namespace: &str, name: &str, about: &str) -> Object {
+        let metadata = ObjectMeta {
+            name: Some(name.to_owned()),
+            namespace: Some(namespace.to_owned()),
+            ..ObjectMeta::default()
+        };
+        let about = ObjectReference { name: Some(about.to_owned()), ..ObjectReference::default() };
+        let event = v1::Event { metadata, involved_object: about, ..v1::Event::default() };
+        Event::from(event).into_object()
+    }
+
+    fn check(objects: &Objects, namespace: Option<&str>, expected: &[&str]) {
+        let found: Vec<&str> = objects.events_about("a", namespace).map(Object::name).collect();
+        assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn events_are_found_by_what_they_are_about_even_if_one_is_named_otherwise() {
+        let mut objects = Objects::default();
+        for (namespace, name, about) in
+            [("x", "a.1", "a"), ("x", "a-b.1", "a-b"), ("y", "a.2", "a"), ("y", "b.1", "b")]
+        {
+            objects.put(event(namespace, name, about));
+        }
+        check(&objects, None, &["a.1", "a.2"]);
+        check(&objects, Some("y"), &["a.2"]);
+        let everything = ["a.2", "b.1", "odd"];
+        let odd = event("y", "odd", "a");
+        for stored in [odd.clone(), odd.clone()] {
+            objects.put(stored);
+            check(&objects, Some("y"), &everything);
+        }
+        objects.put(event("y", "odd", "od"));
+        check(&objects, Some("y"), &everything);
+        objects.remove(&odd.object_ref());
+        check(&objects, Some("y"), &["a.2"]);
+        objects.put(event("y", "b.1", "a"));
+        check(&objects, Some("y"), &["a.2", "b.1"]);
+        objects.put(event("y", "b.1", "b"));
+        check(&objects, Some("y"), &["a.2"]);
+    }
 }

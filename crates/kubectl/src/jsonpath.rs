@@ -2,6 +2,7 @@
 //!
 //! Upstream: `staging/src/k8s.io/client-go/util/jsonpath`, v1.36.
 
+mod needs;
 mod parse;
 
 use api::{Object, sent};
@@ -115,7 +116,8 @@ impl Template {
 
     /// The values that the first path finds.
     pub(crate) fn find(&self, value: &Value) -> Vec<Value> {
-        self.first_path().map(|it| walk(it, value, value)).unwrap_or_default()
+        let found = self.first_path().map(|it| walk(it, value, value));
+        found.unwrap_or_default().into_iter().cloned().collect()
     }
 
     /// As [`find`](Self::find) in an object, of which no more is written than the path asks for.
@@ -153,13 +155,13 @@ impl Template {
         if path.iter().all(plain) { keys.collect() } else { vec![] }
     }
 
-    /// Whether the template is one path that asks for single values only.
+    /// The values that all paths find.
     pub(crate) fn all_values(&self, value: &Value) -> Vec<Value> {
         let paths = self.parts.iter().filter_map(|it| match it {
             Part::Path(path) => Some(walk(path, value, value)),
             _ => None,
         });
-        paths.flatten().collect()
+        paths.flatten().cloned().collect()
     }
 }
 
@@ -168,12 +170,12 @@ fn print_parts(parts: &[Part], root: &Value, current: &Value, out: &mut String) 
         match part {
             Part::Text(text) => out.push_str(text),
             Part::Path(path) => {
-                let texts: Vec<String> = walk(path, root, current).iter().map(text).collect();
+                let texts: Vec<String> = walk(path, root, current).into_iter().map(text).collect();
                 out.push_str(&texts.join(" "));
             }
             Part::Range(path, inner) => {
                 for value in walk(path, root, current) {
-                    print_parts(inner, root, &value, out);
+                    print_parts(inner, root, value, out);
                 }
             }
         }
@@ -189,47 +191,36 @@ pub(crate) fn text(value: &Value) -> String {
     }
 }
 
-fn walk(path: &[Step], root: &Value, current: &Value) -> Vec<Value> {
-    let mut values = vec![current.clone()];
+/// What a path finds: places in the values, of which none is copied. A list may have thousands of
+/// objects.
+fn walk<'v>(path: &[Step], root: &'v Value, current: &'v Value) -> Vec<&'v Value> {
+    let mut values = vec![current];
     for step in path {
-        values = values.iter().flat_map(|it| follow(step, root, it)).collect();
+        values = values.into_iter().flat_map(|it| follow(step, root, it)).collect();
     }
     values
 }
 
-fn follow(step: &Step, root: &Value, value: &Value) -> Vec<Value> {
-    match step {
-        Step::Root => vec![root.clone()],
-        Step::Field(name) => value.get(name).cloned().into_iter().collect(),
-        Step::Wildcard => match value {
-            Value::Array(items) => items.clone(),
-            Value::Object(map) => map.values().cloned().collect(),
-            _ => vec![],
-        },
-        Step::Index(n) => match value {
-            Value::Array(items) => {
-                position(*n, items.len()).map(|it| items[it].clone()).into_iter().collect()
-            }
-            _ => vec![],
-        },
-        Step::Slice(from, to, by) => match value {
-            Value::Array(items) => slice(items, *from, *to, *by),
-            _ => vec![],
-        },
-        Step::Recursive => {
+fn follow<'v>(step: &Step, root: &'v Value, value: &'v Value) -> Vec<&'v Value> {
+    match (step, value) {
+        (Step::Root, _) => vec![root],
+        (Step::Field(name), _) => value.get(name).into_iter().collect(),
+        (Step::Wildcard, Value::Array(items)) => items.iter().collect(),
+        (Step::Wildcard, Value::Object(map)) => map.values().collect(),
+        (Step::Index(n), Value::Array(items)) => {
+            position(*n, items.len()).map(|it| &items[it]).into_iter().collect()
+        }
+        (Step::Slice(from, to, by), Value::Array(items)) => slice(items, *from, *to, *by),
+        (Step::Recursive, _) => {
             let mut all = vec![];
             descend(value, &mut all);
             all
         }
-        Step::Filter(left, operator, right) => match value {
-            Value::Array(items) => items
-                .iter()
-                .filter(|it| accepts(left, operator, right, root, it))
-                .cloned()
-                .collect(),
-            _ => vec![],
-        },
-        Step::Union(steps) => steps.iter().flat_map(|it| follow(it, root, value)).collect(),
+        (Step::Filter(left, operator, right), Value::Array(items)) => {
+            items.iter().filter(|it| accepts(left, operator, right, root, it)).collect()
+        }
+        (Step::Union(steps), _) => steps.iter().flat_map(|it| follow(it, root, value)).collect(),
+        (Step::Wildcard | Step::Index(_) | Step::Slice(..) | Step::Filter(..), _) => vec![],
     }
 }
 
@@ -246,10 +237,10 @@ fn has_index(parts: &[Part]) -> bool {
 fn beyond(parts: &[Part], root: &Value, current: &Value) -> Option<String> {
     parts.iter().find_map(|part| {
         let (Part::Path(path) | Part::Range(path, _)) = part else { return None };
-        let mut values = vec![current.clone()];
+        let mut values = vec![current];
         for step in path {
             if let Step::Index(n) = step {
-                let lists = values.iter().filter_map(Value::as_array);
+                let lists = values.iter().filter_map(|it| it.as_array());
                 for len in lists.map(Vec::len) {
                     if position(*n, len).is_none() {
                         let n = if *n < 0 {
@@ -261,7 +252,7 @@ fn beyond(parts: &[Part], root: &Value, current: &Value) -> Option<String> {
                     }
                 }
             }
-            values = values.iter().flat_map(|it| follow(step, root, it)).collect();
+            values = values.into_iter().flat_map(|it| follow(step, root, it)).collect();
         }
         match part {
             Part::Range(_, inner) => values.iter().find_map(|it| beyond(inner, root, it)),
@@ -305,7 +296,7 @@ fn position(index: i64, len: usize) -> Option<usize> {
     usize::try_from(at).ok().filter(|_| at < len)
 }
 
-fn slice(items: &[Value], from: Option<i64>, to: Option<i64>, by: Option<i64>) -> Vec<Value> {
+fn slice(items: &[Value], from: Option<i64>, to: Option<i64>, by: Option<i64>) -> Vec<&Value> {
     let len = i64::try_from(items.len()).unwrap_or(i64::MAX);
     let bound = |it: i64| if it < 0 { it + len } else { it }.clamp(0, len);
     let (from, to) = (bound(from.unwrap_or(0)), bound(to.unwrap_or(len)));
@@ -314,11 +305,11 @@ fn slice(items: &[Value], from: Option<i64>, to: Option<i64>, by: Option<i64>) -
     if from >= to {
         return vec![];
     }
-    items[at(from)..at(to)].iter().step_by(by).cloned().collect()
+    items[at(from)..at(to)].iter().step_by(by).collect()
 }
 
-fn descend(value: &Value, all: &mut Vec<Value>) {
-    all.push(value.clone());
+fn descend<'v>(value: &'v Value, all: &mut Vec<&'v Value>) {
+    all.push(value);
     match value {
         Value::Array(items) => items.iter().for_each(|it| descend(it, all)),
         Value::Object(map) => map.values().for_each(|it| descend(it, all)),
@@ -327,17 +318,19 @@ fn descend(value: &Value, all: &mut Vec<Value>) {
 }
 
 fn accepts(left: &Operand, operator: &str, right: &Operand, root: &Value, item: &Value) -> bool {
-    let value = |operand: &Operand| match operand {
-        Operand::Path(path) => walk(path, root, item).into_iter().next(),
-        Operand::Value(value) => Some(value.clone()),
-        Operand::Nothing => None,
-    };
-    let Some(a) = value(left) else { return false };
+    fn value<'v>(operand: &'v Operand, root: &'v Value, item: &'v Value) -> Option<&'v Value> {
+        match operand {
+            Operand::Path(path) => walk(path, root, item).into_iter().next(),
+            Operand::Value(value) => Some(value),
+            Operand::Nothing => None,
+        }
+    }
+    let Some(a) = value(left, root, item) else { return false };
     if operator == "exists" {
         return true;
     }
-    let Some(b) = value(right) else { return false };
-    let order = match (&a, &b) {
+    let Some(b) = value(right, root, item) else { return false };
+    let order = match (a, b) {
         (Value::Number(a), Value::Number(b)) => a.as_f64().partial_cmp(&b.as_f64()),
         (Value::String(a), Value::String(b)) => Some(a.cmp(b)),
         _ => None,

@@ -5,11 +5,11 @@
 
 use api::{Object, sent, yaml};
 use rows::Listed;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::failure::Failure;
 use crate::jsonpath::{self, Template};
-use crate::{commands, go_order, gotemplate};
+use crate::{commands, go_order, gotemplate, resources};
 
 /// A form of output.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -122,8 +122,41 @@ fn value_of(object: &Object, managed_fields: bool) -> Value {
 
 /// Several objects as one `List`.
 fn list(objects: &[Object], managed_fields: bool) -> Value {
-    let items: Vec<Value> = objects.iter().map(|it| value_of(it, managed_fields)).collect();
+    list_of(objects.iter().map(|it| value_of(it, managed_fields)).collect())
+}
+
+fn list_of(items: Vec<Value>) -> Value {
     json!({"apiVersion": "v1", "items": items, "kind": "List", "metadata": {"resourceVersion": ""}})
+}
+
+/// What lies on some paths of an object, and perhaps a little more.
+fn partial(object: &Object, paths: &[Vec<&str>]) -> Value {
+    let mut whole = Value::Object(Map::new());
+    for path in paths {
+        if path.iter().zip(["metadata", "managedFields"]).all(|(a, b)| *a == b) {
+            return value_of(object, true);
+        }
+        let plain = resources::plain_field(object, path).filter(|it| !it.is_empty());
+        let part = match plain {
+            Some(text) => path.iter().rev().fold(Value::from(text), |it, key| json!({*key: it})),
+            None => sent::value_along(object, path),
+        };
+        add(&mut whole, part);
+    }
+    whole
+}
+
+/// Adds to a value what another has more.
+fn add(to: &mut Value, more: Value) {
+    match (to, more) {
+        (Value::Object(to), Value::Object(more)) => {
+            for (key, value) in more {
+                add(to.entry(key).or_insert(Value::Null), value);
+            }
+        }
+        (to, more) if to.is_null() => *to = more,
+        _ => {}
+    }
 }
 
 /// Prints objects; `single` where exactly one was asked for by name.
@@ -145,6 +178,19 @@ pub(crate) fn print(
         Format::Table { .. } => String::new(),
         Format::Name => names(&Listed::all(objects)),
         Format::CustomColumns(columns) => custom_columns(columns, objects, options)?,
+        Format::JsonPath(template) | Format::JsonPathAsJson(template)
+            if !single && objects.len() > 1 =>
+        {
+            let partial = Template::parse(template).ok().and_then(|template| {
+                let paths = template.paths_of_items()?;
+                Some(list_of(objects.iter().map(|it| partial(it, &paths)).collect()))
+            });
+            // A refusal shows everything.
+            match partial.map(|it| print_value(format, &it)) {
+                Some(Ok(text)) => text,
+                _ => print_value(format, &value())?,
+            }
+        }
         Format::Json if options.typed => yaml::json_pretty(&go_order::InOrder(&value(), "")),
         Format::Kyaml if options.typed => yaml::to_kyaml(&value(), &go_order::fields),
         other => print_value(other, &value())?,
@@ -157,9 +203,9 @@ pub(crate) fn names(objects: &[Listed<'_>]) -> String {
     for of_kind in objects.chunk_by(|a, b| a.object.kind() == b.object.kind()) {
         let mut kind = String::new();
         commands::put_kind(&mut kind, of_kind[0].object.kind());
-        for Listed { object, row } in of_kind {
+        for Listed { name, .. } in of_kind {
             text.push_str(&kind);
-            text.push_str(row.map_or_else(|| object.name(), |it| &it.name));
+            text.push_str(name);
             text.push('\n');
         }
     }

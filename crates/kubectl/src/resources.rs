@@ -185,7 +185,7 @@ pub(crate) fn find<'a>(
                 let namespace = if kind.namespaced() { query.namespace } else { "" };
                 let key = ObjectRef::new(*kind, namespace, name);
                 match objects.get(&key) {
-                    Some(object) => found.push(Listed { object, row: None }),
+                    Some(object) => found.push(Listed::of(object)),
                     None => failures.push(ApiError::not_found(&key).into()),
                 }
             }
@@ -258,7 +258,12 @@ fn listed<'a>(
             && fields.iter().zip(&keys).all(|(field, keys)| field.accepts(it, keys))
     };
     let namespace = if query.all_namespaces { None } else { Some(query.namespace) };
-    let all = rows::listed(objects, kind, namespace.filter(|_| kind.namespaced()));
+    let namespace = namespace.filter(|_| kind.namespaced());
+    let about = fields.iter().find(|it| it.path == "involvedObject.name" && !it.negated);
+    let all = match about {
+        Some(field) => rows::listed_about(objects, &field.value, namespace),
+        None => rows::listed(objects, kind, namespace),
+    };
     if everything {
         return Ok(all);
     }
@@ -360,6 +365,20 @@ pub(crate) fn plain_field<'a>(object: &'a Object, path: &[&str]) -> Option<&'a s
         (["reason"], Object::Event(event)) => Some(event.reason()),
         (["involvedObject", "name"], Object::Event(event)) => Some(event.about_name()),
         (["involvedObject", "kind"], Object::Event(event)) => Some(event.about_kind()),
+        _ => None,
+    }
+}
+
+/// A time of whole seconds that is a field of an object by its keys, if it is one of those that are
+/// asked for often, and set.
+pub(crate) fn plain_time(object: &Object, path: &[&str]) -> Option<api::Timestamp> {
+    match (path, object) {
+        (["metadata", "creationTimestamp"], Object::Event(event)) => event.created(),
+        (["metadata", "creationTimestamp"], _) => {
+            object.meta().creation_timestamp.as_ref().map(|it| it.0)
+        }
+        (["lastTimestamp"], Object::Event(event)) => event.last_timestamp(),
+        (["firstTimestamp"], Object::Event(event)) => event.first_timestamp(),
         _ => None,
     }
 }

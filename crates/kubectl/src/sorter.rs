@@ -40,6 +40,13 @@ pub(crate) fn sort(
         *objects = names.order().into_iter().map(|at| objects[at]).collect();
         return Ok(());
     }
+    let seconds = |it: &Listed<'_>| {
+        resources::plain_time(it.object, plain.as_deref()?).map(Timestamp::as_second)
+    };
+    if let Some(times) = objects.iter().map(seconds).collect::<Option<Vec<i64>>>() {
+        *objects = rows::order_of_numbers(&times).into_iter().map(|at| objects[at]).collect();
+        return Ok(());
+    }
     let keys: Vec<Key<'_>> =
         objects.iter().map(|it| Key::of(&template, plain.as_deref(), it.object)).collect();
     if !objects.is_empty() && keys.iter().all(|it| matches!(it, Key::Absent)) {
@@ -75,15 +82,11 @@ pub(crate) fn not_found(path: &str) -> Failure {
 /// The names of objects, if none looks like a quantity.
 fn names<'a>(objects: &[Listed<'a>]) -> Option<Texts<'a>> {
     let mut names = Texts::with_capacity(objects.len());
-    for block in objects.chunks(rows::BLOCK) {
-        rows::rows_near(block);
-        for Listed { object, row } in block {
-            let name = row.map_or_else(|| object.name(), |it| &it.name);
-            if name.is_empty() || may_be_quantity(name) {
-                return None;
-            }
-            names.push(name);
+    for Listed { name, .. } in objects {
+        if name.is_empty() || may_be_quantity(name) {
+            return None;
         }
+        names.push(name);
     }
     Some(names)
 }

@@ -59,7 +59,7 @@ impl<'a> Table<'a> {
         let with_namespace = options.with_namespace && self.kind.namespaced();
         // Of pods that do not come from the store, as those of a watch.
         let made = if options.plain { None } else { missing_row(listed) };
-        let Listed { object, row } = *listed;
+        let Listed { object, row, .. } = *listed;
         let row = row.or(made.as_ref()).filter(|_| !options.plain);
         match (row, object) {
             (Some(row), _) => {

@@ -60,6 +60,16 @@ impl Cells {
             Some(at) => format!("{}...", &text[..at]),
             None => text.to_owned(),
         };
+        self.put_whole(&shown);
+    }
+
+    /// A cell that may have several lines, and cells of its own behind tabs. What a terminal would
+    /// obey is shown instead. Upstream: `EscapeTerminal`.
+    pub fn put_whole(&mut self, text: &str) {
+        if self.append_plain(text.as_bytes()) {
+            return self.lengths.push(text.len());
+        }
+        let shown = text.replace('\x1b', "^[").replace('\r', "\\r");
         self.plain &= all_plain(shown.as_bytes());
         self.put_plain(&shown);
     }
@@ -276,6 +286,16 @@ mod tests {
         check(&[&["\u{e9}t\u{e9}", "B"], &["longer", ""]], "\u{e9}t\u{e9}      B\nlonger   \n");
         check(&[&["a\nb", "c"], &["\r", "d"]], "a...   c\n...    d\n");
         check(&[&["a\tb", "c"], &["d", "e"]], "a     b     c\nd     e\n");
+        check(&[&["\x1b[1mA", "B"]], "^[[1mA   B\n");
+    }
+
+    #[test]
+    fn a_whole_cell_keeps_its_lines() {
+        let mut cells = Cells::new(2, Timestamp::UNIX_EPOCH);
+        for cell in ["a", "one\r\n\ttwo", "b", "\u{e9}"] {
+            cells.put_whole(cell);
+        }
+        assert_eq!(cells.aligned(2), "a     one\\r\n      two\nb     \u{e9}\n");
     }
 
     #[test]

@@ -13,7 +13,9 @@ mod tabwriter;
 
 pub use cells::Cells;
 pub use event::event;
-pub use natural::{Texts, natural, order};
-pub use near::{BLOCK, Listed, facts_near, labels_near, listed, rows_near, runs_of_kinds};
+pub use natural::{Texts, natural, order, order_of_numbers};
+pub use near::{
+    BLOCK, Listed, facts_near, labels_near, listed, listed_about, rows_near, runs_of_kinds,
+};
 pub use pod::pod;
 pub use tabwriter::align;

@@ -132,6 +132,17 @@ fn sorted(texts: &[&str], keys: &[Collation]) -> Vec<usize> {
     order
 }
 
+/// Sorts numbers: their places in order. Equals stay as they were.
+#[must_use]
+pub fn order_of_numbers(numbers: &[i64]) -> Vec<usize> {
+    let least = numbers.iter().copied().min().unwrap_or_default();
+    let words: Vec<(u64, usize)> =
+        numbers.iter().map(|it| it.abs_diff(least)).zip(0..numbers.len()).collect();
+    let most = words.iter().map(|it| it.0).max().unwrap_or_default();
+    let n_bytes = (u64::BITS - most.leading_zeros()).div_ceil(u8::BITS);
+    by_bytes(words, n_bytes as usize).into_iter().map(|it| it.1).collect()
+}
+
 /// The bytes in which not all keys are the same.
 fn differing(keys: &[Collation]) -> Vec<usize> {
     let mut differ = Collation::default();
@@ -200,7 +211,7 @@ fn merged<T: Copy>(mut things: Vec<T>, less: impl Fn(&T, &T) -> bool) -> Vec<T> 
 
 #[cfg(test)]
 mod tests {
-    use super::{Texts, collation, natural, order};
+    use super::{Texts, collation, natural, order, order_of_numbers};
 
     #[test]
     fn numbers_in_names_count_as_numbers() {
@@ -213,6 +224,18 @@ mod tests {
     fn texts_that_differ_in_nothing_that_counts_stay_as_they_were() {
         let texts = ["b", "a10", "a02", "a2", "b", "a10"];
         assert_eq!(Texts::from_iter(texts).order(), [2, 3, 1, 5, 0, 4]);
+    }
+
+    #[test]
+    fn numbers_are_sorted_and_equals_stay_as_they_were() {
+        let mut numbers: Vec<i64> = (0..300).map(|it| it * 7919 % 211 * 300 - 400).collect();
+        for n in [0, 1, 2, 20, 300] {
+            let mut expected: Vec<usize> = (0..n).collect();
+            expected.sort_by_key(|it| numbers[*it]);
+            assert_eq!(order_of_numbers(&numbers[..n]), expected);
+            numbers.extend([i64::MIN, i64::MAX, i64::MIN]);
+            numbers.rotate_right(3);
+        }
     }
 
     #[test]

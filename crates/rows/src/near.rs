@@ -17,13 +17,21 @@ pub struct Listed<'a> {
     pub object: &'a Object,
     /// See [`api::Objects::rows`].
     pub row: Option<&'a PodRow>,
+    /// Its name; of what comes from the store it is read where the list is, not in the object.
+    pub name: &'a str,
 }
 
 impl<'a> Listed<'a> {
     /// Objects that were copied out of the store.
     #[must_use]
     pub fn all(objects: &'a [Object]) -> Vec<Self> {
-        objects.iter().map(|object| Self { object, row: None }).collect()
+        objects.iter().map(Self::of).collect()
+    }
+
+    /// An object alone.
+    #[must_use]
+    pub fn of(object: &'a Object) -> Self {
+        Self { object, row: None, name: object.name() }
     }
 }
 
@@ -31,8 +39,20 @@ impl<'a> Listed<'a> {
 #[must_use]
 pub fn listed<'a>(objects: &'a Objects, kind: Kind, namespace: Option<&str>) -> Vec<Listed<'a>> {
     let mut all = Vec::with_capacity(objects.count(kind));
-    objects.rows(kind, namespace).for_each(|(object, row)| all.push(Listed { object, row }));
+    let rows = objects.rows(kind, namespace);
+    rows.for_each(|(name, object, row)| all.push(Listed { object, row, name }));
     all
+}
+
+/// Events, at least all that are about something of this name, in one namespace or in all.
+#[must_use]
+pub fn listed_about<'a>(
+    objects: &'a Objects,
+    name: &str,
+    namespace: Option<&str>,
+) -> Vec<Listed<'a>> {
+    let all = objects.events_about(name, namespace);
+    all.map(Listed::of).collect()
 }
 
 /// Adjacent objects of the same kind.

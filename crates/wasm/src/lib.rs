@@ -355,11 +355,25 @@ fn json<T: Serialize + ?Sized>(value: &T) -> String {
 /// What a command did, as an object: what it prints may be megabytes, which as JSON would be copied
 /// once more here and read once more by who asked.
 fn answer(mut result: CommandResult) -> JsValue {
-    let output = JsValue::from(std::mem::take(&mut result.output));
+    let output = text_of(&std::mem::take(&mut result.output));
     let object = js_sys::JSON::parse(&json(&result)).unwrap_or_default();
     // A plain object takes any property.
     let _ = js_sys::Reflect::set(&object, &JsValue::from_str("output"), &output);
     object
+}
+
+/// A text of JavaScript. A long one is made of pieces: browsers get new memory for all that they
+/// decode at once, and to fill pages of it for the first time takes longer than to join the pieces.
+fn text_of(mut text: &str) -> JsValue {
+    const PIECE: usize = 1 << 16;
+    let mut whole = js_sys::JsString::from("");
+    while text.len() > PIECE {
+        let end = (1..=PIECE).rev().find(|it| text.is_char_boundary(*it)).unwrap_or(PIECE);
+        let (piece, rest) = text.split_at(end);
+        whole = whole.concat(&JsValue::from_str(piece));
+        text = rest;
+    }
+    whole.concat(&JsValue::from_str(text)).into()
 }
 
 /// One line for each diagnostic: `12:7: ...`.

@@ -90,6 +90,12 @@ fn what_a_command_prints_comes_as_it_is() {
     assert_eq!(created, serde_json::json!({"output": "configmap/c created\n", "exitCode": 0}));
     let shown = said(&simulation.command("kubectl get cm c -o jsonpath='{.data.k}'", None));
     assert_eq!(shown, serde_json::json!({"output": text, "exitCode": 0}));
+    // At the ends of pieces stand characters of two bytes.
+    let long = "\u{e9}1".repeat(100_000);
+    let patch = format!("kubectl patch cm c -p '{{\"data\":{{\"k\":\"{long}\"}}}}'");
+    assert_eq!(said(&simulation.command(&patch, None))["exitCode"], 0);
+    let shown = said(&simulation.command("kubectl get cm c -o jsonpath='{.data.k}'", None));
+    assert_eq!(shown, serde_json::json!({"output": long, "exitCode": 0}));
     let refused = said(&simulation.command("kubectl get cm \\\"d", None));
     let text = "Error from server (NotFound): configmaps \"\\\"d\" not found\n";
     assert_eq!(refused, serde_json::json!({"output": text, "stderr": text, "exitCode": 1}));

@@ -258,10 +258,9 @@ impl Page {
             return;
         }
         // Those of a namespaced object are in its namespace, those of others in any.
-        let all: Vec<&Event> = match object.namespace() {
-            "" => cluster.listers.list().collect(),
-            namespace => cluster.listers.list_in(namespace).collect(),
-        };
+        let namespace = Some(object.namespace()).filter(|it| !it.is_empty());
+        let all = cluster.listers.0.events_about(object.name(), namespace);
+        let all: Vec<&Event> = all.filter_map(Object::as_kind).collect();
         let is_about = |it: &&&Event| {
             let uid = it.about_uid();
             it.about_name() == object.name()

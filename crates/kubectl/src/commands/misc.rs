@@ -2,8 +2,7 @@
 //!
 //! Upstream: `staging/src/k8s.io/kubectl/pkg/cmd/{events,top}`, v1.36.
 
-use api::Order;
-use api::{Event, Kind, Object, Resource, sent};
+use api::{Event, Kind, Object, Resource, Timestamp, sent};
 use serde_json::{Value, json};
 
 use super::{Next, Session, help};
@@ -11,7 +10,7 @@ use crate::args::{Flag, switch, value};
 use crate::failure::Failure;
 use crate::output_format::{self, Format, PrintOptions};
 use crate::resources::{self, Asked};
-use rows::human;
+use rows::{Cells, human};
 
 pub(super) const EVENTS_FLAGS: &[Flag] = &[
     switch("all-namespaces").or('A'),
@@ -63,21 +62,29 @@ pub(super) fn events(session: &mut Session<'_>) -> Result<Next, Failure> {
         return Err(Failure::text("valid --types are Normal or Warning"));
     }
     let format = Format::parse(session.args.get("output"), session.args.get("template"))?;
-    let mut query = session.query(true);
-    query.all_namespaces = all;
-    let found = resources::list(session.client.objects(), Kind::Event, &query)?;
+    let query = session.query(true);
+    let objects = session.client.objects();
+    let found = match &about {
+        Some((_, name)) => {
+            let namespace = Some(query.namespace).filter(|_| !all);
+            rows::listed_about(objects, name, namespace)
+        }
+        None => rows::listed(objects, Kind::Event, Some(query.namespace).filter(|_| !all)),
+    };
     let mut events: Vec<&Event> = found
         .iter()
-        .filter_map(|it| it.as_kind::<Event>())
+        .filter_map(|it| it.object.as_kind::<Event>())
         .filter(|it| {
             let fits = about.as_ref().is_none_or(|(kind, name)| {
                 it.about_kind() == kind.name() && it.about_name() == name
             });
-            let type_ = it.type_name().to_lowercase();
-            fits && (types.is_empty() || types.contains(&type_))
+            fits && (types.is_empty() || types.contains(&it.type_name().to_lowercase()))
         })
         .collect();
-    events.order_by_key(|it| it.last_timestamp());
+    // What lacks the time comes first.
+    let time = |it: &&Event| it.last_timestamp().map_or(i64::MIN, Timestamp::as_second);
+    let times: Vec<i64> = events.iter().map(time).collect();
+    events = rows::order_of_numbers(&times).into_iter().map(|at| events[at]).collect();
     if events.is_empty() {
         session.output.err(match all {
             true => "No events found.\n".to_owned(),
@@ -98,45 +105,47 @@ pub(super) fn events(session: &mut Session<'_>) -> Result<Next, Failure> {
         session.output.out(text?);
         return Ok(Next::Done);
     }
-    let mut text = String::new();
-    if !session.args.is_on("no-headers") {
-        let namespace = if all { "NAMESPACE\t" } else { "" };
-        text.push_str(&format!("{namespace}LAST SEEN\tTYPE\tREASON\tOBJECT\tMESSAGE\n"));
-    }
-    let now = session.client.now();
-    events.iter().for_each(|it| text.push_str(&event_line(it, all, now)));
-    session.output.out(rows::align(&text, 6, 3));
+    let text = table_of(&events, all, session.args.is_on("no-headers"), session.client.now());
+    session.output.out(text);
     Ok(Next::Done)
 }
 
-fn event_line(event: &Event, with_namespace: bool, now: api::Timestamp) -> String {
-    let first = event.first_timestamp().or(event.event_time());
-    let first = human::since_timestamp(first, now);
-    let count = event.count();
-    let age = match (event.series(), count) {
+fn table_of(events: &[&Event], all: bool, no_headers: bool, now: Timestamp) -> String {
+    let header = ["NAMESPACE", "LAST SEEN", "TYPE", "REASON", "OBJECT", "MESSAGE"];
+    let header = header.get(usize::from(!all)..).unwrap_or_default();
+    let mut cells = Cells::new((events.len() + 1) * header.len(), now);
+    if !no_headers {
+        header.iter().for_each(|it| cells.put(it));
+    }
+    events.iter().for_each(|it| put_event(it, all, &mut cells));
+    cells.aligned(header.len())
+}
+
+/// Upstream: `eventPrinter` in `staging/src/k8s.io/kubectl/pkg/cmd/events/event_printer.go`.
+fn put_event(event: &Event, with_namespace: bool, to: &mut Cells) {
+    if with_namespace {
+        to.put(event.namespace());
+    }
+    let first = event.event_time().or(event.first_timestamp());
+    let now = to.now();
+    let over = || human::since_timestamp(first, now);
+    match (event.series(), event.count()) {
         (Some(series), _) => {
             let last = series.last_observed_time.as_ref().map(|it| it.0);
             let n = series.count.unwrap_or_default();
-            format!("{} (x{n} over {first})", human::since_timestamp(last, now))
+            let last = human::since_timestamp(last, now);
+            to.format(format_args!("{last} (x{n} over {})", over()));
         }
-        (None, 2..) => {
+        (None, count @ 2..) => {
             let last = human::since_timestamp(event.last_timestamp(), now);
-            format!("{last} (x{count} over {first})")
+            to.format(format_args!("{last} (x{count} over {})", over()));
         }
-        _ => first,
-    };
-    let namespace = match with_namespace {
-        true => format!("{}\t", event.namespace()),
-        false => String::new(),
-    };
-    format!(
-        "{namespace}{age}\t{}\t{}\t{}/{}\t{}\n",
-        event.type_name(),
-        event.reason(),
-        event.about_kind(),
-        event.about_name(),
-        event.message().trim(),
-    )
+        _ => to.age_of(first),
+    }
+    to.put_whole(event.type_name());
+    to.put_whole(event.reason());
+    to.put_whole(&format!("{}/{}", event.about_kind(), event.about_name()));
+    to.put_whole(event.message().trim());
 }
 
 pub(super) fn top(session: &mut Session<'_>) -> Result<Next, Failure> {
@@ -221,7 +230,8 @@ mod tests {
         });
         let object = api::wire::object_from_value(Kind::Event, &value).unwrap();
         let event = object.as_kind::<Event>().unwrap();
-        let line = event_line(event, false, api::Timestamp::UNIX_EPOCH);
-        assert_eq!(line, "0s\tNormal\tFoo\tPod/p\tone\ntwo\n");
+        let mut cells = Cells::new(5, Timestamp::UNIX_EPOCH);
+        put_event(event, false, &mut cells);
+        assert_eq!(cells.aligned(5), "0s    Normal   Foo   Pod/p   one\ntwo\n");
     }
 }
