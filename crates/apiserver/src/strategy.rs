@@ -276,8 +276,7 @@ pub fn prepare_for_update(new: &mut Object, old: &Object) {
     if let (Object::EndpointSlice(new), Object::EndpointSlice(old)) = (&*new, old) {
         grows = new.endpoints != old.endpoints
             || new.ports != old.ports
-            || new.metadata.labels != old.metadata.labels
-            || new.metadata.annotations != old.metadata.annotations;
+            || new.metadata.labels != old.metadata.labels;
     }
     if let (Object::DaemonSet(new), Object::DaemonSet(old)) = (&mut *new, old) {
         update_template_generation(new, old);

@@ -3,9 +3,10 @@
 //! Upstream: `pkg/controller/endpointslice/endpointslice_controller.go` and
 //! `staging/src/k8s.io/endpointslice/{reconciler,utils}.go`, v1.36.
 //! Differs from upstream: the annotation for topology aware routing leads to no hints, because no
-//! traffic flows here; an edit of a slice by hand stays until its Service or pods change.
+//! traffic flows here; a write counts as seen when it was decided, not when it succeeded.
 
 mod reconciler;
+mod slice_tracker;
 mod trafficdist;
 mod trigger_time_tracker;
 mod utils;
@@ -19,6 +20,7 @@ use api::{
 use k8s_openapi::api::core::v1::{Pod, Service};
 use k8s_openapi::api::discovery::v1::EndpointSlice;
 
+use self::slice_tracker::SliceTracker;
 use self::trigger_time_tracker::TriggerTimeTracker;
 use crate::controller_utils::{enqueue, enqueue_all, warning};
 
@@ -41,6 +43,7 @@ pub struct EndpointSliceController {
     /// How often the sync of a Service has failed in a row.
     retries: BTreeMap<ObjectRef, u32>,
     trigger_times: TriggerTimeTracker,
+    slices: SliceTracker,
 }
 
 impl Component for EndpointSliceController {
@@ -49,6 +52,7 @@ impl Component for EndpointSliceController {
     }
 
     fn start(&mut self, view: &View<'_>, queue: &mut WorkQueue) {
+        self.slices = SliceTracker::default();
         enqueue_all::<Service>(queue, view);
     }
 
@@ -57,7 +61,11 @@ impl Component for EndpointSliceController {
         match object.kind() {
             Kind::Service => enqueue(queue, view, object.object_ref()),
             Kind::Pod => pod_changed(change, view, queue),
-            Kind::EndpointSlice => slice_changed(change, view, queue),
+            Kind::EndpointSlice => {
+                for key in self.slices.see(change) {
+                    queue.add_at(key, after_ms(view.now, SLICE_CHANGE_DELAY_MS));
+                }
+            }
             _ => {}
         }
     }
@@ -67,9 +75,15 @@ impl Component for EndpointSliceController {
         let Some(service) = view.listers.by_ref::<Service>(key) else {
             self.retries.remove(key);
             self.trigger_times.delete(key);
+            self.slices.forget(key);
             return plan;
         };
+        // Upstream tries again and again, until the slice is back.
+        if self.slices.lacks_one(key) {
+            return plan;
+        }
         let errors = self.sync(&mut plan, service, view);
+        self.slices.expect(&plan);
         if errors.is_empty() {
             self.retries.remove(key);
             return plan;
@@ -123,20 +137,6 @@ fn pod_changed(change: &Change, view: &View<'_>, queue: &mut WorkQueue) {
             enqueue(queue, view, service.object_ref());
         }
     }
-}
-
-/// A slice that somebody deleted, or gave to another Service, is made again. Upstream:
-/// `onEndpointSliceDelete`.
-fn slice_changed(change: &Change, view: &View<'_>, queue: &mut WorkQueue) {
-    let Some(old) = &change.old else { return };
-    let ours = utils::label(old.meta(), MANAGED_BY_LABEL) == CONTROLLER_NAME;
-    let relabelled = change.new.as_ref().is_none_or(|new| old.meta().labels != new.meta().labels);
-    if !ours || !relabelled {
-        return;
-    }
-    let service = utils::label(old.meta(), SERVICE_NAME_LABEL);
-    let key = ObjectRef::new(Kind::Service, old.namespace(), service);
-    queue.add_at(key, after_ms(view.now, SLICE_CHANGE_DELAY_MS));
 }
 
 impl EndpointSliceController {
