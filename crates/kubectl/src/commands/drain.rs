@@ -35,6 +35,8 @@ pub(super) const FLAGS: &[Flag] = &[
 
 /// Upstream: `EvictErrorRetryDelay`.
 const RETRY_SECS: i64 = 5;
+/// What a wait says whose time is over.
+const DEADLINE: &str = "context deadline exceeded";
 
 /// A drain that waits for its pods to go.
 #[derive(Clone, Debug)]
@@ -45,7 +47,10 @@ pub(crate) struct Draining {
     /// Of the first node: evicted pods that are still there, with their uid.
     leaving: Vec<(ObjectRef, String)>,
     began: bool,
+    /// When the first node has had its time.
     deadline: Option<Timestamp>,
+    /// Of the first node: what has not gone in time.
+    late: Vec<Failure>,
     failed: Vec<(String, Vec<Failure>)>,
 }
 
@@ -126,10 +131,7 @@ pub(super) fn drain(session: &mut Session<'_>) -> Result<Next, Failure> {
         return Err(Failure::text(text));
     }
     let nodes = nodes(session, "drain")?;
-    let timeout = session.args.duration("timeout").map_err(Failure::Flags)?;
-    let now = session.client.now();
-    let deadline = timeout.filter(|it| it.as_nanos() > 0);
-    let deadline = deadline.map(|it| time::after_ms(now, it.as_millis()));
+    timeout(session)?;
     for node in &nodes {
         set_unschedulable(session, node, true);
     }
@@ -140,7 +142,8 @@ pub(super) fn drain(session: &mut Session<'_>) -> Result<Next, Failure> {
             to_evict: vec![],
             leaving: vec![],
             began: false,
-            deadline,
+            deadline: None,
+            late: vec![],
             failed: vec![],
         },
     )
@@ -158,24 +161,30 @@ pub(super) fn go_on(session: &mut Session<'_>, mut state: Draining) -> Result<Ne
                 }
             }
         }
-        if let Err(failure) = evict_due(session, &mut state) {
+        let now = session.client.now();
+        let over = state.deadline.is_some_and(|it| it <= now);
+        if let Err(failure) = evict_due(session, &mut state, over) {
+            list_pending(session, node.name(), std::slice::from_ref(&failure));
             give_up(session, &mut state, vec![failure]);
             continue;
         }
         report_gone(session, &mut state);
-        if state.to_evict.is_empty() && state.leaving.is_empty() {
-            session.print(&node, "drained")?;
-            next_node(&mut state);
-            continue;
+        if over {
+            stop_waiting(session, &mut state);
         }
-        let now = session.client.now();
-        if let Some(deadline) = state.deadline.filter(|it| *it <= now) {
-            let failure = timed_out(session, &state, deadline);
-            give_up(session, &mut state, vec![failure]);
+        if state.to_evict.is_empty() && state.leaving.is_empty() {
+            let late = std::mem::take(&mut state.late);
+            if late.is_empty() {
+                session.print(&node, "drained")?;
+                next_node(&mut state);
+            } else {
+                list_pending(session, node.name(), &late);
+                give_up(session, &mut state, late);
+            }
             continue;
         }
         let retry = state.to_evict.iter().map(|it| it.1).min();
-        let deadline = [retry, state.deadline].into_iter().flatten().min();
+        let deadline = [retry, state.deadline.filter(|_| !over)].into_iter().flatten().min();
         return Ok(Next::Wait { deadline, waiting: Waiting::Drain(state) });
     }
     if state.failed.is_empty() {
@@ -194,8 +203,15 @@ pub(super) fn go_on(session: &mut Session<'_>, mut state: Draining) -> Result<Ne
             other => other.print(""),
         })
         .collect();
-    let prefix = if lines.len() == 1 && !lines[0].starts_with("cannot") { "error: " } else { "" };
+    // But for the one error of pods that are deleted: it is not in a list of errors.
+    let prefix = if lines.len() == 1 && lines[0].starts_with(DEADLINE) { "error: " } else { "" };
     Err(Failure::Raw(format!("{prefix}{}", lines.concat())))
+}
+
+/// The time that each node has.
+fn timeout(session: &Session<'_>) -> Result<Option<api::duration::Duration>, Failure> {
+    let timeout = session.args.duration("timeout").map_err(Failure::Flags)?;
+    Ok(timeout.filter(|it| it.as_nanos() > 0))
 }
 
 fn begin(
@@ -209,6 +225,7 @@ fn begin(
         session.output.err(format!("Warning: {warning}\n"));
     }
     let now = session.client.now();
+    state.deadline = timeout(session)?.map(|it| time::after_ms(now, it.as_millis()));
     if session.dry_run()? == Some(DryRun::None) {
         for pod in pods {
             let key = pod.object_ref();
@@ -229,17 +246,7 @@ fn next_node(state: &mut Draining) {
 
 fn give_up(session: &mut Session<'_>, state: &mut Draining, failures: Vec<Failure>) {
     let name = state.nodes.first().map(|it| it.name().to_owned()).unwrap_or_default();
-    let texts: Vec<String> = failures
-        .iter()
-        .map(|it| match it {
-            Failure::Text(text) => text.clone(),
-            other => other.print("").trim_end().to_owned(),
-        })
-        .collect();
-    let all = match &texts[..] {
-        [one] => one.clone(),
-        many => format!("[{}]", many.join(", ")),
-    };
+    let all = listed(&failures);
     session.output.err(format!(
         "error: unable to drain node {name:?} due to error: {all}, continuing command...\n"
     ));
@@ -247,25 +254,54 @@ fn give_up(session: &mut Session<'_>, state: &mut Draining, failures: Vec<Failur
     next_node(state);
 }
 
-fn timed_out(session: &Session<'_>, state: &Draining, _: Timestamp) -> Failure {
-    let timeout = session.args.get("timeout").unwrap_or_default();
-    let timeout = api::duration::parse(timeout).unwrap_or_default();
-    let first = state.to_evict.first().map(|it| &it.0).or(state.leaving.first().map(|it| &it.0));
-    let (name, namespace) =
-        first.map(|it| (it.name.to_string(), it.namespace.to_string())).unwrap_or_default();
-    if state.to_evict.is_empty() {
-        return Failure::Text(format!(
-            "error when waiting for pod {name:?} in namespace {namespace:?} to terminate: global \
-             timeout reached: {timeout}"
-        ));
+/// Errors as one text.
+fn listed(failures: &[Failure]) -> String {
+    let texts: Vec<String> = failures
+        .iter()
+        .map(|it| match it {
+            Failure::Text(text) => text.clone(),
+            other => other.print("").trim_end().to_owned(),
+        })
+        .collect();
+    match &texts[..] {
+        [one] => one.clone(),
+        many => format!("[{}]", many.join(", ")),
     }
-    Failure::Text(format!(
-        "error when evicting pods/{name:?} -n {namespace:?}: global timeout reached: {timeout}"
-    ))
+}
+
+/// Says which pods are still on a node that could not be drained.
+fn list_pending(session: &mut Session<'_>, node: &str, failures: &[Failure]) {
+    let Ok((pods, _)) = pods_to_evict(session, node) else { return };
+    if pods.is_empty() {
+        return;
+    }
+    let all = listed(failures);
+    let mut lines =
+        format!("There are pending pods in node {node:?} when an error occurred: {all}\n");
+    for pod in pods {
+        lines.push_str(&format!("pod/{}\n", pod.name()));
+    }
+    session.output.err(lines);
+}
+
+/// The time is over: what is leaving is waited for no longer.
+fn stop_waiting(session: &Session<'_>, state: &mut Draining) {
+    let leaving = std::mem::take(&mut state.leaving);
+    if session.args.is_on("disable-eviction") {
+        let late = (!leaving.is_empty()).then(|| Failure::Text(DEADLINE.to_owned()));
+        state.late.extend(late);
+        return;
+    }
+    state.late.extend(leaving.iter().map(|(key, _)| {
+        Failure::Text(format!(
+            "error when waiting for pod \"{}\" in namespace \"{}\" to terminate: {DEADLINE}",
+            key.name, key.namespace
+        ))
+    }));
 }
 
 /// Evicts what is due; what a budget forbids is tried again later.
-fn evict_due(session: &mut Session<'_>, state: &mut Draining) -> Result<(), Failure> {
+fn evict_due(session: &mut Session<'_>, state: &mut Draining, over: bool) -> Result<(), Failure> {
     let now = session.client.now();
     let grace = session.args.int("grace-period").map_err(Failure::Flags)?.filter(|it| *it >= 0);
     let options = DeleteOptions { grace_period_seconds: grace, ..Default::default() };
@@ -280,6 +316,15 @@ fn evict_due(session: &mut Session<'_>, state: &mut Draining) -> Result<(), Fail
         let deletes = session.args.is_on("disable-eviction");
         if !deletes {
             session.output.out(format!("evicting pod {}{note}\n", key.namespaced_name()));
+        }
+        if over && !deletes {
+            // Each pod's time is looked at only when its turn has come again.
+            let timeout = timeout(session)?.unwrap_or_default();
+            state.late.push(Failure::Text(format!(
+                "error when evicting pods/\"{}\" -n \"{}\": global timeout reached: {timeout}",
+                key.name, key.namespace
+            )));
+            continue;
         }
         let Some(pod) = session.client.objects().get(&key) else { continue };
         let uid = pod.uid().to_owned();
