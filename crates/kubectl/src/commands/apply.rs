@@ -193,10 +193,32 @@ fn patch(
         // The client works out by itself what would come of it.
         return Ok((session.client.patch(live, &Patch::Strategic(difference))?, done));
     }
+    let text = yaml::to_json_string(&difference);
     let patch = Patch::Strategic(difference);
     let action = Action::Patch { key: live.object_ref(), subresource: "", patch };
-    let object = session.write(&action)?;
+    let object = session.write(&action).map_err(|it| refused(it, &read.source, &text, live))?;
     Ok((object.unwrap_or_else(|| live.clone()), done))
+}
+
+/// A refusal with all that kubectl tells of the patch. Upstream: `Patcher.Patch`,
+/// `ApplyOptions.applyOneObject`.
+fn refused(failure: Failure, source: &str, patch: &str, live: &Object) -> Failure {
+    let Failure::Api(_, error) = failure else { return failure };
+    let kind = live.kind();
+    let (group, version) = (kind.group(), kind.version());
+    let [resource, gvk, name, namespace, source] = [
+        &format!("{group}/{version}, Resource={}", kind.plural()),
+        &format!("{group}/{version}, Kind={}", kind.name()),
+        live.name(),
+        live.namespace(),
+        source,
+    ]
+    .map(api::fields::quote);
+    let prefix = format!(
+        "error when applying patch:\n{patch}\nto:\nResource: {resource}, GroupVersionKind: {gvk}\n\
+         Name: {name}, Namespace: {namespace}\nfor: {source}: error when patching {source}: "
+    );
+    Failure::Api(prefix, error)
 }
 
 /// The patch that leads from the live object to a manifest, if one is needed. `annotate` adds the

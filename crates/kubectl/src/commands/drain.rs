@@ -16,7 +16,7 @@ use crate::DryRun;
 use crate::args::{Flag, switch, value};
 use crate::failure::Failure;
 use crate::names;
-use crate::resources::Asked;
+use crate::resources::{self, Asked};
 
 pub(super) const CORDON_FLAGS: &[Flag] =
     &[value("selector").or('l'), value("dry-run").optional("unchanged")];
@@ -82,19 +82,39 @@ fn nodes(session: &Session<'_>, command: &str) -> Result<Vec<Object>, Failure> {
             "cannot specify both a node name and a --selector option".to_owned(),
         ));
     }
-    let name = |it: &String| {
-        let name = it.strip_prefix("node/").or_else(|| it.strip_prefix("nodes/")).unwrap_or(it);
-        (Kind::Node, name.to_owned())
-    };
     let asked = match selects {
         true => Asked::Kinds(vec![Kind::Node]),
-        false => Asked::Names(words.iter().map(name).collect()),
+        false => Asked::Names(named(session, words)?),
     };
     let (nodes, failures) = session.find(&asked, false)?;
-    match failures.into_iter().next() {
-        Some(failure) => Err(failure),
+    if let Some(failure) = failures.into_iter().next() {
+        return Err(failure);
+    }
+    match nodes.iter().map(Object::kind).find(|it| *it != Kind::Node) {
+        Some(kind) => {
+            let resource =
+                format!("{}/{}, Resource={}", kind.group(), kind.version(), kind.plural());
+            let resource = api::fields::quote(&resource);
+            Err(Failure::Text(format!("error: expected resource of type node, got {resource}")))
+        }
         None => Ok(nodes),
     }
+}
+
+/// The objects that words name: nodes, unless a word says another kind before a slash.
+fn named(session: &Session<'_>, words: &[String]) -> Result<Vec<(Kind, String)>, Failure> {
+    let mut names = vec![];
+    for word in words {
+        if !word.contains('/') {
+            names.push((Kind::Node, word.clone()));
+            continue;
+        }
+        match resources::resolve(std::slice::from_ref(word), &session.query(false))? {
+            Asked::Names(more) => names.extend(more),
+            Asked::Kinds(_) => {}
+        }
+    }
+    Ok(names)
 }
 
 fn set_unschedulable(session: &mut Session<'_>, node: &Object, wanted: bool) {

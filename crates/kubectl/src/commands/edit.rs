@@ -32,7 +32,7 @@ pub(super) fn run(session: &mut Session<'_>) -> Result<Next, Failure> {
              \"kubectl apply\", or give the edited YAML as standard input",
         ));
     }
-    let input = files::read(&text, "STDIN");
+    let input = files::read(&text, "STDIN", true);
     Failure::all(input.failures)?;
     let mut n_edited = 0;
     for item in &input.items {

@@ -17,6 +17,8 @@ use crate::resources::Asked;
 pub(super) struct Item {
     pub(super) source: String,
     pub(super) document: Document,
+    /// kubectl looks at it before the server does.
+    checked: bool,
 }
 
 /// The documents that can be tried, and what ended the reading early.
@@ -68,7 +70,8 @@ fn all(session: &mut Session<'_>) -> Result<Input, Failure> {
             return Err(missing(&name));
         };
         let source = if name == "-" { "STDIN".to_owned() } else { name };
-        let mut more = read(&text, &source);
+        let checked = checks(session);
+        let mut more = read(&text, &source, checked);
         let n_all = more.items.len();
         // The gallery's files say with one such document what happens when.
         more.items.retain(|it| !matches!(it.document.body, Body::Scenario(_)));
@@ -76,11 +79,7 @@ fn all(session: &mut Session<'_>) -> Result<Input, Failure> {
             let what = "a Scenario is no object of the cluster and is passed over";
             session.output.err(format!("Warning: {source}: {what}\n"));
         }
-        let stops = !more.failures.is_empty()
-            || more
-                .items
-                .last()
-                .is_some_and(|it| matches!(it.document.refusal, Some(Refusal::Validation(_))));
+        let stops = !more.failures.is_empty() || more.items.last().is_some_and(Item::stops);
         items.extend(more.items);
         failures.extend(more.failures);
         if stops {
@@ -104,13 +103,22 @@ fn missing(name: &str) -> Failure {
     Failure::Text(format!("unable to read URL {name:?}{why}"))
 }
 
-/// Reads the documents of a text, up to one that is not valid.
-pub(super) fn read(text: &str, source: &str) -> Input {
+/// Whether the command looks at documents before the server does: those that write them do, unless
+/// they are told not to.
+fn checks(session: &Session<'_>) -> bool {
+    let writes = ["kubectl create", "kubectl apply", "kubectl replace"];
+    let lenient = matches!(session.args.get("validate"), Some("false" | "ignore"));
+    writes.iter().any(|it| session.command.starts_with(it)) && !lenient
+}
+
+/// Reads the documents of a text; if they are checked, up to one that is not valid.
+pub(super) fn read(text: &str, source: &str, checked: bool) -> Input {
     let mut items = vec![];
     let reading = yaml::read(text);
     for document in reading.documents {
-        let stops = matches!(document.refusal, Some(Refusal::Validation(_)));
-        items.push(Item { source: source.to_owned(), document });
+        let item = Item { source: source.to_owned(), document, checked };
+        let stops = item.stops();
+        items.push(item);
         if stops {
             return Input { items, failures: vec![] };
         }
@@ -134,6 +142,11 @@ pub(super) fn in_order(failures: &mut Vec<Failure>, ends: Vec<Failure>) {
 }
 
 impl Item {
+    /// Nothing behind it is read.
+    fn stops(&self) -> bool {
+        self.checked && matches!(self.document.refusal, Some(Refusal::Validation(_)))
+    }
+
     /// What cannot be read is told of, whatever its labels are.
     fn is_selected(&self, selector: &Selector) -> bool {
         let value = self.document.value();
@@ -200,6 +213,7 @@ impl Item {
     fn refusal(&self, refusal: &Refusal, verb: &str) -> Failure {
         let source = api::fields::quote(&self.source);
         match refusal {
+            Refusal::Validation(_) if !self.checked => self.unreadable(verb),
             Refusal::Validation(missing) => {
                 let what = match &missing[..] {
                     [one] => one.clone(),
@@ -227,6 +241,37 @@ impl Item {
                 Failure::from(error).when(verb, &self.source)
             }
         }
+    }
+
+    /// Where the reading itself fails of what nobody checked before. Upstream:
+    /// `unstructuredJSONScheme` in `apimachinery/pkg/apis/meta/v1/unstructured/helpers.go`.
+    fn unreadable(&self, verb: &str) -> Failure {
+        let value = self.document.value();
+        let type_of = |it: &serde_json::Value| match it {
+            serde_json::Value::Bool(_) => "bool",
+            serde_json::Value::Number(_) => "number",
+            serde_json::Value::String(_) => "string",
+            serde_json::Value::Array(_) => "array",
+            _ => "object",
+        };
+        let unfit = |it: &serde_json::Value, what: &str| {
+            format!("json: cannot unmarshal {} into Go {what}", type_of(it))
+        };
+        let text = if !value.is_object() {
+            unfit(&value, "value of type unstructured.detector")
+        } else if value["kind"].as_str().unwrap_or_default().is_empty() {
+            format!("Object 'Kind' is missing in '{}'", yaml::to_json_string(&value))
+        } else if value["apiVersion"].is_null() {
+            let text = "the server could not find the requested resource";
+            let error = api::ApiError::new(api::ApiReason::NotFound, text);
+            return Failure::from(error).when(verb, &self.source);
+        } else if !value["apiVersion"].is_string() {
+            let field = "struct field metadataOnlyObject.TypeMeta.apiVersion of type string";
+            unfit(&value["apiVersion"], field)
+        } else {
+            unfit(&value["items"], "struct field decodeList.items of type []json.RawMessage")
+        };
+        Failure::Text(format!("unable to decode {}: {text}", api::fields::quote(&self.source)))
     }
 
     /// Fills in the namespace of the command line, or checks that it is the object's.
