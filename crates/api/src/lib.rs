@@ -19,6 +19,8 @@ pub mod cel;
 pub mod cron;
 pub mod duration;
 pub mod fields;
+pub mod go_order;
+pub mod json_patch;
 pub mod order;
 pub mod pods;
 pub mod quantity;

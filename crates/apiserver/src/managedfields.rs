@@ -138,8 +138,27 @@ pub(crate) fn created(
     now: Timestamp,
 ) -> Option<Vec<ManagedFieldsEntry>> {
     let kind = object.kind();
-    let new = value_for(object, "");
+    let mut new = value_for(object, "");
+    add_converted(object, &mut new);
     written(update(&empty(kind), &new, vec![], Manager::new(manager, UPDATE, "", kind), Some(now)))
+}
+
+/// What objects of two kinds have of their defaults and conversions in Go before they are created,
+/// and here only when they are.
+fn add_converted(object: &Object, value: &mut Value) {
+    let meta = object.meta();
+    match object {
+        Object::Job(_) if meta.labels.as_ref().is_none_or(|it| it.is_empty()) => {
+            let labels = value["spec"]["template"]["metadata"]["labels"].clone();
+            if labels.is_object() {
+                value["metadata"]["labels"] = labels;
+            }
+        }
+        Object::DaemonSet(_) => {
+            value["metadata"]["annotations"][crate::strategy::TEMPLATE_GENERATION] = "0".into();
+        }
+        _ => {}
+    }
 }
 
 /// The entries of an object that somebody changes.

@@ -3,10 +3,9 @@
 //! Upstream: `staging/src/k8s.io/apimachinery/pkg/util/{jsonmergepatch,strategicpatch}`,
 //! `staging/src/k8s.io/apiserver/pkg/endpoints/handlers/patch.go`, v1.36.
 
-use api::{ApiError, ApiReason, FieldCause, Kind, Object, Patch};
+use api::{ApiError, ApiReason, FieldCause, Kind, Object, Patch, go_order, json_patch, sent};
 use serde_json::{Map, Value};
 
-mod json;
 mod strategic;
 
 /// The object with the patch applied.
@@ -15,15 +14,21 @@ mod strategic;
 /// `BadRequest` for a patch that is malformed, `Invalid` for one that leaves something that is no
 /// object of the kind, and for a JSON patch whose operations do not apply.
 pub fn apply_patch(object: &Object, patch: &Patch) -> Result<Object, ApiError> {
-    let value = patched(object, patch)?;
-    api::wire::object_from_value(object.kind(), &value)
-        .map_err(|why| misfit(object.kind(), patch, &value, &why))
+    let mut value = api::wire::to_value(object);
+    let had_spec = value.get("spec").is_some();
+    lay_onto(&mut value, object.kind(), patch)?;
+    if had_spec && value.get("spec").is_none_or(Value::is_null) {
+        // A spec can be emptied, not taken away.
+        value["spec"] = Value::Object(Map::new());
+    }
+    api::wire::object_from_value(object.kind(), &value).map_err(|why| misfit(object, patch, &why))
 }
 
 /// The fields of a patched object that its kind does not have, as the server warns of them.
 pub(crate) fn unknown_fields(object: &Object, patch: &Patch, new: &Object) -> Vec<String> {
     let mut found = vec![];
-    if let Ok(value) = patched(object, patch) {
+    let mut value = api::wire::to_value(object);
+    if lay_onto(&mut value, object.kind(), patch).is_ok() {
         // Only a strategic patch has directives such as `$patch`, which are no fields.
         let directives = matches!(patch, Patch::Strategic(_));
         lost("", &value, &api::wire::to_value(new), directives, &mut found);
@@ -63,37 +68,36 @@ fn is_empty(value: &Value) -> bool {
     }
 }
 
-fn patched(object: &Object, patch: &Patch) -> Result<Value, ApiError> {
-    let mut value = api::wire::to_value(object);
+/// Applies a patch to the JSON of an object.
+fn lay_onto(value: &mut Value, kind: Kind, patch: &Patch) -> Result<(), ApiError> {
     match patch {
         Patch::Merge(Value::Null) => {
             return Err(ApiError::new(ApiReason::BadRequest, "Invalid JSON Patch"));
         }
         Patch::Merge(patch) => {
             is_map("error decoding patch: ", patch)?;
-            merge(&mut value, patch);
+            merge(value, patch);
         }
         // It is laid onto an object of a type, which says nothing of itself.
         Patch::Strategic(Value::Null) => {}
         Patch::Strategic(patch) => {
             is_map("", patch)?;
-            let kind = object.kind();
-            strategic::merge(&mut value, patch, kind)
+            strategic::merge(value, patch, kind)
                 .map_err(|it| ApiError::new(ApiReason::Unknown, it))?;
             value["apiVersion"] = kind.api_version().into();
             value["kind"] = kind.name().into();
         }
         // The store applies configurations.
-        Patch::Apply { config, .. } => merge(&mut value, config),
+        Patch::Apply { config, .. } => merge(value, config),
         Patch::Json(patch) => {
-            value = json::apply(value, patch).map_err(|_| {
+            *value = json_patch::apply(value.take(), patch).map_err(|_| {
                 // Why is not told: the server's answer has no room for it.
                 let text = "the server rejected our request due to an error in our request";
                 ApiError::new(ApiReason::Invalid, text)
             })?;
         }
     }
-    Ok(value)
+    Ok(())
 }
 
 /// Refuses a patch that is no map.
@@ -113,21 +117,44 @@ fn is_map(before: &str, patch: &Value) -> Result<(), ApiError> {
 
 /// The refusal of a patched object that does not fit its kind. Upstream: `applyPatchToObject` and
 /// `applyPatchToCurrentObject`, which show the patch and the object.
-fn misfit(kind: Kind, patch: &Patch, value: &Value, why: &str) -> ApiError {
+fn misfit(object: &Object, patch: &Patch, why: &str) -> ApiError {
     let (shown, why) = match patch {
         Patch::Strategic(patch) => (go_map(patch), conversion(why)),
-        Patch::Merge(_) | Patch::Json(_) | Patch::Apply { .. } => {
-            let version = kind.version();
-            let why =
-                format!("{kind} in version \"{version}\" cannot be handled as a {kind}: {why}");
-            (value.to_string(), why)
-        }
+        _ => (patched_text(object, patch), why.to_owned()),
     };
     let message = format!("Invalid value: {}: {why}", api::fields::quote(&shown));
     let mut error = ApiError::new(ApiReason::Invalid, format!("patch: {message}"));
     let kind = "FieldValueInvalid";
     error.causes.push(FieldCause { kind, field: "patch".to_owned(), message });
     error
+}
+
+/// The JSON of a patched object as Go's library leaves it: what the patch went through is sorted by
+/// key, the rest stands as the server wrote it.
+fn patched_text(object: &Object, patch: &Patch) -> String {
+    let mut value = sent::object_value(object);
+    if let Some(entries) = sent::managed_fields(object) {
+        value["metadata"]["managedFields"] = entries;
+    }
+    let through = match patch {
+        Patch::Merge(patch) | Patch::Strategic(patch) | Patch::Apply { config: patch, .. } => {
+            patch.clone()
+        }
+        Patch::Json(operations) => {
+            let mut through = Value::Object(Map::new());
+            for operation in operations.as_array().into_iter().flatten() {
+                let path = operation["path"].as_str().unwrap_or_default();
+                let mut at = &mut through;
+                for part in path.split('/').skip(1) {
+                    at = &mut at[part];
+                }
+            }
+            through
+        }
+    };
+    // It could be applied before.
+    let _ = lay_onto(&mut value, object.kind(), patch);
+    serde_json::to_string(&go_order::InOrder::patched(&value, &through)).unwrap_or_default()
 }
 
 /// A value as Go's `%+v` shows it.

@@ -10,7 +10,6 @@ mod commands;
 mod complete;
 mod documentation;
 mod failure;
-mod go_order;
 mod gotemplate;
 mod hash;
 mod jsonpath;

@@ -3,13 +3,13 @@
 //! Upstream: `staging/src/k8s.io/cli-runtime/pkg/printers`, `kubectl/pkg/cmd/get/customcolumn.go`,
 //! v1.36.
 
-use api::{Object, sent, yaml};
+use api::{Object, go_order, sent, yaml};
 use rows::Listed;
 use serde_json::{Map, Value, json};
 
 use crate::failure::Failure;
 use crate::jsonpath::{self, Template};
-use crate::{commands, go_order, gotemplate, resources};
+use crate::{commands, gotemplate, resources};
 
 /// A form of output.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -191,7 +191,7 @@ pub(crate) fn print(
                 _ => print_value(format, &value())?,
             }
         }
-        Format::Json if options.typed => yaml::json_pretty(&go_order::InOrder(&value(), "")),
+        Format::Json if options.typed => yaml::json_pretty(&go_order::InOrder::new(&value())),
         Format::Kyaml if options.typed => yaml::to_kyaml(&value(), &go_order::fields),
         other => print_value(other, &value())?,
     })

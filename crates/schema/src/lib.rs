@@ -249,8 +249,7 @@ fn write(types: &BTreeMap<String, Type>) -> String {
                 "" => "Object",
                 shape => shape,
             };
-            // k8s-openapi wants the metadata of every object, the server does not.
-            let mark = if field.required && key != "metadata" { "!" } else { "" };
+            let mark = if is_required(name, key, field) { "!" } else { "" };
             text.push_str(&format!(
                 "{key}\t{shape}{mark}\t{values}\t{}\n",
                 clean(&field.description)
@@ -258,6 +257,23 @@ fn write(types: &BTreeMap<String, Type>) -> String {
         }
     }
     text
+}
+
+/// Whether the server says that a field is required. k8s-openapi wants more: the metadata of every
+/// object, and fields that Go defaults to an empty text.
+fn is_required(of: &str, key: &str, field: &Field) -> bool {
+    match (of, key) {
+        ("Event", "metadata") => true,
+        (_, "metadata") | ("EndpointPort", "port") => false,
+        (_, "name")
+            if of == "LocalObjectReference"
+                || of.starts_with("ConfigMap")
+                || of.starts_with("Secret") =>
+        {
+            false
+        }
+        _ => field.required,
+    }
 }
 
 /// The type inside lists and maps.
@@ -284,6 +300,8 @@ mod tests {
         has("limits\tmap[string]Quantity\t\t");
         has("nodeSelector\tmap[string]string\t\t");
         has("metadata\tObjectMeta\t\t");
+        has("#LocalObjectReference\t");
+        has("name\tstring\t\tName of the referent.");
         has("#Time\tstring\t");
         has("#IntOrString\t\t");
         assert!(text.lines().all(|it| it.starts_with('#') || it.split('\t').count() == 4));

@@ -169,6 +169,12 @@ pub(super) fn decode_object(kind: Kind, node: &Node) -> (Option<Object>, Vec<Pro
 
 /// Reads an object of a known kind from JSON; see [`crate::wire`].
 pub(crate) fn object_from_json(kind: Kind, value: &serde_json::Value) -> Result<Object, String> {
+    let text = |key: &str| value[key].as_str().unwrap_or_default();
+    let (version, name) = (text("apiVersion"), text("kind"));
+    // Parts of objects say neither.
+    if !name.is_empty() && Kind::from_api_version(version, name).is_none() {
+        return Err(not_registered(version, name));
+    }
     let (object, problems) = decode_object(kind, &Node::from_json(value));
     without_fault(object, &problems)
 }
@@ -179,6 +185,14 @@ pub(crate) fn from_json<T: for<'de> Deserialize<'de>>(
 ) -> Result<T, String> {
     let (part, problems) = decode_node(&Node::from_json(value));
     without_fault(part, &problems)
+}
+
+/// What the server says of a kind or a version that it does not have.
+pub(super) fn not_registered(version: &str, kind: &str) -> String {
+    format!(
+        "no kind {kind:?} is registered for version {version:?} in scheme \
+         \"pkg/api/legacyscheme/scheme.go:30\""
+    )
 }
 
 /// The value, unless something other than an unknown field is wrong with it.

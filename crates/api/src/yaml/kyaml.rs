@@ -7,6 +7,8 @@ use std::fmt::Write;
 
 use serde_json::{Map, Value};
 
+use crate::go_order;
+
 use super::node::Data;
 use super::scalar;
 
@@ -47,7 +49,7 @@ impl Writer<'_> {
                 false => self.text.push_str(key),
             }
             self.text.push_str(": ");
-            self.put(value, key, level + 1);
+            self.put(value, &go_order::called(key, map), level + 1);
             self.text.push_str(",\n");
         }
         indent(&mut self.text, level);

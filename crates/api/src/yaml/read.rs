@@ -328,10 +328,9 @@ impl Reader {
     }
 
     fn lower_case(&mut self, node: Node, api_version: String, kind: String, known: Kind) {
-        let message = format!(
-            "no kind {kind:?} is registered for version {api_version:?} in scheme \
-             \"pkg/api/legacyscheme/scheme.go:30\""
-        );
+        let why = document::not_registered(&api_version, &kind);
+        let message =
+            format!("{kind} in version {api_version:?} cannot be handled as a {known}: {why}");
         let span = node.entry("kind").map_or(node.span, |it| it.value.span);
         let name = known.name();
         self.push(

@@ -251,7 +251,7 @@ fn unknown_kinds_come_with_advice() {
         "Ingress is a kind of Kubernetes that is not simulated here",
     );
     let reading = read("apiVersion: v1\nkind: pod\n");
-    let expected = "no kind \"pod\" is registered for version \"v1\" in scheme \
+    let expected = "pod in version \"v1\" cannot be handled as a Pod: no kind \"pod\" is registered for version \"v1\" in scheme \
                     \"pkg/api/legacyscheme/scheme.go:30\"";
     assert_eq!(reading.documents[0].refusal, Some(Refusal::BadRequest(expected.to_owned())));
 }

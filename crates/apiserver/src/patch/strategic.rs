@@ -116,6 +116,11 @@ pub(super) fn merge(target: &mut Value, patch: &Value, kind: Kind) -> Result<(),
             // No other directive concerns what is merged.
         } else if value.is_null() {
             target.remove(key);
+        } else if value.is_object() && !target.get(key).is_some_and(Value::is_object) {
+            match without_directives(value) {
+                Some(value) => target.insert(key.clone(), value),
+                None => target.remove(key),
+            };
         } else if let Value::Array(list) = value {
             let entry = target.entry(key.clone()).or_insert_with(|| Value::Array(vec![]));
             let had_some = entry.as_array().is_some_and(|it| !it.is_empty());
@@ -130,6 +135,21 @@ pub(super) fn merge(target: &mut Value, patch: &Value, kind: Kind) -> Result<(),
         }
     }
     Ok(())
+}
+
+/// A value that takes its place as it is: what is a directive is left out, and with it all that
+/// stands beside it. Upstream: `removeDirectives`, `discardNullValuesFromPatch`.
+fn without_directives(value: &Value) -> Option<Value> {
+    match value {
+        Value::Object(map) if map.contains_key("$patch") => None,
+        Value::Object(map) => {
+            let kept = map.iter().filter(|it| !it.1.is_null() && !it.0.starts_with('$'));
+            let kept = kept.filter_map(|(key, it)| Some((key.clone(), without_directives(it)?)));
+            Some(Value::Object(kept.collect()))
+        }
+        Value::Array(items) => Some(items.iter().filter_map(without_directives).collect()),
+        other => Some(other.clone()),
+    }
 }
 
 /// Go leaves out an empty list when it writes an object, so a template of which the last element of

@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use api::{ApiError, ApiReason, Object, ObjectRef, Patch, Timestamp};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use serde_json::Value;
 
 use crate::store::{Store, Writer, conflict};
@@ -93,6 +94,7 @@ impl Store {
             _ => "unknown",
         };
         let kind = key.kind;
+        let config = &api::yaml::upgraded(config.clone());
         let application = managedfields::Application { kind, config, manager, force, now };
         let live = self.objects.get(key).cloned();
         let result = application.apply(live.as_ref()).and_then(|object| match live {
@@ -139,6 +141,7 @@ impl Store {
         let old = self.get(&key)?.clone();
         check_preconditions(&key, &new, &old)?;
         keep_system_fields(&mut new, &old);
+        drop_empty(new.meta_mut());
         let main = matches!(part, Part::Main | Part::Scale);
         if main || part == Part::Resize {
             defaults::default_object(&mut new);
@@ -190,6 +193,15 @@ impl Store {
         }
         Ok(self.commit(new))
     }
+}
+
+/// What is empty is not written, so it is no change.
+fn drop_empty(meta: &mut ObjectMeta) {
+    for map in [&mut meta.labels, &mut meta.annotations] {
+        map.take_if(|it| it.is_empty());
+    }
+    meta.owner_references.take_if(|it| it.is_empty());
+    meta.finalizers.take_if(|it| it.is_empty());
 }
 
 /// Whether the update removed the last thing that kept a deleted object. Upstream:

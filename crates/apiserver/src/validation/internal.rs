@@ -52,6 +52,9 @@ const META_ORDER: &[&str] = &[
     "matchExpressions",
 ];
 
+/// The elements of lists that cannot be left out.
+const REQUIRED: [&str; 3] = ["Container", "PodFailurePolicyRule", "SuccessPolicyRule"];
+
 /// A value as the JSON of the internal type, in one line.
 pub(crate) fn dump(type_: &str, value: &impl Serialize) -> String {
     dump_value(type_, &api::wire::to_value(value), None)
@@ -155,6 +158,10 @@ impl Writer {
         };
         match (mark, value) {
             ("*" | "[" | "{", None) => self.out.push_str("null"),
+            // A list that has to be there is empty here when it was not given at all.
+            ("[", Some(Value::Array(list))) if list.is_empty() && REQUIRED.contains(&inner) => {
+                self.out.push_str("null");
+            }
             ("*", Some(_)) => self.value(inner, value),
             ("[", Some(Value::Array(list))) => {
                 self.list(('[', ']'), list.iter(), |it, element| it.value(inner, Some(element)));

@@ -5,12 +5,11 @@
 //! Differs from upstream: a query behind the path and what a server tells of its APIs are refused;
 //! what is not in Go's order elsewhere is not so here.
 
-use api::{Action, ApiError, ApiReason, DeleteOptions, Kind, Object, ObjectRef, sent};
+use api::{Action, ApiError, ApiReason, DeleteOptions, Kind, Object, ObjectRef, go_order, sent};
 use serde_json::{Value, json};
 
 use super::{Next, Session, discovery};
 use crate::failure::Failure;
-use crate::go_order;
 
 /// Prints what the server has under a path.
 pub(super) fn get(session: &mut Session<'_>, path: &str) -> Result<Next, Failure> {
@@ -47,7 +46,7 @@ pub(super) fn get(session: &mut Session<'_>, path: &str) -> Result<Next, Failure
             let value = objects(session, path)?;
             format!(
                 "{}\n",
-                serde_json::to_string(&go_order::InOrder(&value, "")).unwrap_or_default()
+                serde_json::to_string(&go_order::InOrder::new(&value)).unwrap_or_default()
             )
         }
     };
