@@ -98,8 +98,9 @@ fn fill_struct(name: &str, map: &mut Map<String, Value>, path: &[&str]) {
 const POINTERS: &str = "\
     activeDeadlineSeconds allocateLoadBalancerNodePorts allowPrivilegeEscalation \
     allowVolumeExpansion apiGroup appProtocol attachRequired automountServiceAccountToken \
-    backoffLimit backoffLimitPerIndex cachingMode capacity collisionCount completionMode \
-    completions currentVolumeAttributesClassName defaultMode enableServiceLinks \
+    backoffLimit backoffLimitPerIndex blockOwnerDeletion cachingMode capacity collisionCount \
+    completionMode completions controller currentVolumeAttributesClassName defaultMode \
+    deletionGracePeriodSeconds enableServiceLinks \
     endpointsNamespace errorCode expirationSeconds failedIndexes failedJobsHistoryLimit \
     fsGroup fsGroupChangePolicy fsGroupPolicy gmsaCredentialSpec gmsaCredentialSpecName \
     holderIdentity hostProcess hostUsers hostnameOverride immutable initiatorName \

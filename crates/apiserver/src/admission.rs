@@ -19,7 +19,7 @@ mod resourcequota;
 mod runtimeclass;
 mod storage;
 
-pub(crate) use lifecycle::validate_delete;
+pub(crate) use lifecycle::{admit as in_living_namespace, validate_delete};
 pub(crate) use podresize::validate_resize;
 pub(crate) use podtopologylabels::topology_labels;
 pub(crate) use resourcequota::{charge_quotas, check_quotas};

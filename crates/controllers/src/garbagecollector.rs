@@ -92,10 +92,12 @@ fn updated(old: &Object, new: &Object, view: &View<'_>, add: &mut impl FnMut(Obj
     }
 }
 
-/// The orphan or foreground finalizer stands on an object that is being deleted, and did not before.
+/// The orphan or foreground finalizer stands on an object that is being deleted, and did not before:
+/// one may take the other's place. Upstream: `deletionStartsWithFinalizer`.
 fn starts_special_deletion(old: Option<&ObjectMeta>, new: &ObjectMeta) -> bool {
-    let special = |it: &ObjectMeta| is_deleted_with(it, ORPHAN) || is_deleted_with(it, FOREGROUND);
-    special(new) && !old.is_some_and(special)
+    [ORPHAN, FOREGROUND].into_iter().any(|finalizer| {
+        is_deleted_with(new, finalizer) && !old.is_some_and(|it| is_deleted_with(it, finalizer))
+    })
 }
 
 /// The owners of an object that wait for their dependents.
@@ -419,6 +421,21 @@ mod tests {
             let mut it = pod(&[("ReplicaSet", "gone", true)]);
             it.meta_mut().finalizers = Some(vec![finalizer.to_owned()]);
             check(&[it], "p", &[expected]);
+        }
+    }
+
+    #[test]
+    fn one_kind_of_deletion_may_take_the_place_of_the_other() {
+        for (before, after, starts) in [
+            (None, Some(FOREGROUND), true),
+            (Some(FOREGROUND), Some(FOREGROUND), false),
+            (Some(FOREGROUND), Some(ORPHAN), true),
+            (Some(ORPHAN), Some(FOREGROUND), true),
+            (Some(ORPHAN), None, false),
+        ] {
+            let [old, new] = [before, after].map(|it| deployment("d", it));
+            let got = starts_special_deletion(Some(old.meta()), new.meta());
+            assert_eq!(got, starts, "{before:?} {after:?}");
         }
     }
 

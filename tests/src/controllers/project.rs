@@ -17,6 +17,7 @@ pub(super) const KINDS: &[Kind] = &[
     Kind::ControllerRevision,
     Kind::EndpointSlice,
     Kind::PodDisruptionBudget,
+    Kind::PersistentVolumeClaim,
     Kind::Node,
 ];
 

@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use api::{Event, EventSpec, Kind, Object, ObjectRef, Recorded, SharedMap, SmolStr, Timestamp};
 
+use crate::admission;
 use crate::names;
 use crate::store::Store;
 
@@ -105,7 +106,14 @@ impl Store {
                 Arc::make_mut(&mut old).repeat(spec.message, logged.count, now);
                 old
             }
-            None => Arc::new(self.new_event(spec, logged, now)),
+            None => {
+                let event = Object::Event(Arc::new(self.new_event(spec, logged, now)));
+                // What the server refuses is lost: in a namespace that goes nothing new is told.
+                if admission::in_living_namespace(self, &event).is_ok() {
+                    self.commit(event);
+                }
+                return;
+            }
         };
         self.commit(Object::Event(event));
     }

@@ -146,6 +146,25 @@ fn repeated_events_are_counted_and_go_when_their_time_is_over() {
 }
 
 #[test]
+fn nothing_new_is_told_in_a_namespace_that_goes() {
+    let mut store = store();
+    store.create(object(Kind::Namespace, json!({"metadata": {"name": "n"}})), at(1)).unwrap();
+    let mut pod = pod("a");
+    pod.meta_mut().namespace = Some("n".to_owned());
+    let pod = store.create(pod, at(1)).unwrap();
+    let tell = |store: &mut Store, text: &str| {
+        let event = EventSpec::normal("kubelet", &pod, text, text);
+        store.apply_action(Action::Record(event), at(2)).unwrap();
+        store.listers().list::<Event>().map(Event::count).collect::<Vec<_>>()
+    };
+    assert_eq!(tell(&mut store, "Old"), [1]);
+    let key = ObjectRef::new(Kind::Namespace, "", "n");
+    store.delete(&key, &DeleteOptions::default(), at(2)).unwrap();
+    assert_eq!(tell(&mut store, "New"), [1], "it would be a new object");
+    assert_eq!(tell(&mut store, "Old"), [2], "this one is there");
+}
+
+#[test]
 fn many_similar_events_are_combined() {
     let mut store = store();
     let pod = store.create(pod("a"), at(1)).unwrap();

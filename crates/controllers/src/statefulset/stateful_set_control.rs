@@ -8,7 +8,7 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
 use api::time::after_secs;
-use api::{Action, DeleteOptions, Plan, Resource, View, pods, slow_start_batch};
+use api::{Action, DeleteOptions, Plan, Resource, View, pods, selector, slow_start_batch};
 use k8s_openapi::api::apps::v1::{
     ControllerRevision, StatefulSet, StatefulSetSpec, StatefulSetStatus,
 };
@@ -91,8 +91,11 @@ pub(super) fn update_stateful_set(
     all: &[&Pod],
     view: &View<'_>,
 ) -> Plan {
+    // What is not selected is not looked at: unlike pods, revisions are never released.
+    let selected =
+        |it: &ControllerRevision| selector::matches(&spec.selector, it.metadata.labels.as_ref());
     let mut known =
-        utils::claim::<ControllerRevision>(&mut plan, set, &spec.selector, view, |_| true);
+        utils::claim::<ControllerRevision>(&mut plan, set, &spec.selector, view, selected);
     history::sort(&mut known);
     let revisions = revisions_of(&mut plan, set, spec, &known, view);
     let live: BTreeSet<String> = [&revisions.current.name, &revisions.update.name]

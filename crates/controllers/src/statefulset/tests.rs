@@ -275,3 +275,23 @@ fn the_oldest_revisions_that_nobody_uses_go() {
     let gone = deleted(&decide(&world));
     assert_eq!(gone, ["s-0", "s-3", "s-4"], "the pod is of an old revision");
 }
+
+/// Rows: the labels and the owner of a revision; what becomes of it.
+#[test]
+fn revisions_are_adopted_but_never_released() {
+    for (app, owned, touched) in
+        [("a", true, false), ("a", false, true), ("off", true, false), ("off", false, false)]
+    {
+        let mut world = World::default();
+        put_set(&mut world, stateful_set(1, "OrderedReady", 0));
+        let owners = if owned { json!([owner("StatefulSet", "s")]) } else { json!([]) };
+        world.put::<ControllerRevision>(json!({
+            "metadata": { "name": "old", "labels": { "app": app }, "ownerReferences": owners },
+            "data": { "spec": { "template": template("old") } },
+            "revision": 1,
+        }));
+        let actions = decide(&world).actions;
+        let patched = |it: &Action| matches!(it, Action::Patch { key, .. } if key.name == "old");
+        assert_eq!(actions.iter().any(patched), touched, "{app} {owned}");
+    }
+}
