@@ -139,6 +139,17 @@ const OTHERS: &[(&str, &str)] = &[
     ),
     ("target policies", "type value averageValue averageUtilization periodSeconds"),
     (
+        "resources",
+        "limits requests claims name singularName namespaced group version kind verbs shortNames \
+         categories",
+    ),
+    ("APIResourceList", "kind apiVersion groupVersion resources"),
+    (
+        "clientVersion serverVersion",
+        "major minor emulationMajor emulationMinor minCompatibilityMajor minCompatibilityMinor \
+         gitVersion gitTreeState buildDate compiler platform",
+    ),
+    (
         "ServiceAccount",
         "kind apiVersion metadata secrets imagePullSecrets automountServiceAccountToken",
     ),
@@ -208,7 +219,11 @@ pub fn fields<'a>(map: &'a Map<String, Value>, of: &str) -> Vec<(&'a String, &'a
         return entries;
     }
     let own = OTHERS.iter().find(|it| it.0.split(' ').any(|it| it == of));
-    let order = own.map_or(ORDER, |it| it.1);
+    let order = match own {
+        Some(it) => it.1,
+        None if of.ends_with("List") => "kind apiVersion metadata items",
+        None => ORDER,
+    };
     let rank = |key: &str| order.split(' ').position(|it| it == key).unwrap_or(usize::MAX);
     entries.order_by_key(|it| (rank(it.0), it.0.as_str()));
     entries
@@ -238,7 +253,13 @@ impl<'a> InOrder<'a> {
     /// An object in the order of Go's structs.
     #[must_use]
     pub fn new(value: &'a Value) -> InOrder<'a> {
-        InOrder { value, of: Cow::Borrowed(""), touched: None }
+        InOrder::of(value, value["kind"].as_str().unwrap_or_default())
+    }
+
+    /// The value of a field in the order of Go's structs.
+    #[must_use]
+    pub fn of(value: &'a Value, field: &'a str) -> InOrder<'a> {
+        InOrder { value, of: Cow::Borrowed(field), touched: None }
     }
 
     /// An object that a patch was laid onto: what the patch has maps for was taken apart, and its

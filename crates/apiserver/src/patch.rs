@@ -3,7 +3,7 @@
 //! Upstream: `staging/src/k8s.io/apimachinery/pkg/util/{jsonmergepatch,strategicpatch}`,
 //! `staging/src/k8s.io/apiserver/pkg/endpoints/handlers/patch.go`, v1.36.
 
-use api::{ApiError, ApiReason, FieldCause, Kind, Object, Patch, go_order, json_patch, sent};
+use api::{ApiError, ApiReason, FieldCause, Kind, Object, Patch, go_order, json_patch, sent, yaml};
 use serde_json::{Map, Value};
 
 mod strategic;
@@ -15,10 +15,16 @@ mod strategic;
 /// object of the kind, and for a JSON patch whose operations do not apply.
 pub fn apply_patch(object: &Object, patch: &Patch) -> Result<Object, ApiError> {
     let mut value = api::wire::to_value(object);
+    lay_onto(&mut value, object.kind(), patch)?;
+    api::wire::object_from_value(object.kind(), &value).map_err(|why| misfit(object, patch, &why))
+}
+
+/// As [`apply_patch`], of an object that is stored: its spec can be emptied, not taken away.
+pub(crate) fn apply_to_stored(object: &Object, patch: &Patch) -> Result<Object, ApiError> {
+    let mut value = api::wire::to_value(object);
     let had_spec = value.get("spec").is_some();
     lay_onto(&mut value, object.kind(), patch)?;
     if had_spec && value.get("spec").is_none_or(Value::is_null) {
-        // A spec can be emptied, not taken away.
         value["spec"] = Value::Object(Map::new());
     }
     api::wire::object_from_value(object.kind(), &value).map_err(|why| misfit(object, patch, &why))
@@ -119,7 +125,7 @@ fn is_map(before: &str, patch: &Value) -> Result<(), ApiError> {
 /// `applyPatchToCurrentObject`, which show the patch and the object.
 fn misfit(object: &Object, patch: &Patch, why: &str) -> ApiError {
     let (shown, why) = match patch {
-        Patch::Strategic(patch) => (go_map(patch), conversion(why)),
+        Patch::Strategic(patch) => (yaml::merged_patch(patch), yaml::converter_words(why)),
         _ => (patched_text(object, patch), why.to_owned()),
     };
     let message = format!("Invalid value: {}: {why}", api::fields::quote(&shown));
@@ -157,49 +163,6 @@ fn patched_text(object: &Object, patch: &Patch) -> String {
     serde_json::to_string(&go_order::InOrder::patched(&value, &through)).unwrap_or_default()
 }
 
-/// A value as Go's `%+v` shows it.
-fn go_map(value: &Value) -> String {
-    match value {
-        Value::Null => "<nil>".to_owned(),
-        Value::String(text) => text.clone(),
-        Value::Array(items) => {
-            let items: Vec<String> = items.iter().map(go_map).collect();
-            format!("[{}]", items.join(" "))
-        }
-        Value::Object(map) => {
-            let pair = |(key, value): (&String, &Value)| format!("{key}:{}", go_map(value));
-            let pairs: Vec<String> = map.iter().map(pair).collect();
-            format!("map[{}]", pairs.join(" "))
-        }
-        other => other.to_string(),
-    }
-}
-
-/// What the converter from maps says where the JSON decoder says `json: cannot unmarshal string
-/// into Go struct field X of type int32`. Upstream: `fromUnstructured` of
-/// `staging/src/k8s.io/apimachinery/pkg/runtime/converter.go`.
-fn conversion(why: &str) -> String {
-    let parts = why
-        .strip_prefix("json: cannot unmarshal ")
-        .and_then(|it| it.split_once(" into Go "))
-        .and_then(|(from, rest)| Some((from, rest.rsplit_once(" of type ")?.1)));
-    let Some((from, to)) = parts else { return why.to_owned() };
-    let from = match from {
-        "object" => "map",
-        "array" => "slice",
-        it if it.starts_with("number") && it.contains('.') => "float64",
-        it if it.starts_with("number") => "int64",
-        it => it,
-    };
-    match (from, to) {
-        (_, to) if to.starts_with("[]") => format!("cannot restore slice from {from}"),
-        (_, to) if to.starts_with("map[") => format!("cannot restore map from {from}"),
-        (_, to) if to.contains('.') => format!("cannot restore struct from: {from}"),
-        ("int64" | "float64", "string") => format!("cannot convert {from} to string"),
-        _ => format!("unrecognized type: {to}"),
-    }
-}
-
 /// RFC 7386.
 pub(crate) fn merge(target: &mut Value, patch: &Value) {
     let Value::Object(patch) = patch else {
@@ -223,24 +186,6 @@ pub(crate) fn merge(target: &mut Value, patch: &Value) {
 mod tests {
     use super::*;
     use serde_json::json;
-
-    #[test]
-    fn a_value_of_the_wrong_type_is_told_in_the_words_of_the_converter() {
-        let check = |from: &str, to: &str, expected: &str| {
-            let why =
-                format!("json: cannot unmarshal {from} into Go struct field A.b of type {to}");
-            assert_eq!(conversion(&why), expected);
-        };
-        check("string", "int32", "unrecognized type: int32");
-        check("number", "string", "cannot convert int64 to string");
-        check("string", "[]v1.Container", "cannot restore slice from string");
-        check("bool", "map[string]string", "cannot restore map from bool");
-        check("array", "v1.PodSpec", "cannot restore struct from: slice");
-        assert_eq!(
-            go_map(&json!({"spec": {"a": "x", "b": [1, null]}})),
-            "map[spec:map[a:x b:[1 <nil>]]]"
-        );
-    }
 
     #[test]
     fn fields_that_are_not_known_are_found() {

@@ -181,7 +181,13 @@ impl Args {
         }
         self.given.push((flag.long, value.clone()));
         self.values.entry(flag.long).or_default().push(value);
-        self.number(flag.long)
+        self.number(flag.long).map_err(|why| match flag.short {
+            Some(short) => {
+                let long = flag.long;
+                why.replace(&format!("\"--{long}\""), &format!("\"-{short}, --{long}\""))
+            }
+            None => why,
+        })
     }
 
     /// Whether the value of a flag is of its type, for flags that are numbers wherever they are known.

@@ -4,6 +4,7 @@
 
 mod needs;
 mod parse;
+mod refuse;
 
 use api::{Object, sent};
 use serde_json::Value;
@@ -35,6 +36,8 @@ enum Step {
     Recursive,
     Filter(Operand, String, Operand),
     Union(Vec<Step>),
+    /// A word that means nothing.
+    Unknown(String),
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -80,7 +83,10 @@ impl Template {
                 parts.push(Part::Text(rest[..at].to_owned()));
             }
             let body = &rest[at + 1..];
-            let end = closing(body).ok_or_else(|| fail("unclosed action"))?;
+            let end = closing(body).ok_or_else(|| {
+                let why = parse_action(body, &mut vec![]).err();
+                fail(why.as_deref().unwrap_or("unclosed action"))
+            })?;
             let action = body[..end].trim();
             rest = &body[end + 1..];
             if action == "end" {
@@ -108,10 +114,9 @@ impl Template {
         out
     }
 
-    /// Why the server's engine would refuse a value: an index beyond the end of a list.
-    pub(crate) fn beyond(&self, value: &Value) -> Option<String> {
-        // Most templates have no index, and a walk over all items is not for nothing.
-        if has_index(&self.parts) { beyond(&self.parts, value, value) } else { None }
+    /// Why upstream's engine refuses a value, if it does.
+    pub(crate) fn refusal(&self, value: &Value) -> Option<String> {
+        refuse::refusal(&self.parts, value)
     }
 
     /// The values that the first path finds.
@@ -220,45 +225,11 @@ fn follow<'v>(step: &Step, root: &'v Value, value: &'v Value) -> Vec<&'v Value> 
             items.iter().filter(|it| accepts(left, operator, right, root, it)).collect()
         }
         (Step::Union(steps), _) => steps.iter().flat_map(|it| follow(it, root, value)).collect(),
-        (Step::Wildcard | Step::Index(_) | Step::Slice(..) | Step::Filter(..), _) => vec![],
+        (
+            Step::Wildcard | Step::Index(_) | Step::Slice(..) | Step::Filter(..) | Step::Unknown(_),
+            _,
+        ) => vec![],
     }
-}
-
-fn has_index(parts: &[Part]) -> bool {
-    let is_index = |it: &Step| matches!(it, Step::Index(_));
-    parts.iter().any(|it| match it {
-        Part::Text(_) => false,
-        Part::Path(path) => path.iter().any(is_index),
-        Part::Range(path, inner) => path.iter().any(is_index) || has_index(inner),
-    })
-}
-
-/// The first index in the paths of parts that is beyond the end of its list.
-fn beyond(parts: &[Part], root: &Value, current: &Value) -> Option<String> {
-    parts.iter().find_map(|part| {
-        let (Part::Path(path) | Part::Range(path, _)) = part else { return None };
-        let mut values = vec![current];
-        for step in path {
-            if let Step::Index(n) = step {
-                let lists = values.iter().filter_map(|it| it.as_array());
-                for len in lists.map(Vec::len) {
-                    if position(*n, len).is_none() {
-                        let n = if *n < 0 {
-                            n.saturating_add(i64::try_from(len).unwrap_or(i64::MAX))
-                        } else {
-                            *n
-                        };
-                        return Some(format!("array index out of bounds: index {n}, length {len}"));
-                    }
-                }
-            }
-            values = values.into_iter().flat_map(|it| follow(step, root, it)).collect();
-        }
-        match part {
-            Part::Range(_, inner) => values.iter().find_map(|it| beyond(inner, root, it)),
-            _ => None,
-        }
-    })
 }
 
 /// A value as Go's `%#v` shows it.
@@ -371,6 +342,22 @@ mod tests {
         check("{.nope}", "");
         let error = Template::parse("{.spec").unwrap_err();
         assert_eq!(error, "error parsing jsonpath {.spec, unclosed action");
+        let refused = |template: &str, why: &str| match Template::parse(template) {
+            Ok(it) => assert_eq!(it.refusal(&value).as_deref(), Some(why), "{template}"),
+            Err(it) => assert_eq!(it, format!("error parsing jsonpath {template}, {why}")),
+        };
+        refused("{.items[", "unterminated array");
+        refused("{.items[2].n}", "array index out of bounds: index 2, length 2");
+        refused("{.items[-3].n}", "array index out of bounds: index -1, length 2");
+        refused("{.items[0:9].n}", "array index out of bounds: index 8, length 2");
+        refused("{.items[2:1].n}", "array index out of bounds: index 2, length 2");
+        refused("{.items[0:2:0].n}", "step must be > 0");
+        refused("{.items[0].l[0]}", "map[string]interface {} is not array or slice");
+        refused("{items}", "unrecognized identifier items");
+        refused("{.items[?(@.n==b)].n}", "unrecognized identifier b");
+        refused("{.items[?(@.n=~\"b\")].n}", "unrecognized character in action: U+007E '~'");
+        refused("{.items[?(@.n=\"b\")].n}", "unrecognized filter operator =");
+        refused("{\\n}", "unrecognized character in action: U+005C '\\'");
     }
 
     #[test]

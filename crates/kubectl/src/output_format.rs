@@ -219,7 +219,7 @@ pub(crate) fn print_value(format: &Format, value: &Value) -> Result<String, Fail
         Format::Kyaml => yaml::to_kyaml(value, &|map, _| map.iter().collect()),
         Format::JsonPath(template) => {
             let parsed = Template::parse(template).map_err(Failure::Text)?;
-            if let Some(why) = parsed.beyond(value) {
+            if let Some(why) = parsed.refusal(value) {
                 return Err(out_of_bounds(template, value, &why));
             }
             parsed.print(value)

@@ -64,14 +64,13 @@ pub(crate) fn kind(word: &str) -> Result<Kind, Failure> {
     };
     let found = Kind::ALL.iter().copied().find(matches).filter(|it| *it != Kind::Binding);
     found.ok_or_else(|| {
-        // The group of a full name is not repeated where it was taken for a version.
-        let shown = if rest.starts_with('v') && !rest.contains('.') { name } else { &lower };
         match crate::commands::discovery::resources().find(|it| it.is_named(&lower)) {
             Some(it) => Failure::Text(format!(
                 "the simulation keeps no {}, unlike a real server",
                 it.qualified()
             )),
-            None => Failure::Text(format!("the server doesn't have a resource type {shown:?}")),
+            // The group of a full name is not repeated.
+            None => Failure::Text(format!("the server doesn't have a resource type {name:?}")),
         }
     })
 }

@@ -45,6 +45,18 @@ pub enum Refusal {
     BadRequest(String),
 }
 
+impl Refusal {
+    /// Whether no server knows the kind, or not in this version.
+    #[must_use]
+    pub fn is_of_kind(&self) -> bool {
+        match self {
+            Self::NoMatch { .. } => true,
+            Self::BadRequest(text) => text.contains(": no kind "),
+            Self::Validation(_) | Self::Decode(_) => false,
+        }
+    }
+}
+
 /// A document of a text.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Document {
@@ -109,6 +121,17 @@ impl Document {
             Data::Map(_) | Data::Seq(_) => span,
             _ => node.span,
         }
+    }
+
+    /// All that is wrong with the document as an object of its kind, as the JSON decoder says it: the
+    /// path of each field and the message.
+    #[must_use]
+    pub fn faults(&self) -> Vec<(String, String)> {
+        let Some(kind) = Kind::from_api_version(&self.api_version, &self.kind) else {
+            return vec![];
+        };
+        let (_, problems) = decode_object(kind, &self.node);
+        problems.into_iter().map(|it| (it.path, it.message)).collect()
     }
 
     /// Reads the document into a type, and says all that is wrong with it.

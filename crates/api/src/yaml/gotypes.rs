@@ -194,6 +194,11 @@ pub(super) fn string_type(owner: &str, field: &str) -> &'static str {
     }
 }
 
+/// Whether a name is that of a type of texts.
+pub(super) fn is_string(name: &str) -> bool {
+    name != "[]uint8" && NAMED_STRINGS.iter().any(|it| it.2 == name)
+}
+
 /// Go's name of a struct.
 pub(super) fn struct_type(name: &str) -> String {
     let of_autoscaling = ["HorizontalPodAutoscaler", "HPA", "Metric", "CrossVersion"]

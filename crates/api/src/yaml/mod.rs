@@ -13,6 +13,7 @@
 //! - `emit`: objects to YAML.
 
 mod callouts;
+mod converter;
 mod decode;
 mod document;
 mod emit;
@@ -30,6 +31,7 @@ mod scalar;
 mod syntax;
 mod words;
 
+pub use converter::{converter_words, is_text_type, merged_patch};
 pub use document::{Body, Document, Refusal};
 pub(crate) use document::{from_json, object_from_json};
 pub use emit::{json_pretty, to_json_pretty, to_json_string, to_string};

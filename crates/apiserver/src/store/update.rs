@@ -69,7 +69,7 @@ impl Store {
             return self.server_side_apply(key, config, *force, now);
         }
         let old = self.get(key)?.clone();
-        let mut new = patch::apply_patch(&old, patch)?;
+        let mut new = patch::apply_to_stored(&old, patch)?;
         check_name(key, &new)?;
         self.warnings.extend(patch::unknown_fields(&old, patch, &new));
         // A patch is against the current object unless it names a version itself.

@@ -133,6 +133,20 @@ fn apply_one(session: &mut Session<'_>, item: &files::Item) -> Result<(), Failur
     if session.args.is_on("server-side") {
         return server_side::apply(session, item);
     }
+    if let Some(why) = item.unfit_name()
+        && let Some(kind) = Kind::from_api_version(&item.document.api_version, &item.document.kind)
+    {
+        let namespace = match item.document.namespace.as_str() {
+            _ if !kind.namespaced() => "",
+            "" => &session.namespace,
+            own => own,
+        };
+        return Err(Failure::Text(format!(
+            "error when retrieving current configuration of:\n{}from server for: {}: {why}",
+            told(kind, &item.document.name, namespace),
+            api::fields::quote(&item.source)
+        )));
+    }
     if let Some(Refusal::BadRequest(text)) = &item.document.refusal
         && !matches!(session.args.get("validate"), Some("false" | "ignore" | "warn"))
     {
@@ -204,21 +218,25 @@ fn patch(
 /// `ApplyOptions.applyOneObject`.
 fn refused(failure: Failure, source: &str, patch: &str, live: &Object) -> Failure {
     let Failure::Api(_, error) = failure else { return failure };
-    let kind = live.kind();
-    let (group, version) = (kind.group(), kind.version());
-    let [resource, gvk, name, namespace, source] = [
-        &format!("{group}/{version}, Resource={}", kind.plural()),
-        &format!("{group}/{version}, Kind={}", kind.name()),
-        live.name(),
-        live.namespace(),
-        source,
-    ]
-    .map(api::fields::quote);
+    let source = api::fields::quote(source);
     let prefix = format!(
-        "error when applying patch:\n{patch}\nto:\nResource: {resource}, GroupVersionKind: {gvk}\n\
-         Name: {name}, Namespace: {namespace}\nfor: {source}: error when patching {source}: "
+        "error when applying patch:\n{patch}\nto:\n{}for: {source}: error when patching {source}: ",
+        told(live.kind(), live.name(), live.namespace())
     );
     Failure::Api(prefix, error)
+}
+
+/// Two lines that say of which object something is told. Upstream: `Info.String`.
+fn told(kind: Kind, name: &str, namespace: &str) -> String {
+    let (group, version) = (kind.group(), kind.version());
+    let [resource, gvk, name, namespace] = [
+        &format!("{group}/{version}, Resource={}", kind.plural()),
+        &format!("{group}/{version}, Kind={}", kind.name()),
+        name,
+        namespace,
+    ]
+    .map(api::fields::quote);
+    format!("Resource: {resource}, GroupVersionKind: {gvk}\nName: {name}, Namespace: {namespace}\n")
 }
 
 /// The patch that leads from the live object to a manifest, if one is needed. `annotate` adds the

@@ -7,7 +7,7 @@ use api::{Action, Object, ObjectRef};
 use super::{Next, Session, files};
 use crate::args::{Flag, switch, value};
 use crate::failure::Failure;
-use crate::{DryRun, last_applied};
+use crate::{DryRun, last_applied, names};
 
 pub(super) const FLAGS: &[Flag] = &[
     value("filename").or('f'),
@@ -123,9 +123,8 @@ pub(super) fn replace(session: &mut Session<'_>) -> Result<Next, Failure> {
 
 fn replace_one(session: &mut Session<'_>, item: &files::Item) -> Result<(), Failure> {
     let read = item.object(session, "replacing")?;
-    if read.object.name().is_empty() {
-        let failure = Failure::text("resource name may not be empty");
-        return Err(failure.when("replacing", &read.source));
+    if let Some(why) = names::unfit_for_path(read.object.name()) {
+        return Err(Failure::Text(why).when("replacing", &read.source));
     }
     let key: ObjectRef = read.object.object_ref();
     if session.args.is_on("force") {

@@ -9,10 +9,10 @@ use api::{Action, DeleteOptions, Kind, Object, ObjectRef, Propagation, time, wir
 use serde_json::json;
 
 use super::{Next, Session, files, wait};
-use crate::DryRun;
 use crate::args::{Args, Flag, switch, value};
 use crate::failure::Failure;
 use crate::resources::{self, Asked};
+use crate::{DryRun, names};
 
 pub(super) const FLAGS: &[Flag] = &[
     value("filename").or('f'),
@@ -52,6 +52,10 @@ pub(super) fn run(session: &mut Session<'_>) -> Result<Next, Failure> {
         let mut objects = vec![];
         for item in &input.items {
             match item.object(session, "deleting") {
+                Ok(read) if names::unfit_for_path(read.object.name()).is_some() => {
+                    let why = names::unfit_for_path(read.object.name()).unwrap_or_default();
+                    failures.push(Failure::Text(why).when("deleting", &read.source));
+                }
                 Ok(read) => {
                     sources.push(read.source);
                     objects.push(read.object);

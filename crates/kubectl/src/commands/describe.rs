@@ -51,6 +51,10 @@ pub(super) fn run(session: &mut Session<'_>) -> Result<Next, Failure> {
     };
     let (mut objects, mut failures) = session.find(&asked, true)?;
     let mut by_prefix = false;
+    if words.len() == 2 && words[0].contains(',') && failures.iter().any(Failure::is_not_found) {
+        // Names that begin so are looked for among one kind.
+        return Err(Failure::text("you may only specify a single resource type"));
+    }
     if objects.is_empty() && failures.len() == 1 && words.len() == 2 {
         // A name that fits nothing may be the beginning of some.
         objects = with_prefix(session, &asked);

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use super::{Next, Session, apply, create, files};
 use crate::args::{Flag, switch, value};
 use crate::failure::Failure;
-use crate::{DryRun, unified};
+use crate::{DryRun, names, unified};
 
 pub(super) const FLAGS: &[Flag] = &[
     switch("server-side"),
@@ -75,6 +75,9 @@ fn pair(session: &mut Session<'_>, item: &files::Item) -> Result<Pair, Failure> 
         Failure::Api(_, error) => error.into(),
         other => other,
     })?;
+    if let Some(why) = names::unfit_for_path(read.object.name()) {
+        return Err(Failure::Text(why));
+    }
     let key = read.object.object_ref();
     let live = session.client.objects().get(&key).cloned();
     session.client.set_manager(&session.manager());

@@ -60,7 +60,11 @@ fn selector(session: &Session<'_>) -> Result<Option<Selector>, Failure> {
 fn all(session: &mut Session<'_>) -> Result<Input, Failure> {
     let mut items = vec![];
     let mut failures = vec![];
-    for name in session.args.list("filename") {
+    let names = session.args.list("filename");
+    if names.iter().filter(|it| *it == "-").count() > 1 {
+        return Err(Failure::text("standard input cannot be used for multiple arguments"));
+    }
+    for name in names {
         if name == "." || name.ends_with('/') {
             return Err(Failure::Text(format!(
                 "error reading [{name}]: recognized file extensions are [.json .yaml .yml]"
@@ -178,7 +182,16 @@ impl Item {
                 }
                 document.lenient_object()
             }
-            Some(refusal) => return Err(self.refusal(refusal, verb)),
+            Some(refusal) => {
+                if session.args.get("validate") == Some("warn") && refusal.is_of_kind() {
+                    session.output.err(format!(
+                        "W{}       1 schema.go:145] cannot perform warn validation if server-side \
+                         field validation is unsupported, skipping validation\n",
+                        session.client.now().strftime("%m%d %H:%M:%S%.6f")
+                    ));
+                }
+                return Err(self.refusal(refusal, verb));
+            }
         };
         let object = object.cloned().or_else(|| match &document.body {
             Body::Object(object) => Some(object.clone()),
@@ -196,6 +209,14 @@ impl Item {
             value["metadata"]["namespace"] = object.namespace().into();
         }
         Ok(Read { source: self.source.clone(), object, value })
+    }
+
+    /// Why its name cannot be asked for, if nothing before that is wrong with the document.
+    pub(super) fn unfit_name(&self) -> Option<String> {
+        match &self.document.refusal {
+            None | Some(Refusal::BadRequest(_)) => names::unfit_for_path(&self.document.name),
+            Some(_) => None,
+        }
     }
 
     /// What is left of the document without all but its kind and its name.
@@ -323,8 +344,8 @@ pub(super) fn no_words(words: &[String]) -> Result<(), Failure> {
 /// The objects that files name, for commands that look them up; `words` are those that could have
 /// named objects instead.
 pub(super) fn named(session: &mut Session<'_>, words: &[String]) -> Result<Asked, Failure> {
-    no_words(words)?;
     let input = all(session)?;
+    no_words(words)?;
     let mut objects = objects(session, input)?;
     // They are selected by the labels that the server knows.
     if let Some(selector) = selector(session)? {

@@ -8,6 +8,7 @@ use crate::output_format::Format;
 impl Session<'_> {
     /// Refuses flags that do not go together, where all commands refuse them alike.
     pub(super) fn checked(&self) -> Result<(), Failure> {
+        self.check_connection()?;
         if !self.args.is_on("local") {
             return Ok(());
         }
@@ -37,6 +38,51 @@ impl Session<'_> {
                  resource specifications include:\n   '-f rsrc.yaml'\n   '--filename=rsrc.json'"
             }
         }))
+    }
+
+    /// Refuses what would lead to another server than the one there is. Upstream:
+    /// `client-go/tools/clientcmd`.
+    fn check_connection(&self) -> Result<(), Failure> {
+        let args = &self.args;
+        if let Some(text) = args.get("v").filter(|it| it.parse::<i32>().is_err()) {
+            return Err(Failure::Flags(format!(
+                "invalid argument {text:?} for \"-v, --v\" flag: strconv.ParseInt: parsing {text:?}: \
+                 invalid syntax"
+            )));
+        }
+        if ["kubectl config", "kubectl version", "kubectl options"].contains(&self.command.as_str())
+        {
+            return Ok(());
+        }
+        let other =
+            |flag: &str, own: &str| args.get(flag).filter(|it| !it.is_empty() && *it != own);
+        if let Some(file) = other("kubeconfig", "~/.kube/config") {
+            return Err(Failure::Text(format!("stat {file}: no such file or directory")));
+        }
+        if let Some(name) = other("context", "orrery") {
+            return Err(Failure::Raw(format!(
+                "Error in configuration: context was not found for specified context: {name}\n"
+            )));
+        }
+        if let Some(name) = other("cluster", "orrery") {
+            return Err(Failure::Text(format!("no server found for cluster {name:?}")));
+        }
+        // `set subject` has a flag of its own of this name.
+        let user = other("user", "kubernetes-admin").filter(|_| self.command != "kubectl set");
+        if let Some(name) = user {
+            return Err(Failure::Text(format!("auth info {name:?} does not exist")));
+        }
+        if let Some(text) = args.get("request-timeout") {
+            let is_number = text.parse::<u64>().is_ok();
+            let duration = args.duration("request-timeout").ok().flatten();
+            if !is_number && duration.is_none_or(|it| it.as_nanos() < 0) {
+                return Err(Failure::text(
+                    "Invalid timeout value. Timeout must be a single integer in seconds, or an \
+                     integer followed by a corresponding time unit (e.g. 1s | 2m | 3h)",
+                ));
+            }
+        }
+        Ok(())
     }
 
     /// Takes the flags of a command apart.

@@ -49,7 +49,8 @@ pub(super) fn events(session: &mut Session<'_>) -> Result<Next, Failure> {
         }
         Some(word) => {
             let query = session.query(false);
-            match resources::resolve(&[word.to_owned()], &query)? {
+            let asked = resources::resolve(&[word.to_owned()], &query);
+            match asked.map_err(Failure::without_prefix)? {
                 Asked::Names(names) => names.into_iter().next(),
                 Asked::Kinds(_) => None,
             }

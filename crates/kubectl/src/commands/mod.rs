@@ -2,6 +2,7 @@
 
 mod apply;
 mod autoscale;
+mod context;
 mod create;
 mod delete;
 mod describe;
@@ -108,9 +109,9 @@ const COMMANDS: &[Command] = &[
     command("taint", &[taint::FLAGS], taint::run),
     command("describe", &[describe::FLAGS], describe::run),
     command("logs", &[logs::FLAGS], logs::run),
-    command("auth", &[discovery::AUTH_FLAGS], discovery::auth),
-    command("cluster-info", &[], discovery::cluster_info),
-    command("config", &[discovery::CONFIG_FLAGS], discovery::config),
+    command("auth", &[context::AUTH_FLAGS], context::auth),
+    command("cluster-info", &[], context::cluster_info),
+    command("config", &[context::CONFIG_FLAGS], context::config),
     command("attach", &[misc::ANY_FLAGS], misc::out_of_reach),
     command("exec", &[misc::ANY_FLAGS], misc::out_of_reach),
     command("port-forward", &[misc::ANY_FLAGS], misc::out_of_reach),
@@ -123,7 +124,7 @@ const COMMANDS: &[Command] = &[
     command("wait", &[wait::FLAGS], wait::run),
     command("label", &[label::FLAGS], label::label),
     command("annotate", &[label::FLAGS], label::annotate),
-    command("version", &[discovery::VERSION_FLAGS], discovery::version),
+    command("version", &[context::VERSION_FLAGS], context::version),
     command("api-versions", &[], discovery::api_versions),
     command("api-resources", &[discovery::API_FLAGS], discovery::api_resources),
     command("options", &[], help::options),
@@ -254,7 +255,14 @@ impl Session<'_> {
             }
         }
         let words = [flags, &words[1..]].concat();
-        self.parse(&words, command.flags)?;
+        self.parse(&words, command.flags).inspect_err(|_| {
+            // The help that a mistake points to is that of the subcommand.
+            let subcommands = help::subcommands(name);
+            let named = words.iter().find(|it| !it.starts_with('-'));
+            if let Some(it) = named.filter(|it| subcommands.iter().any(|other| other.0 == **it)) {
+                self.command = format!("kubectl {name} {it}");
+            }
+        })?;
         self.checked()?;
         (command.run)(self)
     }

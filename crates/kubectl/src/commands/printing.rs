@@ -93,7 +93,7 @@ impl Session<'_> {
 pub(crate) fn display_name(kind: Kind, name: &str) -> String {
     let mut text = String::with_capacity(name.len() + 24);
     put_kind(&mut text, kind);
-    text.push_str(name);
+    text.push_str(if name.is_empty() { "<unknown>" } else { name });
     text
 }
 

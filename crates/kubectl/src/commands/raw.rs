@@ -2,13 +2,13 @@
 //! `kubectl create --raw PATH -f FILE` for the one path that people use it for: the eviction of a pod.
 //!
 //! Upstream: `staging/src/k8s.io/kubectl/pkg/rawhttp/raw.go`, v1.36.
-//! Differs from upstream: a query behind the path and what a server tells of its APIs are refused;
-//! what is not in Go's order elsewhere is not so here.
+//! Differs from upstream: of the query behind a path only selectors count; what a server tells of
+//! its APIs is refused.
 
 use api::{Action, ApiError, ApiReason, DeleteOptions, Kind, Object, ObjectRef, go_order, sent};
 use serde_json::{Value, json};
 
-use super::{Next, Session, discovery};
+use super::{Next, Session, context};
 use crate::failure::Failure;
 
 /// Prints what the server has under a path.
@@ -35,8 +35,8 @@ pub(super) fn get(session: &mut Session<'_>, path: &str) -> Result<Next, Failure
     }
     let text = match path {
         "/healthz" | "/livez" | "/readyz" => "ok".to_owned(),
-        "/version" => format!("{:#}", discovery::server_version()),
-        _ if path.contains('?') || is_discovery(path) => {
+        "/version" => context::server_version(),
+        _ if is_discovery(path.split('?').next().unwrap_or_default()) => {
             return Err(Failure::text(
                 "this path is not possible in the simulation: it has objects, the version and \
                  whether the server is well",
@@ -67,6 +67,8 @@ fn is_discovery(path: &str) -> bool {
 
 /// The object or the list that a path names.
 fn objects(session: &Session<'_>, path: &str) -> Result<Value, Failure> {
+    let (path, asked) = path.split_once('?').unwrap_or((path, ""));
+    let (labels, fields) = (parameter(asked, "labelSelector"), parameter(asked, "fieldSelector"));
     let parts: Vec<&str> = path.trim_matches('/').split('/').collect();
     let (version, rest) = match &parts[..] {
         ["api", version, rest @ ..] => ((*version).to_owned(), rest),
@@ -80,7 +82,10 @@ fn objects(session: &Session<'_>, path: &str) -> Result<Value, Failure> {
     };
     let (kind, namespace, name) = match rest {
         ["namespaces", namespace, plural] => (find(plural)?, Some(*namespace), None),
-        ["namespaces", namespace, plural, name] => (find(plural)?, Some(*namespace), Some(*name)),
+        ["namespaces", namespace, plural, name]
+        | ["namespaces", namespace, plural, name, "status"] => {
+            (find(plural)?, Some(*namespace), Some(*name))
+        }
         [plural] => (find(plural)?, None, None),
         [plural, name] => (find(plural)?, Some(""), Some(*name)),
         _ => return Err(nothing_there()),
@@ -103,8 +108,8 @@ fn objects(session: &Session<'_>, path: &str) -> Result<Value, Failure> {
     let query = crate::resources::Query {
         namespace: namespace.unwrap_or_default(),
         all_namespaces: namespace.is_none(),
-        selector: None,
-        field_selector: None,
+        selector: labels.as_deref(),
+        field_selector: fields.as_deref(),
         all: false,
         lists: true,
     };
@@ -127,6 +132,25 @@ fn objects(session: &Session<'_>, path: &str) -> Result<Value, Failure> {
         "kind": format!("{kind}List"), "apiVersion": version,
         "metadata": {"resourceVersion": newest.to_string()}, "items": items,
     }))
+}
+
+/// A parameter of the query behind a path, with what stands for signs in it.
+fn parameter(query: &str, name: &str) -> Option<String> {
+    let mut pairs = query.split('&').filter_map(|it| it.split_once('='));
+    let (_, text) = pairs.find(|it| it.0 == name)?;
+    let mut bytes = text.bytes();
+    let mut plain = vec![];
+    while let Some(byte) = bytes.next() {
+        plain.push(match byte {
+            b'+' => b' ',
+            b'%' => {
+                let digits = [bytes.next()?, bytes.next()?];
+                u8::from_str_radix(std::str::from_utf8(&digits).ok()?, 16).ok()?
+            }
+            other => other,
+        });
+    }
+    String::from_utf8(plain).ok()
 }
 
 fn nothing_there() -> Failure {
@@ -192,6 +216,17 @@ fn evicted(path: &str) -> Option<ObjectRef> {
 #[cfg(test)]
 mod tests {
     use api::{ApiReason, Kind, ObjectRef};
+
+    #[test]
+    fn the_parameters_of_a_query_are_read_with_their_signs() {
+        let check = |query: &str, expected: Option<&str>| {
+            assert_eq!(super::parameter(query, "labelSelector").as_deref(), expected, "{query}");
+        };
+        check("labelSelector=app%3Dweb,a+in+%28b%29&limit=1", Some("app=web,a in (b)"));
+        check("limit=1", None);
+        check("labelSelector=%zz", None);
+        check("labelSelector=%e", None);
+    }
 
     #[test]
     fn a_body_names_the_pod_of_the_path_or_leaves_its_namespace_out() {

@@ -5,7 +5,7 @@
 mod env;
 
 use api::Order;
-use api::{Action, Kind, Object, Patch, sent};
+use api::{Action, ApiError, ApiReason, Kind, Object, Patch, sent};
 use serde_json::{Value, json};
 
 use super::{Next, Session, generate, help, label};
@@ -69,11 +69,15 @@ pub(super) fn run(session: &mut Session<'_>) -> Result<Next, Failure> {
         "env" => Some(env::changes(session, resources, pairs)?),
         _ => None,
     };
-    if let Some(text) = missing(session, verb, pairs) {
+    let missing = missing(session, verb, pairs);
+    if let Some(text) = missing.filter(|_| verb != "resources") {
         return Err(Failure::text(text));
     }
     let (objects, failures, _) = session.named(resources)?;
     Failure::all(failures)?;
+    if let Some(text) = missing {
+        return Err(Failure::text(text));
+    }
     if verb == "image" {
         check_images(pairs)?;
     }
@@ -286,17 +290,33 @@ fn equalities(text: &str) -> Result<serde_json::Map<String, Value>, Failure> {
     let bad = |why: String| {
         Failure::Text(format!("couldn't parse the selector string \"{text}\": {why}"))
     };
-    names::selector(text).map_err(bad)?;
+    let selector = names::selector(text).map_err(bad)?;
     let mut map = serde_json::Map::new();
     for pair in text.split(',').filter(|it| !it.is_empty()) {
         let pair = pair.split_once("==").or_else(|| pair.split_once('='));
         let Some((key, value)) = pair.filter(|it| !it.0.contains(['!', ' '])) else {
-            let text = format!("match expression [{text}] not supported on this object");
+            let shown: Vec<String> = selector.requirements.iter().map(go_requirement).collect();
+            let shown = shown.join(" ");
+            let text = format!("match expression [{shown}] not supported on this object");
             return Err(Failure::Text(text));
         };
         map.insert(key.trim().to_owned(), value.trim().into());
     }
     Ok(map)
+}
+
+/// A requirement as Go's `%v` shows it. Upstream: `metav1.LabelSelectorRequirement`.
+fn go_requirement(it: &api::selector::Requirement) -> String {
+    use api::selector::Operator;
+    let operator = match it.operator {
+        Operator::In => "In",
+        Operator::NotIn => "NotIn",
+        Operator::Exists => "Exists",
+        Operator::DoesNotExist => "DoesNotExist",
+        Operator::Gt => "Gt",
+        Operator::Lt => "Lt",
+    };
+    format!("{{{} {operator} [{}]}}", it.key, it.values.join(" "))
 }
 
 fn selector(session: &mut Session<'_>, object: &Object, pairs: &[String]) -> Result<(), Failure> {
@@ -306,6 +326,19 @@ fn selector(session: &mut Session<'_>, object: &Object, pairs: &[String]) -> Res
     let map = equalities(pairs.first().map(String::as_str).unwrap_or_default())?;
     let patch = Patch::Json(json!([{"op": "add", "path": "/spec/selector", "value": map}]));
     let action = Action::Patch { key: object.object_ref(), subresource: "", patch };
+    let version = object.meta().resource_version.as_deref();
+    if session.args.get("resource-version").is_some_and(|it| Some(it) != version) {
+        let key = object.object_ref();
+        let (resource, name) = (key.kind.plural(), &key.name);
+        return Err(ApiError::new(
+            ApiReason::Conflict,
+            format!(
+                "Operation cannot be fulfilled on {resource} \"{name}\": the object has been \
+                 modified; please apply your changes to the latest version and try again"
+            ),
+        )
+        .into());
+    }
     let result = session.patched(object, &action)?;
     session.print(&result, "selector updated")
 }

@@ -208,7 +208,10 @@ fn parse_one(spec: &str) -> Result<Taint, String> {
     if !problems.is_empty() {
         return Err(with(problems));
     }
-    let problems = names::qualified_name(key);
+    let mut problems = names::qualified_name(key);
+    for it in &mut problems {
+        *it = it.replace("a qualified name", "a valid label key");
+    }
     if !problems.is_empty() {
         return Err(with(problems));
     }

@@ -47,6 +47,8 @@ pub(crate) struct Awaiting {
     /// With a timeout of zero it looks once.
     looks_once: bool,
     failures: Vec<Failure>,
+    /// An object was waited for until the end.
+    is_over: bool,
     for_whom: Waiter,
 }
 
@@ -68,7 +70,16 @@ pub(super) fn deletion(
 ) -> Awaiting {
     let for_whom = if patient { Waiter::PatientDelete } else { Waiter::Delete };
     let conditions = vec![Condition::Delete];
-    Awaiting { conditions, n_met: 0, keys, deadline, looks_once: false, failures: vec![], for_whom }
+    Awaiting {
+        conditions,
+        n_met: 0,
+        keys,
+        deadline,
+        looks_once: false,
+        failures: vec![],
+        is_over: false,
+        for_whom,
+    }
 }
 
 pub(super) fn run(session: &mut Session<'_>) -> Result<Next, Failure> {
@@ -91,8 +102,16 @@ pub(super) fn run(session: &mut Session<'_>) -> Result<Next, Failure> {
     }
     let looks_once = timeout.as_nanos() == 0;
     let for_whom = Waiter::Wait;
-    let state =
-        Awaiting { conditions, n_met: 0, keys, deadline, looks_once, failures: vec![], for_whom };
+    let state = Awaiting {
+        conditions,
+        n_met: 0,
+        keys,
+        deadline,
+        looks_once,
+        failures: vec![],
+        is_over: false,
+        for_whom,
+    };
     go_on(session, state)
 }
 
@@ -127,7 +146,8 @@ pub(super) fn go_on(session: &mut Session<'_>, mut state: Awaiting) -> Result<Ne
             continue;
         };
         let object = session.client.objects().get(&key).cloned();
-        if is_met(condition, object.as_ref(), &uid)? {
+        // When the time is over, nobody looks at the others.
+        if !state.is_over && is_met(condition, object.as_ref(), &uid)? {
             print_met(session, &key, state.for_whom);
             state.n_met += 1;
             continue;
@@ -148,6 +168,7 @@ pub(super) fn go_on(session: &mut Session<'_>, mut state: Awaiting) -> Result<Ne
             let about = if for_creation { String::new() } else { format!(" on {about}") };
             let text = format!("timed out waiting for the condition{about}");
             state.failures.push(Failure::Text(text));
+            state.is_over = state.for_whom == Waiter::Wait;
         }
         state.keys.remove(0);
         state.n_met = 0;

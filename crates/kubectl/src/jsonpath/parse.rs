@@ -105,17 +105,25 @@ pub(super) fn parse_path(text: &str) -> Result<Vec<Step>, String> {
             rest = &after[end + 1..];
         } else {
             let end = field_end(rest);
-            if end == 0 {
-                return Err(format!("unrecognized character in action: {:?}", rest.chars().next()));
+            let first = rest.chars().next().unwrap_or_default();
+            if end == 0 || !first.is_alphanumeric() && first != '_' {
+                return Err(unrecognized(first));
             }
             if steps.is_empty() {
-                return Err(format!("unrecognized identifier {}", &rest[..end]));
+                steps.push(Step::Unknown(rest[..end].to_owned()));
+                rest = &rest[end..];
+                continue;
             }
             steps.push(field(&rest[..end]));
             rest = &rest[end..];
         }
     }
     Ok(steps)
+}
+
+/// As Go's `%#U`.
+fn unrecognized(c: char) -> String {
+    format!("unrecognized character in action: U+{:04X} '{c}'", u32::from(c))
 }
 
 fn field(name: &str) -> Step {
@@ -209,12 +217,11 @@ fn parse_filter(text: &str) -> Result<Step, String> {
             (Some(q), c) if q == c => quote = None,
             (None, '"' | '\'') => quote = Some(c),
             (None, '=' | '!' | '<' | '>') => {
-                let operators = ["==", "!=", "<=", ">=", "<", ">"];
-                let operator = operators.into_iter().find(|it| text[at..].starts_with(it));
-                let operator = operator.ok_or("unrecognized filter operator")?;
+                let rest = &text[at..];
+                let end = rest.find(|c| !matches!(c, '=' | '!' | '<' | '>'));
+                let (operator, right) = rest.split_at(end.unwrap_or(rest.len()));
                 let left = operand(text[..at].trim())?;
-                let right = operand(text[at + operator.len()..].trim())?;
-                return Ok(Step::Filter(left, operator.to_owned(), right));
+                return Ok(Step::Filter(left, operator.to_owned(), operand(right.trim())?));
             }
             _ => {}
         }
@@ -229,5 +236,14 @@ fn operand(text: &str) -> Result<Operand, String> {
     if let Some(quote) = text.chars().next().filter(|it| matches!(it, '"' | '\'')) {
         return quoted(text, quote).map(|it| Operand::Value(Value::String(it.0)));
     }
-    serde_json::from_str(text).map(Operand::Value).map_err(|_| format!("unrecognized value {text}"))
+    match serde_json::from_str(text) {
+        Ok(value) => Ok(Operand::Value(value)),
+        Err(_) => match text.chars().next() {
+            Some(c) if c.is_alphanumeric() || c == '_' => {
+                Ok(Operand::Path(vec![Step::Unknown(text.to_owned())]))
+            }
+            Some(c) => Err(unrecognized(c)),
+            None => Ok(Operand::Nothing),
+        },
+    }
 }

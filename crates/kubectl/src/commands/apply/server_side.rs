@@ -3,7 +3,8 @@
 //! Upstream: `staging/src/k8s.io/kubectl/pkg/cmd/apply/apply.go` (`applyOneObject`),
 //! `staging/src/k8s.io/client-go/util/csaupgrade/upgrade.go`, v1.36.
 
-use api::yaml::Refusal;
+use api::fields::{PathStep, parse_path};
+use api::yaml::{self, Refusal};
 use api::{Action, ApiError, ApiReason, Kind, Object, ObjectRef, Patch, sent, wire};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{FieldsV1, ManagedFieldsEntry};
 use serde_json::{Map, Value, json};
@@ -20,7 +21,10 @@ const ANNOTATION: &str =
     "/f:metadata/f:annotations/f:kubectl.kubernetes.io~1last-applied-configuration";
 
 pub(super) fn apply(session: &mut Session<'_>, item: &files::Item) -> Result<(), Failure> {
-    if let Some(error) = undeclared(item, &session.namespace) {
+    if let Some(why) = item.unfit_name() {
+        return Err(Failure::Text(why));
+    }
+    if let Some(error) = misfit(item, &session.namespace) {
         return Err(error.into());
     }
     let read = item.object(session, "serverside-apply")?;
@@ -39,58 +43,138 @@ pub(super) fn apply(session: &mut Session<'_>, item: &files::Item) -> Result<(),
     session.print(&object, "serverside-applied")
 }
 
-/// The refusal of fields that the kind does not have. Upstream: `typed.ValidationErrors`.
-fn undeclared(item: &files::Item, namespace: &str) -> Option<ApiError> {
+/// The refusal of what does not fit the kind: all of it that its schema knows of, or the first that
+/// the conversion into its type meets. Upstream: `typed.ValidationErrors`, `structuredMergeManager`.
+fn misfit(item: &files::Item, namespace: &str) -> Option<ApiError> {
     let document = &item.document;
-    let Some(Refusal::BadRequest(text)) = &document.refusal else { return None };
-    let (_, fields) = text.split_once("strict decoding error: ")?;
+    let Some(Refusal::BadRequest(_)) = &document.refusal else { return None };
+    let faults = document.faults();
     let value = document.value();
-    let lines = fields.split(", ").map(|it| {
-        let path = it.strip_prefix("unknown field \"")?.strip_suffix('"')?;
-        Some(format!("{}: field not declared in schema", by_name(path, &value)))
+    let lines = faults.iter().filter_map(|(path, why)| {
+        Some(format!("{}: {}", by_name(path, &value), typed(why, at(&value, path))?))
     });
-    let lines: Vec<String> = lines.collect::<Option<_>>()?;
-    let why = match &lines[..] {
-        [one] => one.clone(),
-        many => format!("errors:\n  {}", many.join("\n  ")),
-    };
+    let lines: Vec<String> = lines.collect();
     let kind = Kind::from_api_version(&document.api_version, &document.kind)?;
     let namespace = match (kind.namespaced(), document.namespace.as_str()) {
         (false, _) => "",
         (true, "") => namespace,
         (true, own) => own,
     };
-    let text = format!(
-        "failed to create typed patch object ({namespace}/{}; {}/{}, Kind={kind}): {why}",
-        document.name,
-        kind.group(),
-        kind.version(),
-    );
+    let gvk = format!("{}/{}, Kind={kind}", kind.group(), kind.version());
+    let of = format!("({namespace}/{}; {gvk})", document.name);
+    let text = match (&lines[..], faults.first()) {
+        ([], first) => format!(
+            "failed to convert new object {of} to proper version: unable to convert unstructured \
+             object to {gvk}: {}",
+            yaml::converter_words(&first?.1)
+        ),
+        ([one], _) => format!("failed to create typed patch object {of}: {one}"),
+        (many, _) => {
+            format!("failed to create typed patch object {of}: errors:\n  {}", many.join("\n  "))
+        }
+    };
     Some(ApiError::new(ApiReason::Unknown, text))
 }
 
-/// `.spec.containers[name="x"].a` for `spec.containers[0].a`: where items have names, they are told
-/// apart by them.
+/// What the schema says of a field of which the decoder says `why`, if it is a matter of the schema.
+/// Upstream: `sigs.k8s.io/structured-merge-diff/v6/typed/{helpers,validate}.go`.
+fn typed(why: &str, found: &Value) -> Option<String> {
+    if why.contains("unknown field ") {
+        return Some("field not declared in schema".to_owned());
+    }
+    let (_, wanted) = why.strip_prefix("json: cannot unmarshal ")?.rsplit_once(" of type ")?;
+    Some(match wanted {
+        "int32" | "int64" | "float64" => {
+            let what = match found {
+                Value::Bool(_) => "bool",
+                Value::String(_) => "string",
+                Value::Array(_) => "[]interface {}",
+                Value::Object(_) => "map[string]interface {}",
+                // Whether it is whole and small enough is no matter of the schema.
+                Value::Number(_) | Value::Null => return None,
+            };
+            format!("expected numeric (int or float), got {what}")
+        }
+        "bool" => format!("expected boolean, got &{{{}}}", yaml::merged_patch(found)),
+        _ if wanted.starts_with("[]") && wanted != "[]uint8" => {
+            format!("expected list, got &{{{}}}", yaml::merged_patch(found))
+        }
+        _ if yaml::is_text_type(wanted) || wanted == "[]uint8" => {
+            let shown = match found {
+                Value::Array(_) => "[]interface {}{...}".to_owned(),
+                Value::Object(_) => "map[string]interface {}{...}".to_owned(),
+                other => other.to_string(),
+            };
+            format!("expected string, got &value.valueUnstructured{{Value:{shown}}}")
+        }
+        _ if wanted.contains('.') || wanted.starts_with("map[") => {
+            format!("expected map, got &{{{}}}", yaml::merged_patch(found))
+        }
+        _ => return None,
+    })
+}
+
+/// The value of a path.
+fn at<'a>(value: &'a Value, path: &str) -> &'a Value {
+    parse_path(path).into_iter().fold(value, |value, step| match step {
+        PathStep::Key(key) => &value[&key],
+        PathStep::Index(n) => &value[n],
+    })
+}
+
+/// `.spec.containers[name="x"].a` for `spec.containers[0].a`: the items of lists that have keys are
+/// told apart by them.
 fn by_name(path: &str, value: &Value) -> String {
     let mut shown = String::new();
-    let mut at = value;
-    for part in path.split('.') {
-        let (field, index) = match part.strip_suffix(']').and_then(|it| it.split_once('[')) {
-            Some((field, index)) => (field, index.parse::<usize>().ok()),
-            None => (part, None),
-        };
-        at = &at[field];
-        shown.push_str(&format!(".{field}"));
-        if let Some(index) = index {
-            at = &at[index];
-            let named = matches!(field, "containers" | "initContainers" | "env" | "volumes");
-            match at["name"].as_str().filter(|_| named) {
-                Some(name) => shown.push_str(&format!("[name={}]", api::fields::quote(name))),
-                None => shown.push_str(&format!("[{index}]")),
+    let mut value = value;
+    let mut field = String::new();
+    let mut is_container = false;
+    for step in parse_path(path) {
+        match step {
+            PathStep::Key(key) => {
+                shown.push_str(&format!(".{key}"));
+                value = &value[&key];
+                field = key;
+            }
+            PathStep::Index(n) => {
+                value = &value[n];
+                let keys = keys_of(&field, is_container);
+                is_container = field.to_lowercase().ends_with("containers");
+                let pairs = keys.iter().map(|key| match &value[key] {
+                    Value::Null if *key == "protocol" => "protocol=\"TCP\"".to_owned(),
+                    it => format!("{key}={it}"),
+                });
+                let pairs: Vec<String> = pairs.collect();
+                match keys {
+                    [] => shown.push_str(&format!("[{n}]")),
+                    _ => shown.push_str(&format!("[{}]", pairs.join(","))),
+                }
             }
         }
     }
     shown
+}
+
+fn keys_of(field: &str, is_container: bool) -> &'static [&'static str] {
+    match field {
+        "containers"
+        | "initContainers"
+        | "ephemeralContainers"
+        | "env"
+        | "volumes"
+        | "drivers"
+        | "imagePullSecrets"
+        | "secrets"
+        | "schedulingGates"
+        | "resourceClaims" => &["name"],
+        "hostAliases" => &["ip"],
+        "volumeMounts" => &["mountPath"],
+        "volumeDevices" => &["devicePath"],
+        "topologySpreadConstraints" => &["topologyKey", "whenUnsatisfiable"],
+        "ports" if is_container => &["containerPort", "protocol"],
+        "ports" => &["port", "protocol"],
+        _ => &[],
+    }
 }
 
 /// The request that applies a manifest.
@@ -191,5 +275,45 @@ fn join(into: &mut Value, from: &Value) {
             own["."] = json!({});
         }
         join(own, part);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// As a real server 1.36.2 tells them.
+    #[test]
+    fn what_does_not_fit_the_schema_is_told_field_by_field() {
+        let check = |spec: &str, expected: &str| {
+            let text = format!("apiVersion: v1\nkind: Pod\nmetadata: {{name: x}}\nspec: {spec}\n");
+            let read = files::read(&text, "STDIN", true);
+            let message = misfit(&read.items[0], "default").map(|it| it.message);
+            let expected = format!(
+                "failed to create typed patch object (default/x; /v1, Kind=Pod): {expected}"
+            );
+            assert_eq!(message.as_deref(), Some(expected.as_str()));
+        };
+        check("[]", ".spec: expected map, got &{[]}");
+        check(
+            "{containers: [{name: a, ports: [{containerPort: \"80\"}]}]}",
+            ".spec.containers[name=\"a\"].ports[containerPort=\"80\",protocol=\"TCP\"].containerPort: \
+             expected numeric (int or float), got string",
+        );
+        check(
+            "{containers: [{name: a, command: sleep 5}]}",
+            ".spec.containers[name=\"a\"].command: expected list, got &{sleep 5}",
+        );
+        check(
+            "{containers: [{name: a, env: [{name: A, value: 5}, {name: B, value: true}]}]}",
+            "errors:\n  .spec.containers[name=\"a\"].env[name=\"A\"].value: expected string, got \
+             &value.valueUnstructured{Value:5}\n  .spec.containers[name=\"a\"].env[name=\"B\"].value: \
+             expected string, got &value.valueUnstructured{Value:true}",
+        );
+        check(
+            "{hostNetwork: \"yes\", containers: [{name: a, nope: 1}]}",
+            "errors:\n  .spec.containers[name=\"a\"].nope: field not declared in schema\n  .spec.hostNetwork: \
+             expected boolean, got &{yes}",
+        );
     }
 }

@@ -166,6 +166,18 @@ fn add_key(
              '[-._a-zA-Z0-9]+')"
         )));
     }
+    if key == "." || key.starts_with("..") {
+        let what = if of_secret {
+            "valid key name for a Secret"
+        } else {
+            "a valid key name for a ConfigMap:"
+        };
+        let why = match key {
+            "." | ".." => format!("must not be '{key}'"),
+            _ => "must not start with '..'".to_owned(),
+        };
+        return Err(Failure::Text(format!("{key:?} is not {what} {why}")));
+    }
     if data.insert(key.to_owned(), value.into()).is_none() {
         return Ok(());
     }

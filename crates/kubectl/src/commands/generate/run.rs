@@ -10,6 +10,7 @@ use crate::DryRun;
 use crate::args::{Args, Flag, switch, value};
 use crate::commands::{Next, Session, create};
 use crate::failure::Failure;
+use crate::names;
 
 pub(in crate::commands) const RUN_FLAGS: &[Flag] = &[
     value("image"),
@@ -47,7 +48,7 @@ fn check_image(image: &str, is_given: bool) -> Result<(), Failure> {
     if is_given && image.is_empty() {
         return Err(Failure::text("--image is required"));
     }
-    if image.is_empty() || image.contains(char::is_whitespace) {
+    if !names::is_image(image) {
         let text = format!("Invalid image name {image:?}: invalid reference format");
         return Err(Failure::Text(text));
     }

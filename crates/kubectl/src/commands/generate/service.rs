@@ -8,6 +8,7 @@ use serde_json::json;
 use super::{COMMON, SERVICE, finish, int_flag, int_or_text, object, only_name};
 use crate::commands::{Next, Session};
 use crate::failure::Failure;
+use crate::names;
 
 const SERVICE_TYPES: [(&str, &str); 4] = [
     ("clusterip", "ClusterIP"),
@@ -49,6 +50,10 @@ pub(super) fn service_words(session: &mut Session<'_>, words: &[String]) -> Resu
         return Err(Failure::text("required flag(s) \"external-name\" not set"));
     }
     let name = only_name(&session.args)?;
+    if let Some(external) = session.args.get("external-name").filter(|it| !names::is_subdomain(it))
+    {
+        return Err(Failure::Text(format!("invalid service external name {external}")));
+    }
     let node_port = int_flag(session, "node-port")?;
     let mut ports = vec![];
     for text in session.args.list("tcp") {
@@ -58,6 +63,9 @@ pub(super) fn service_words(session: &mut Session<'_>, words: &[String]) -> Resu
             let why = if is_number { "value out of range" } else { "invalid syntax" };
             return Err(Failure::Text(format!("strconv.ParseUint: parsing {port:?}: {why}")));
         };
+        if target.parse::<i64>().is_ok_and(|it| !(1..=65_535).contains(&it)) && text.contains(':') {
+            return Err(Failure::text("must be between 1 and 65535, inclusive"));
+        }
         let mut it = json!({
             "name": text.replace(':', "-"), "port": number, "targetPort": int_or_text(target),
             "protocol": "TCP",
