@@ -32,6 +32,7 @@ pub enum ComponentId {
     EndpointSlice,
     ResourceQuota,
     Ttl,
+    EphemeralVolume,
 }
 
 impl ComponentId {
@@ -56,6 +57,7 @@ impl ComponentId {
         Self::EndpointSlice,
         Self::ResourceQuota,
         Self::Ttl,
+        Self::EphemeralVolume,
     ];
 
     /// The name by which a scenario's `stop controller NAME` and the history call it.
@@ -81,6 +83,7 @@ impl ComponentId {
             Self::EndpointSlice => "endpointslice",
             Self::ResourceQuota => "resourcequota",
             Self::Ttl => "ttl",
+            Self::EphemeralVolume => "ephemeral-volume",
         }
     }
 }

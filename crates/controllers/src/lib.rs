@@ -9,6 +9,7 @@ pub mod daemon;
 pub mod deployment;
 pub mod disruption;
 pub mod endpointslice;
+pub mod ephemeral;
 pub mod garbagecollector;
 mod history;
 pub mod job;
@@ -46,6 +47,7 @@ pub fn all() -> Vec<Box<dyn Component>> {
         Box::new(podgc::PodGcController::default()),
         Box::new(disruption::DisruptionController::default()),
         Box::new(persistentvolume::PersistentVolumeController::default()),
+        Box::new(ephemeral::EphemeralVolumeController),
         Box::new(resourcequota::ResourceQuotaController),
         Box::new(ttl::TtlController::default()),
     ]

@@ -15,7 +15,7 @@ mod sync_volume;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use api::k8s_openapi::api::core::v1::{PersistentVolume, PersistentVolumeClaim, Pod};
 use api::time::after_ms;
@@ -23,6 +23,8 @@ use api::{
     Action, Change, Component, ComponentId, EventSpec, Kind, Object, ObjectRef, Patch, Plan,
     Resource, Timestamp, View, WorkQueue, pods,
 };
+
+use matching::delays_binding;
 
 const COMPONENT: &str = "persistentvolume-controller";
 /// Upstream: `defaultPVClaimBinderSyncPeriod`.
@@ -43,6 +45,9 @@ const PV_PROTECTION: &str = "kubernetes.io/pv-protection";
 pub struct PersistentVolumeController {
     /// When the volume of a claim will have been made.
     provisioning: BTreeMap<ObjectRef, Timestamp>,
+    /// New claims that wait for a consumer and were made before one. Upstream looks at them before
+    /// the pod can be there that is made next.
+    without_consumer: BTreeSet<ObjectRef>,
     recycling: recycler::Recycling,
 }
 
@@ -70,10 +75,19 @@ impl Component for PersistentVolumeController {
             (old, Some(Object::PersistentVolumeClaim(new))) => {
                 // A scheduler that hears of the claim's pod at the same time is faster.
                 let late = if old.is_none() { BINDING_MS } else { 0 };
-                queue.add_at(new.object_ref(), after_ms(at, late));
+                let at = if old.is_none() && delays_binding(new, &view.listers) {
+                    if sync_claim::consumers(new, view).is_empty() {
+                        self.without_consumer.insert(new.object_ref());
+                    }
+                    view.now
+                } else {
+                    after_ms(at, late)
+                };
+                queue.add_at(new.object_ref(), at);
             }
             (Some(Object::PersistentVolumeClaim(old)), None) => {
                 self.provisioning.remove(&old.object_ref());
+                self.without_consumer.remove(&old.object_ref());
                 if let Some(volume) = old.spec.as_ref().and_then(|it| it.volume_name.as_deref()) {
                     queue.add_at(ObjectRef::new(Kind::PersistentVolume, "", volume), at);
                 }
@@ -98,7 +112,7 @@ impl Component for PersistentVolumeController {
             Some(Object::PersistentVolumeClaim(claim)) => {
                 protect_claim(claim, view, &mut plan);
                 if plan.is_empty() {
-                    sync_claim::sync(claim, &mut self.provisioning, view, &mut plan);
+                    sync_claim::sync(claim, self, view, &mut plan);
                     if !has_annotation(&claim.metadata.annotations, BIND_COMPLETED) {
                         plan.requeue(next_resync(view.now));
                     }

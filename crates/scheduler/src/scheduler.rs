@@ -40,6 +40,8 @@ struct Binding {
     pod: QueuedPodInfo,
     node: Arc<str>,
     since: Timestamp,
+    /// When it learns that its volumes are bound, if they are.
+    bound_at: Option<Timestamp>,
 }
 
 /// kube-scheduler.
@@ -290,8 +292,8 @@ impl Scheduler {
     fn next_time(&self, view: &View<'_>) -> Option<Timestamp> {
         let soon = after_ms(view.now, view.settings.scheduling_latency_ms);
         let ready = self.queue.is_ready(view.now).then_some(soon);
-        let volumes = self.waiting.values().map(|it| after_ms(it.since, BIND_TIMEOUT_MS));
-        let volumes = volumes.chain(self.has_bound_volumes(view.listers).then_some(soon));
+        let timeout = |it: &Binding| after_ms(it.since, BIND_TIMEOUT_MS);
+        let volumes = self.waiting.values().map(|it| it.bound_at.unwrap_or_else(|| timeout(it)));
         ready.into_iter().chain(self.queue.next_time()).chain(volumes).min().map(|it| it.max(soon))
     }
 
@@ -352,7 +354,7 @@ impl Scheduler {
             Some((id, node)) => {
                 self.nominator.delete(&pod.key);
                 self.cache.assume_pod(pod.clone(), id);
-                let binding = Binding { pod: queued, node, since: view.now };
+                let binding = Binding { pod: queued, node, since: view.now, bound_at: None };
                 if wait {
                     plan.actions.splice(0..0, expect_on(&key, &binding.node, view.listers));
                     self.waiting.insert(pod.key.clone(), binding);
@@ -391,6 +393,7 @@ impl Component for Scheduler {
 
     fn react(&mut self, change: &Change, view: &View<'_>, queue: &mut WorkQueue) {
         self.handle(change, view.listers, view.now);
+        self.look_at_waiting(view);
         if let Some(at) = self.next_time(view) {
             queue.add_at(Self::key(), at);
         }

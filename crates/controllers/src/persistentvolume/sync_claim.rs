@@ -1,22 +1,20 @@
 //! Upstream: `syncUnboundClaim`, `syncBoundClaim` and `bind` in
 //! `pkg/controller/volume/persistentvolume/pv_controller.go`, v1.36.
 
-use std::collections::BTreeMap;
-
 use api::k8s_openapi::api::core::v1::{PersistentVolume, PersistentVolumeClaim, Pod};
 use api::k8s_openapi::api::storage::v1::StorageClass;
-use api::{ObjectRef, Plan, Resource, Timestamp, View, pods};
+use api::{Plan, Resource, View, pods};
 
 use super::matching::{class_of_claim, delays_binding, find_best, is_bound_to, mismatch};
 use super::provisioner::{provision, reference};
 use super::{
-    BIND_COMPLETED, BOUND_BY_CONTROLLER, SELECTED_NODE, claims_of, has_annotation, patch, phase,
-    record,
+    BIND_COMPLETED, BOUND_BY_CONTROLLER, PersistentVolumeController, SELECTED_NODE, claims_of,
+    has_annotation, patch, phase, record,
 };
 
 pub(super) fn sync(
     claim: &PersistentVolumeClaim,
-    provisioning: &mut BTreeMap<ObjectRef, Timestamp>,
+    memory: &mut PersistentVolumeController,
     view: &View<'_>,
     plan: &mut Plan,
 ) {
@@ -26,13 +24,13 @@ pub(super) fn sync(
     match (bound, volume_name) {
         (true, name) => sync_bound(claim, name, view, plan),
         (false, Some(name)) => sync_named(claim, name, view, plan),
-        (false, None) => sync_unbound(claim, provisioning, view, plan),
+        (false, None) => sync_unbound(claim, memory, view, plan),
     }
 }
 
 fn sync_unbound(
     claim: &PersistentVolumeClaim,
-    provisioning: &mut BTreeMap<ObjectRef, Timestamp>,
+    memory: &mut PersistentVolumeController,
     view: &View<'_>,
     plan: &mut Plan,
 ) {
@@ -51,10 +49,12 @@ fn sync_unbound(
         return;
     }
     if delayed && !has_annotation(&claim.metadata.annotations, SELECTED_NODE) {
-        let (reason, message) = waits_for(claim, view);
+        let is_new = memory.without_consumer.remove(&claim.object_ref());
+        let consumers = if is_new { vec![] } else { consumers(claim, view) };
+        let (reason, message) = waits_for(&consumers);
         record(plan, claim.clone().into_object(), false, reason, &message);
     } else if !class_of_claim(claim).is_empty() {
-        provision(claim, provisioning, view, plan);
+        provision(claim, &mut memory.provisioning, view, plan);
         return;
     } else {
         let text = "no persistent volumes available for this claim and no storage class is set";
@@ -80,15 +80,19 @@ fn default_class<'a>(view: &View<'a>) -> Option<&'a StorageClass> {
     classes.reduce(|best, it| if created(it) > created(best) { it } else { best })
 }
 
-/// Upstream: `emitEventForUnboundDelayBindingClaim`.
-fn waits_for(claim: &PersistentVolumeClaim, view: &View<'_>) -> (&'static str, String) {
+/// The pods that use a claim and are nowhere yet. Upstream: `findNonScheduledPodsByPVC`.
+pub(super) fn consumers<'a>(claim: &'a PersistentVolumeClaim, view: &View<'a>) -> Vec<&'a str> {
     let waiting = view.listers.list_in::<Pod>(claim.namespace()).filter(|pod| {
         pods::node_name(pod).is_none()
             && !pods::is_terminal(pod)
             && claims_of(pod).any(|it| it == claim.name())
     });
-    let names: Vec<&str> = waiting.map(Resource::name).collect();
-    match names.as_slice() {
+    waiting.map(Resource::name).collect()
+}
+
+/// Upstream: `emitEventForUnboundDelayBindingClaim`.
+fn waits_for(consumers: &[&str]) -> (&'static str, String) {
+    match consumers {
         [] => (
             "WaitForFirstConsumer",
             "waiting for first consumer to be created before binding".to_owned(),

@@ -34,7 +34,7 @@ pub(super) fn sync(
         let of_volume = mode(spec.and_then(|it| it.volume_mode.as_deref()));
         let of_claim = mode(claim.spec.as_ref().and_then(|it| it.volume_mode.as_deref()));
         if of_volume == of_claim {
-            sync_claim::sync(claim, &mut memory.provisioning, view, plan);
+            sync_claim::sync(claim, memory, view, plan);
             return;
         }
         let text = format!(
@@ -53,7 +53,7 @@ pub(super) fn sync(
         if has_annotation(&claim.metadata.annotations, BIND_COMPLETED) {
             set_phase(volume, "Bound", plan);
         } else {
-            sync_claim::sync(claim, &mut memory.provisioning, view, plan);
+            sync_claim::sync(claim, memory, view, plan);
         }
     } else {
         lost_to_another(volume, memory, view, plan);

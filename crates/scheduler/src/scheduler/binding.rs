@@ -4,24 +4,36 @@
 //! Differs from upstream: attempts and bindings do not overlap; a binding that waits for volumes is
 //! remembered and carried out when they are bound.
 
-use api::time::ms_between;
+use api::time::{after_ms, ms_between};
 use api::{Action, Change, EventSpec, Listers, Object, ObjectRef, Plan, Resource as _, View};
 use k8s_openapi::api::core::v1::{PersistentVolume, PersistentVolumeClaim, Pod};
 
 use super::{BIND_TIMEOUT_MS, Binding, Scheduler};
 use crate::extender;
 use crate::framework::interface::Nomination;
+use crate::framework::plugins::claim_names;
 use crate::framework::types::PodInfo;
 
+/// How often a binding asks for its volumes, and first after as long. Upstream: `BindPodVolumes`.
+const POLL_MS: i64 = 1_000;
+
 impl Scheduler {
-    pub(super) fn has_bound_volumes(&self, listers: Listers<'_>) -> bool {
-        self.waiting.values().any(|it| are_volumes_bound(&it.pod.pod, listers))
+    /// Notes which volumes are bound by now: the binding that waits for them asks once a second.
+    pub(super) fn look_at_waiting(&mut self, view: &View<'_>) {
+        for it in self.waiting.values_mut() {
+            let asks = || {
+                let ms = ms_between(it.since, view.now);
+                after_ms(it.since, ms - ms.rem_euclid(POLL_MS) + POLL_MS)
+            };
+            let bound = are_volumes_bound(&it.pod.pod, view.listers);
+            it.bound_at = bound.then(|| it.bound_at.unwrap_or_else(asks));
+        }
     }
 
-    /// Bindings whose volumes are bound now, or that waited too long.
+    /// A binding that learns that its volumes are bound, or that waited too long.
     pub(super) fn finish_waiting(&mut self, view: &View<'_>) -> Option<Plan> {
         let due = self.waiting.iter().find_map(|(key, it)| {
-            let bound = are_volumes_bound(&it.pod.pod, view.listers);
+            let bound = it.bound_at.is_some_and(|at| at <= view.now);
             let late = ms_between(it.since, view.now) >= BIND_TIMEOUT_MS;
             (bound || late).then(|| (key.clone(), bound))
         });
@@ -84,9 +96,8 @@ pub(super) fn expect_on(key: &ObjectRef, node: &str, listers: Listers<'_>) -> Op
 
 /// Whether all claims of the pod are bound. Upstream: `checkBindings`.
 fn are_volumes_bound(pod: &PodInfo, listers: Listers<'_>) -> bool {
-    let mut claims = pod.volumes().iter().filter_map(|it| it.persistent_volume_claim.as_ref());
-    claims.all(|it| {
-        let claim = listers.get::<PersistentVolumeClaim>(pod.namespace_name(), &it.claim_name);
+    claim_names(&pod.pod).iter().all(|(name, _)| {
+        let claim = listers.get::<PersistentVolumeClaim>(pod.namespace_name(), name);
         claim.is_some_and(|claim| {
             let annotations = claim.metadata.annotations.as_ref();
             let volume = claim.spec.as_ref().and_then(|it| it.volume_name.as_deref());

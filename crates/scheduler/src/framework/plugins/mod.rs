@@ -53,7 +53,7 @@ fn class_of_claim(claim: &PersistentVolumeClaim) -> &str {
 }
 
 /// The claims of a pod's volumes, and whether they were made for the pod.
-fn claim_names(pod: &Pod) -> Vec<(String, bool)> {
+pub(crate) fn claim_names(pod: &Pod) -> Vec<(String, bool)> {
     let volumes = pod.spec.iter().flat_map(|it| it.volumes.iter().flatten());
     volumes
         .into_iter()
