@@ -233,6 +233,24 @@ pub(crate) fn print_value(format: &Format, value: &Value) -> Result<String, Fail
     })
 }
 
+/// Prints what was applied: one object, or several as a list of the type `List`. Upstream:
+/// `ApplyOptions.printObjects`.
+pub(crate) fn print_applied(format: &Format, mut objects: Vec<Value>) -> Result<String, Failure> {
+    if objects.len() == 1 {
+        return print_value(format, &objects.remove(0));
+    }
+    if *format == Format::Json {
+        // The list has a type, and its fields an order; its items have none.
+        let items = yaml::to_json_pretty(&Value::Array(objects)).trim_end().replace('\n', "\n    ");
+        return Ok(format!(
+            "{{\n    \"kind\": \"List\",\n    \"apiVersion\": \"v1\",\n    \"metadata\": {{}},\n    \
+             \"items\": {items}\n}}\n"
+        ));
+    }
+    let list = json!({"apiVersion": "v1", "kind": "List", "metadata": {}, "items": objects});
+    print_value(format, &list)
+}
+
 /// Upstream: `JSONPathPrinter`, which shows everything it was given.
 fn out_of_bounds(template: &str, value: &Value, why: &str) -> Failure {
     let mut shown = String::new();

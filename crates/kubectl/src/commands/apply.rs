@@ -16,6 +16,7 @@ pub(super) use server_side::configuration;
 use super::{Next, Session, create, files};
 use crate::args::{Flag, switch, value};
 use crate::failure::Failure;
+use crate::output_format::{self, Format};
 use crate::resources;
 use crate::{DryRun, last_applied};
 
@@ -53,6 +54,10 @@ pub(super) fn run(session: &mut Session<'_>) -> Result<Next, Failure> {
     }
     check(session)?;
     let input = files::input(session)?;
+    let format = Format::parse(session.args.get("output"), session.args.get("template"))?;
+    if !matches!(format, Format::Table { .. } | Format::Name | Format::CustomColumns(_)) {
+        session.kept = Some(vec![]);
+    }
     let mut failures = vec![];
     for item in &input.items {
         if let Err(failure) = apply_one(session, item) {
@@ -64,6 +69,10 @@ pub(super) fn run(session: &mut Session<'_>) -> Result<Next, Failure> {
         return Err(Failure::text("no objects passed to apply"));
     }
     Failure::all(failures)?;
+    let kept = session.kept.take().unwrap_or_default();
+    if !kept.is_empty() {
+        session.output.out(output_format::print_applied(&format, kept)?);
+    }
     Ok(Next::Done)
 }
 

@@ -221,7 +221,9 @@ pub(super) fn config(session: &mut Session<'_>) -> Result<Next, Failure> {
         "get-contexts" if session.args.get("output") == Some("name") => "orrery\n".to_owned(),
         "get-contexts" => {
             if let Some(other) = session.args.positional.get(1).filter(|it| *it != "orrery") {
-                return Err(Failure::Text(format!("context {other} not found")));
+                let head = rows::align("CURRENT\tNAME\tCLUSTER\tAUTHINFO\tNAMESPACE\n", 6, 3);
+                let failure = Failure::Text(format!("context {other} not found"));
+                return Err(Failure::After(head, Box::new(failure)));
             }
             let text = format!(
                 "CURRENT\tNAME\tCLUSTER\tAUTHINFO\tNAMESPACE\n*\torrery\torrery\tkubernetes-admin\t{}\n",

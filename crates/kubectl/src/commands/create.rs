@@ -107,6 +107,11 @@ pub(super) fn replace(session: &mut Session<'_>) -> Result<Next, Failure> {
         return Err(Failure::text("--dry-run can not be used when --force is set"));
     }
     let input = files::input(session)?;
+    if session.args.is_on("force") {
+        for item in &input.items {
+            delete_first(session, item)?;
+        }
+    }
     let mut failures = vec![];
     for item in &input.items {
         if let Err(failure) = replace_one(session, item) {
@@ -121,20 +126,25 @@ pub(super) fn replace(session: &mut Session<'_>) -> Result<Next, Failure> {
     Ok(Next::Done)
 }
 
+/// Deletes what `--force` replaces, if it is there. Upstream: `forceReplace`, which waits until it
+/// is gone; here it goes at once.
+fn delete_first(session: &mut Session<'_>, item: &files::Item) -> Result<(), Failure> {
+    let read = item.object(session, "replacing")?;
+    let key: ObjectRef = read.object.object_ref();
+    let options = api::DeleteOptions { grace_period_seconds: Some(0), ..Default::default() };
+    match session.write(&Action::Delete { key, options }) {
+        Ok(_) => session.print_deleted(&read.object, false),
+        Err(failure) if failure.is_not_found() => Ok(()),
+        Err(failure) => Err(failure.when("deleting", &read.source)),
+    }
+}
+
 fn replace_one(session: &mut Session<'_>, item: &files::Item) -> Result<(), Failure> {
     let read = item.object(session, "replacing")?;
     if let Some(why) = names::unfit_for_path(read.object.name()) {
         return Err(Failure::Text(why).when("replacing", &read.source));
     }
-    let key: ObjectRef = read.object.object_ref();
     if session.args.is_on("force") {
-        let options = api::DeleteOptions { grace_period_seconds: Some(0), ..Default::default() };
-        match session.write(&Action::Delete { key, options }) {
-            Ok(_) => {}
-            Err(failure) if failure.is_not_found() => {}
-            Err(failure) => return Err(failure.when("replacing", &read.source)),
-        }
-        session.print_deleted(&read.object, true)?;
         let object = send(session, read.object).map_err(|it| it.when("replacing", &read.source))?;
         return session.print(&object, "replaced");
     }

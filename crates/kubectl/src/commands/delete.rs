@@ -70,10 +70,7 @@ pub(super) fn run(session: &mut Session<'_>) -> Result<Next, Failure> {
         failures.extend(missing);
         objects
     };
-    if options.grace_period_seconds == Some(0)
-        && session.args.is_on("force")
-        && (!objects.is_empty() || failures.is_empty())
-    {
+    if options.grace_period_seconds == Some(0) && session.args.is_on("force") {
         session.output.err(IMMEDIATE);
     }
     if session.args.has("namespace") && objects.iter().any(|it| !it.kind().namespaced()) {

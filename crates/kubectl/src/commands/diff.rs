@@ -101,6 +101,10 @@ fn pair(session: &mut Session<'_>, item: &files::Item) -> Result<Pair, Failure> 
         },
     };
     session.warnings();
+    let merged = merged.map(|mut it| {
+        session.keep_version(&mut it);
+        it
+    });
     let value = |object: &Object| sent::object_value(object);
     let mut merged = value(&merged.unwrap_or(read.object));
     let mut live = live.as_ref().map(value);

@@ -211,13 +211,14 @@ fn of_container(
     let previous = session.args.is_on("previous");
     let namespace = pod.metadata.namespace.clone().unwrap_or_default();
     let Some(all) = session.client.logs(&namespace, name, container, previous) else {
+        // Where no node has the pod, nobody is asked.
+        if pod.spec.as_ref().is_none_or(|it| it.node_name.is_none()) {
+            return Ok(());
+        }
         if previous {
             return Err(bad_request(format!(
                 "previous terminated container {container:?} in pod {name:?} not found"
             )));
-        }
-        if pod.spec.as_ref().is_none_or(|it| it.node_name.is_none()) {
-            return Err(bad_request(format!("pod {name} does not have a host assigned")));
         }
         let reason = waiting_reason(pod, container);
         return Err(bad_request(format!(

@@ -68,6 +68,10 @@ pub(crate) struct Session<'a> {
     pub(crate) failure_code: i32,
     /// What the server has warned of so far.
     warned: Vec<String>,
+    /// How many objects were printed as YAML.
+    n_yaml: usize,
+    /// What `apply` prints in the end, as one object or as a list.
+    kept: Option<Vec<serde_json::Value>>,
 }
 
 /// How a command goes on.
@@ -206,6 +210,8 @@ pub fn run(words: &[String], client: &mut dyn Client) -> Outcome {
         namespace,
         failure_code: 1,
         warned: vec![],
+        n_yaml: 0,
+        kept: None,
     };
     let result = session.dispatch(words);
     session.finish(result)
@@ -214,8 +220,17 @@ pub fn run(words: &[String], client: &mut dyn Client) -> Outcome {
 pub(crate) fn poll(pending: Pending, client: &mut dyn Client) -> Outcome {
     let Pending { output, waiting, kept, .. } = pending;
     let Kept { args, command, namespace } = kept;
-    let mut session =
-        Session { client, output, args, command, namespace, failure_code: 1, warned: vec![] };
+    let mut session = Session {
+        client,
+        output,
+        args,
+        command,
+        namespace,
+        failure_code: 1,
+        warned: vec![],
+        n_yaml: 0,
+        kept: None,
+    };
     let result = match waiting {
         Waiting::Drain(state) => drain::go_on(&mut session, state),
         Waiting::Get(state) => get::go_on(&mut session, state),

@@ -1,6 +1,6 @@
 //! What a command says of the objects that it changed.
 
-use api::{Kind, Object};
+use api::{Kind, Object, sent};
 
 use super::{Session, files};
 use crate::failure::Failure;
@@ -32,14 +32,29 @@ impl Session<'_> {
         if matches!(format, Format::Table { .. } | Format::Name | Format::CustomColumns(_)) {
             return self.print(&read.object, done);
         }
-        self.output.out(output_format::print_value(&format, &read.value)?);
+        if let Some(kept) = &mut self.kept {
+            kept.push(read.value.clone());
+            return Ok(());
+        }
+        let text = output_format::print_value(&format, &read.value)?;
+        self.print_document(&format, text);
         Ok(())
     }
 
     /// As [`Self::print`], without a word about a dry run: `patch` forgets it.
     pub(crate) fn print_done(&mut self, object: &Object, done: &str) -> Result<(), Failure> {
         let format = Format::parse(self.args.get("output"), self.args.get("template"))?;
-        let text = match format {
+        if let Some(kept) = &mut self.kept {
+            let mut value = sent::object_value(object);
+            if self.args.is_on("show-managed-fields")
+                && let Some(entries) = sent::managed_fields(object)
+            {
+                value["metadata"]["managedFields"] = entries;
+            }
+            kept.push(value);
+            return Ok(());
+        }
+        let text = match &format {
             Format::Table { .. } => {
                 let name = display_name(object.kind(), object.name());
                 format!("{name} {done}\n")
@@ -60,11 +75,28 @@ impl Session<'_> {
                 };
                 options.as_written =
                     object.meta().uid.is_none() && self.args.has("filename") && !knows_type;
-                output_format::print(&other, objects, true, &options)?
+                output_format::print(other, objects, true, &options)?
             }
         };
-        self.output.out(text);
+        self.print_document(&format, text);
         Ok(())
+    }
+
+    /// Prints an object; those commands that print all objects with one printer put a line between
+    /// the documents of YAML. Upstream: `YAMLPrinter`.
+    pub(crate) fn print_document(&mut self, format: &Format, text: String) {
+        let command = self.command.split(' ').nth(1).unwrap_or_default();
+        let has_one_printer = matches!(
+            command,
+            "create" | "replace" | "run" | "expose" | "autoscale" | "scale" | "set"
+        );
+        if *format == Format::Yaml && has_one_printer {
+            if self.n_yaml > 0 {
+                self.output.out("---\n");
+            }
+            self.n_yaml += 1;
+        }
+        self.output.out(text);
     }
 
     /// `pod "web" deleted from default namespace`.

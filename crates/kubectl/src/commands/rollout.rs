@@ -16,7 +16,7 @@ use super::{Next, Session, Waiting, display_name, files, help};
 use crate::DryRun;
 use crate::args::{Flag, switch, value};
 use crate::failure::Failure;
-use crate::resources;
+use crate::{last_applied, resources};
 
 pub(super) const FLAGS: &[Flag] = &[
     value("filename").or('f'),
@@ -429,8 +429,24 @@ fn print_revisions(
     Ok(())
 }
 
+/// An older revision is not what was applied last.
+fn warn_of_apply(session: &mut Session<'_>, object: &Object) {
+    let annotation = last_applied::ANNOTATION;
+    if object.meta().annotations.iter().flatten().any(|it| it.0 == annotation) {
+        session.output.err(format!(
+            "Warning: resource {}/{} was previously managed with 'kubectl apply'. Rolling back will not \
+             update the {annotation} annotation, which may cause unexpected behavior on future 'kubectl \
+             apply' operations. Consider using 'kubectl apply' with your previous configuration file \
+             instead.\n",
+            object.kind().plural(),
+            object.name()
+        ));
+    }
+}
+
 fn undo(session: &mut Session<'_>, object: &Object) -> Result<(), Failure> {
     let kind = object.kind();
+    warn_of_apply(session, object);
     if !matches!(kind, Kind::Deployment | Kind::DaemonSet | Kind::StatefulSet) {
         return Err(no_revisions(kind, "rollbacker", "rollbacker"));
     }

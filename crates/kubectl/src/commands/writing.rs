@@ -32,6 +32,11 @@ impl Session<'_> {
             // What is not stored has no version.
             object.meta_mut().resource_version = None;
         }
+        if dry_run == DryRun::Server
+            && let (Action::Patch { .. } | Action::Update(_), Some(object)) = (action, &mut result)
+        {
+            self.keep_version(object);
+        }
         match result {
             Some(object)
                 if self.args.is_on("record") && !matches!(action, Action::Delete { .. }) =>
@@ -40,6 +45,13 @@ impl Session<'_> {
             }
             result => Ok(result),
         }
+    }
+
+    /// What a dry run comes to is not stored: its version is that of the object that is.
+    pub(crate) fn keep_version(&self, object: &mut Object) {
+        let stored = self.client.objects().get(&object.object_ref());
+        let version = stored.and_then(|it| it.meta().resource_version.clone());
+        object.meta_mut().resource_version = version;
     }
 
     /// Writes the command into an annotation, as the cause of a change. Upstream:

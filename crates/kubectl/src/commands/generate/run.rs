@@ -112,6 +112,9 @@ pub(in crate::commands) fn run(session: &mut Session<'_>) -> Result<Next, Failur
         let value =
             json!({"metadata": {"name": name}, "spec": {"selector": labels, "ports": ports}});
         exposed = finish(session, object(Kind::Service, value)?, None).map(|_| ());
+        if session.args.get("output") == Some("yaml") {
+            session.output.out("---\n");
+        }
     }
     session.print(&pod, "created")?;
     exposed?;
