@@ -51,7 +51,7 @@ const CHANGE_CAUSE: &str = "kubernetes.io/change-cause";
 pub(crate) struct Watching {
     keys: Vec<ObjectRef>,
     deadline: Option<Timestamp>,
-    said: String,
+    version: Option<String>,
 }
 
 pub(super) fn run(session: &mut Session<'_>) -> Result<Next, Failure> {
@@ -141,7 +141,7 @@ fn status(session: &mut Session<'_>, objects: &[Object]) -> Result<Next, Failure
     let now = session.client.now();
     let deadline = timeout.map(|it| time::after_ms(now, it.as_millis()));
     let keys = objects.iter().map(Object::object_ref).collect();
-    go_on(session, Watching { keys, deadline, said: String::new() })
+    go_on(session, Watching { keys, deadline, version: None })
 }
 
 pub(super) fn go_on(session: &mut Session<'_>, mut state: Watching) -> Result<Next, Failure> {
@@ -160,13 +160,15 @@ pub(super) fn go_on(session: &mut Session<'_>, mut state: Watching) -> Result<Ne
             }
         }
         let (text, done) = progress(&object)?;
-        if text != state.said {
-            session.output.out(text.clone());
-            state.said = text;
+        // Each change is told of, also one that leaves the text as it was.
+        let version = object.meta().resource_version.clone();
+        if version != state.version {
+            session.output.out(text);
+            state.version = version;
         }
         if done || session.args.is_off("watch") {
             state.keys.remove(0);
-            state.said.clear();
+            state.version = None;
             continue;
         }
         if state.deadline.is_some_and(|it| it <= session.client.now()) {
