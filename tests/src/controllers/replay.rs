@@ -396,6 +396,10 @@ fn carry_out(simulation: &mut Simulation, step: &Step, watch: &Watch) -> Result<
     let at = step.at_seconds;
     if let Some(text) = &step.apply {
         action.yaml = in_namespace(&watch.tokens.concrete(text), &watch.namespace)?;
+        // A node joins with what its kubelet has found of it, which no server-side apply could say.
+        if !action.yaml.contains("\"kind\":\"Node\"") {
+            action.command = "kubectl apply -f - --server-side --force-conflicts".to_owned();
+        }
     } else if let Some(line) = &step.kubectl {
         let line = watch.tokens.concrete(line);
         let rest = line.strip_prefix("kubectl ").unwrap_or(&line);
