@@ -194,8 +194,9 @@ pub(super) fn decode_object(kind: Kind, node: &Node) -> (Option<Object>, Vec<Pro
 pub(crate) fn object_from_json(kind: Kind, value: &serde_json::Value) -> Result<Object, String> {
     let text = |key: &str| value[key].as_str().unwrap_or_default();
     let (version, name) = (text("apiVersion"), text("kind"));
-    // Parts of objects say neither.
-    if !name.is_empty() && Kind::from_api_version(version, name).is_none() {
+    // Who knows the kind need not say it, nor the version.
+    let says_both = !name.is_empty() && !version.is_empty();
+    if says_both && Kind::from_api_version(version, name).is_none() {
         return Err(not_registered(version, name));
     }
     let (object, problems) = decode_object(kind, &Node::from_json(value));
