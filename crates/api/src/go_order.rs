@@ -231,14 +231,14 @@ pub fn fields<'a>(map: &'a Map<String, Value>, of: &str) -> Vec<(&'a String, &'a
 
 /// What the value of a field is called: the spec and the status of some kinds have their own order.
 #[must_use]
-pub fn called(key: &str, map: &Map<String, Value>) -> Cow<'static, str> {
+pub fn called(key: &str, map: &Map<String, Value>) -> String {
     let suffix = match key {
         "spec" => "Spec",
         "status" => "Status",
-        other => return Cow::Owned(other.to_owned()),
+        other => return other.to_owned(),
     };
     let kind = map.get("kind").and_then(Value::as_str).unwrap_or_default();
-    Cow::Owned(format!("{kind}{suffix}"))
+    format!("{kind}{suffix}")
 }
 
 /// An object that tells its fields in order.
@@ -286,7 +286,7 @@ impl Serialize for InOrder<'_> {
                 };
                 serializer.collect_map(fields.into_iter().map(|(key, value)| {
                     let touched = patch.and_then(|it| it.get(key));
-                    (key, InOrder { value, of: called(key, map), touched })
+                    (key, InOrder { value, of: called(key, map).into(), touched })
                 }))
             }
             other => other.serialize(serializer),

@@ -125,7 +125,9 @@ fn is_map(before: &str, patch: &Value) -> Result<(), ApiError> {
 /// `applyPatchToCurrentObject`, which show the patch and the object.
 fn misfit(object: &Object, patch: &Patch, why: &str) -> ApiError {
     let (shown, why) = match patch {
-        Patch::Strategic(patch) => (yaml::merged_patch(patch), yaml::converter_words(why)),
+        Patch::Strategic(patch) => {
+            (yaml::go_text(&yaml::merged_patch(patch)), yaml::converter_words(why))
+        }
         _ => (patched_text(object, patch), why.to_owned()),
     };
     let message = format!("Invalid value: {}: {why}", api::fields::quote(&shown));

@@ -289,29 +289,11 @@ fn custom_columns(
     for object in objects {
         let cell = |template: &Template| {
             let values = template.find_in(object);
-            let texts: Vec<String> = values.iter().map(go_text).collect();
+            let texts: Vec<String> = values.iter().map(yaml::go_text).collect();
             if texts.is_empty() { "<none>".to_owned() } else { texts.join(",") }
         };
         lines.push(columns.iter().map(|it| cell(&it.1)).collect());
     }
     let text: String = lines.iter().map(|it| format!("{}\n", it.join("\t"))).collect();
     Ok(rows::align(&text, 6, 3))
-}
-
-/// A value as Go's `%v` prints it.
-pub(crate) fn go_text(value: &Value) -> String {
-    match value {
-        Value::Null => "<nil>".to_owned(),
-        Value::String(text) => text.clone(),
-        Value::Array(items) => {
-            let items: Vec<String> = items.iter().map(go_text).collect();
-            format!("[{}]", items.join(" "))
-        }
-        Value::Object(map) => {
-            let pairs: Vec<String> =
-                map.iter().map(|(key, value)| format!("{key}:{}", go_text(value))).collect();
-            format!("map[{}]", pairs.join(" "))
-        }
-        other => other.to_string(),
-    }
 }

@@ -15,6 +15,9 @@ use super::transcript::{NONE, Step, Transcript, Words};
 /// too, but are named by their number.
 const RANDOM_LENGTH: usize = 5;
 
+/// What such an end is made of: no word of a manifest is taken for one that has a vowel.
+const LETTERS: &str = "bcdfghjklmnpqrstvwxz2456789";
+
 /// What the controller notes on the Jobs that it starts.
 const SCHEDULED: &str = "batch.kubernetes.io/cronjob-scheduled-timestamp";
 
@@ -151,7 +154,7 @@ pub(super) fn strike_refused(text: &str) -> String {
     while let Some(at) = verdicts.iter().filter_map(|it| rest.find(it)).min() {
         let name = rest[..at].trim_end_matches('\\');
         let is_random =
-            |it: &str| it.len() == RANDOM_LENGTH && it.chars().all(|c| c.is_ascii_alphanumeric());
+            |it: &str| it.len() == RANDOM_LENGTH && it.chars().all(|c| LETTERS.contains(c));
         match name.rsplit_once('-').filter(|(_, end)| is_random(end)) {
             Some((before, _)) => result.extend([before, "-*"]),
             None => result.push_str(name),

@@ -9,7 +9,7 @@
 use serde_json::Value;
 
 use super::gotypes;
-use crate::Order;
+use crate::Gather;
 
 /// What the converter says where the decoder says `json: cannot unmarshal string into Go struct
 /// field X of type int32`; anything else is said by both.
@@ -52,17 +52,31 @@ pub fn is_text_type(name: &str) -> bool {
     name == "string" || gotypes::is_string(name)
 }
 
-/// A patch as Go's `%+v` shows it, without what merging has used up: the lists that an order is
-/// given for, their order, and what says which fields stay.
+/// A value as Go's `%v` shows it.
 #[must_use]
-pub fn merged_patch(value: &Value) -> String {
+pub fn go_text(value: &Value) -> String {
     match value {
         Value::Null => "<nil>".to_owned(),
         Value::String(text) => text.clone(),
         Value::Array(items) => {
-            let items: Vec<String> = items.iter().map(merged_patch).collect();
+            let items: Vec<String> = items.iter().map(go_text).collect();
             format!("[{}]", items.join(" "))
         }
+        Value::Object(map) => {
+            let pairs: Vec<String> =
+                map.iter().map(|(key, it)| format!("{key}:{}", go_text(it))).collect();
+            format!("map[{}]", pairs.join(" "))
+        }
+        other => other.to_string(),
+    }
+}
+
+/// A patch without what merging uses up: the lists that an order is given for, their order, and what
+/// says which fields stay. The server shows the rest as [`go_text`].
+#[must_use]
+pub fn merged_patch(value: &Value) -> Value {
+    match value {
+        Value::Array(items) => items.iter().map(merged_patch).collect(),
         Value::Object(map) => {
             const ORDER: &str = "$setElementOrder/";
             let is_used = |key: &str| {
@@ -70,13 +84,10 @@ pub fn merged_patch(value: &Value) -> String {
                     || key == "$retainKeys"
                     || map.contains_key(&format!("{ORDER}{key}"))
             };
-            let mut kept: Vec<(&String, &Value)> = map.iter().filter(|it| !is_used(it.0)).collect();
-            kept.order_by_key(|it| it.0);
-            let pairs: Vec<String> =
-                kept.iter().map(|(key, it)| format!("{key}:{}", merged_patch(it))).collect();
-            format!("map[{}]", pairs.join(" "))
+            let kept = map.iter().filter(|it| !is_used(it.0));
+            kept.map(|(key, it)| (key.clone(), merged_patch(it))).to_object().into()
         }
-        other => other.to_string(),
+        other => other.clone(),
     }
 }
 
@@ -106,9 +117,9 @@ mod tests {
     #[test]
     fn what_merging_has_used_up_is_not_shown() {
         let patch = json!({"spec": {"a": "x", "b": [1, null]}});
-        assert_eq!(merged_patch(&patch), "map[spec:map[a:x b:[1 <nil>]]]");
+        assert_eq!(go_text(&merged_patch(&patch)), "map[spec:map[a:x b:[1 <nil>]]]");
         let patch = json!({"spec": {"$setElementOrder/containers": [{"name": "a"}],
             "containers": [{"name": "a", "x": 1}], "$retainKeys": ["y"], "y": {}}});
-        assert_eq!(merged_patch(&patch), "map[spec:map[y:map[]]]");
+        assert_eq!(go_text(&merged_patch(&patch)), "map[spec:map[y:map[]]]");
     }
 }

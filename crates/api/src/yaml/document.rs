@@ -8,7 +8,7 @@ use super::node::{Data, Node};
 use super::path::Path;
 use crate::fields::{PathStep, parse_path};
 use crate::scenario::ScenarioDoc;
-use crate::{Kind, Object};
+use crate::{Kind, Object, ObjectRef};
 
 /// What a document turned out to be.
 #[derive(Clone, Debug, PartialEq)]
@@ -121,6 +121,19 @@ impl Document {
             Data::Map(_) | Data::Seq(_) => span,
             _ => node.span,
         }
+    }
+
+    /// The object that the document names; `namespace` is that of one that names none. `None` for a
+    /// kind that is not kept.
+    #[must_use]
+    pub fn object_ref(&self, namespace: &str) -> Option<ObjectRef> {
+        let kind = Kind::from_api_version(&self.api_version, &self.kind)?;
+        let namespace = match (kind.namespaced(), self.namespace.as_str()) {
+            (false, _) => "",
+            (true, "") => namespace,
+            (true, own) => own,
+        };
+        Some(ObjectRef::new(kind, namespace, &self.name))
     }
 
     /// All that is wrong with the document as an object of its kind, as the JSON decoder says it: the

@@ -31,7 +31,7 @@ mod scalar;
 mod syntax;
 mod words;
 
-pub use converter::{converter_words, is_text_type, merged_patch};
+pub use converter::{converter_words, go_text, is_text_type, merged_patch};
 pub use document::{Body, Document, Refusal};
 pub(crate) use document::{from_json, object_from_json};
 pub use emit::{json_pretty, to_json_pretty, to_json_string, to_string};

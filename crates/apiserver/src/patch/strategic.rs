@@ -207,7 +207,7 @@ fn merge_by_key(
 ) -> Result<(), String> {
     for element in patch {
         let Some(wanted) = element.get(key) else {
-            let element = api::yaml::merged_patch(element);
+            let element = api::yaml::go_text(element);
             return Err(format!("map: {element} does not contain declared merge key: {key}"));
         };
         let found = list.iter().position(|it| it.get(key) == Some(wanted));

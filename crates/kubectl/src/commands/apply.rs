@@ -8,7 +8,7 @@ mod refused;
 mod server_side;
 
 use api::yaml::Refusal;
-use api::{Action, Kind, Object, Patch, sent, yaml};
+use api::{Action, Kind, Object, ObjectRef, Patch, sent, yaml};
 use serde_json::{Value, json};
 
 pub(super) use server_side::configuration;
@@ -143,16 +143,11 @@ fn apply_one(session: &mut Session<'_>, item: &files::Item) -> Result<(), Failur
         return server_side::apply(session, item);
     }
     if let Some(why) = item.unfit_name()
-        && let Some(kind) = Kind::from_api_version(&item.document.api_version, &item.document.kind)
+        && let Some(key) = item.document.object_ref(&session.namespace)
     {
-        let namespace = match item.document.namespace.as_str() {
-            _ if !kind.namespaced() => "",
-            "" => &session.namespace,
-            own => own,
-        };
         return Err(Failure::Text(format!(
             "error when retrieving current configuration of:\n{}from server for: {}: {why}",
-            told(kind, &item.document.name, namespace),
+            told(&key),
             api::fields::quote(&item.source)
         )));
     }
@@ -230,19 +225,20 @@ fn refused(failure: Failure, source: &str, patch: &str, live: &Object) -> Failur
     let source = api::fields::quote(source);
     let prefix = format!(
         "error when applying patch:\n{patch}\nto:\n{}for: {source}: error when patching {source}: ",
-        told(live.kind(), live.name(), live.namespace())
+        told(&live.object_ref())
     );
     Failure::Api(prefix, error)
 }
 
 /// Two lines that say of which object something is told. Upstream: `Info.String`.
-fn told(kind: Kind, name: &str, namespace: &str) -> String {
+fn told(key: &ObjectRef) -> String {
+    let kind = key.kind;
     let (group, version) = (kind.group(), kind.version());
     let [resource, gvk, name, namespace] = [
         &format!("{group}/{version}, Resource={}", kind.plural()),
         &format!("{group}/{version}, Kind={}", kind.name()),
-        name,
-        namespace,
+        &*key.name,
+        &*key.namespace,
     ]
     .map(api::fields::quote);
     format!("Resource: {resource}, GroupVersionKind: {gvk}\nName: {name}, Namespace: {namespace}\n")

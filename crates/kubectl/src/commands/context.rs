@@ -44,7 +44,7 @@ fn client_version() -> Value {
 
 /// The server's version, as `/version` tells it.
 pub(super) fn server_version() -> String {
-    in_order(&json!({"serverVersion": of_server()})["serverVersion"])
+    in_order(&of_server(), "serverVersion")
 }
 
 fn of_server() -> Value {
@@ -56,9 +56,8 @@ fn of_server() -> Value {
     version
 }
 
-/// JSON with two spaces, in the order of Go's structs.
-fn in_order(value: &Value) -> String {
-    let of = if value.get("major").is_some() { "serverVersion" } else { "" };
+/// JSON with two spaces, in the order of Go's structs; `of` is the field that has it.
+fn in_order(value: &Value, of: &str) -> String {
     serde_json::to_string_pretty(&InOrder::of(value, of)).unwrap_or_default()
 }
 
@@ -78,7 +77,7 @@ pub(super) fn version(session: &mut Session<'_>) -> Result<Next, Failure> {
             format!("Client Version: v1.36.2\nKustomize Version: v5.8.1\n{server}")
         }
         Some("yaml") => format!("{}\n", yaml::to_string(&all)),
-        Some("json") => format!("{}\n", in_order(&all)),
+        Some("json") => format!("{}\n", in_order(&all, "")),
         Some(_) => return Err(Failure::text("--output must be 'yaml' or 'json'")),
     };
     session.output.out(text);

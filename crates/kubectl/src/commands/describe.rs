@@ -12,7 +12,7 @@ mod workloads;
 use api::Order;
 use std::collections::BTreeMap;
 
-use api::{Event, Kind, Listers, Object, Timestamp};
+use api::{Event, Kind, Listers, Object, Timestamp, yaml};
 use k8s_openapi::api::core::v1::{Pod, Toleration, TopologySpreadConstraint};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, Time};
 use serde_json::Value;
@@ -22,7 +22,7 @@ use crate::args::{Flag, switch, value};
 use crate::failure::Failure;
 use rows::human;
 
-use crate::{output_format, printers, resources};
+use crate::{printers, resources};
 
 pub(super) const FLAGS: &[Flag] = &[
     value("selector").or('l'),
@@ -434,11 +434,11 @@ fn any(page: &mut Page, level: usize, key: &str, value: &Value) {
                     Value::Object(map) => {
                         map.iter().for_each(|(key, value)| any(page, level + 1, key, value));
                     }
-                    other => line!(page, level + 1, "{}", output_format::go_text(other)),
+                    other => line!(page, level + 1, "{}", yaml::go_text(other)),
                 }
             }
         }
-        other => line!(page, level, "{words}:\t{}", output_format::go_text(other)),
+        other => line!(page, level, "{words}:\t{}", yaml::go_text(other)),
     }
 }
 

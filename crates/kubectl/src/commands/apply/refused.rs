@@ -4,7 +4,7 @@
 //! v1.36.
 
 use api::yaml::{self, Document};
-use api::{ApiError, ApiReason, FieldCause, Kind, Object, ObjectRef, sent};
+use api::{ApiError, ApiReason, FieldCause, Object, ObjectRef, sent};
 use serde_json::Value;
 
 use crate::last_applied;
@@ -17,16 +17,11 @@ pub(super) fn refusal(
     namespace: &str,
     find: impl FnOnce(&ObjectRef) -> Option<Object>,
 ) -> Option<ApiError> {
-    let kind = Kind::from_api_version(&document.api_version, &document.kind)?;
-    let namespace = match (kind.namespaced(), document.namespace.as_str()) {
-        (false, _) => "",
-        (true, "") => namespace,
-        (true, own) => own,
-    };
-    let live = find(&ObjectRef::new(kind, namespace, &document.name))?;
+    let key = document.object_ref(namespace)?;
+    let live = find(&key)?;
     let mut wanted = document.value();
-    if kind.namespaced() {
-        wanted["metadata"]["namespace"] = namespace.into();
+    if key.kind.namespaced() {
+        wanted["metadata"]["namespace"] = (*key.namespace).into();
     }
     let original = last_applied::get(&live);
     let wanted = last_applied::annotated(&wanted);
@@ -38,7 +33,7 @@ fn error(patch: &Value, text: &str) -> ApiError {
     let why = text.split_once(" cannot be handled as a ").map_or(text, |it| it.1);
     let why = why.split_once(": ").map_or(why, |it| it.1);
     let why = yaml::converter_words(why);
-    let shown = api::fields::quote(&yaml::merged_patch(patch));
+    let shown = api::fields::quote(&yaml::go_text(&yaml::merged_patch(patch)));
     let mut error = ApiError::new(ApiReason::Invalid, why.clone());
     error.causes.push(FieldCause {
         kind: "FieldValueInvalid",

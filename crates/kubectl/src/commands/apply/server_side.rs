@@ -5,7 +5,7 @@
 
 use api::fields::{PathStep, parse_path};
 use api::yaml::{self, Refusal};
-use api::{Action, ApiError, ApiReason, Kind, Object, ObjectRef, Patch, sent, wire};
+use api::{Action, ApiError, ApiReason, Object, ObjectRef, Patch, sent, wire};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{FieldsV1, ManagedFieldsEntry};
 use serde_json::{Map, Value, json};
 
@@ -54,14 +54,9 @@ fn misfit(item: &files::Item, namespace: &str) -> Option<ApiError> {
         Some(format!("{}: {}", by_name(path, &value), typed(why, at(&value, path))?))
     });
     let lines: Vec<String> = lines.collect();
-    let kind = Kind::from_api_version(&document.api_version, &document.kind)?;
-    let namespace = match (kind.namespaced(), document.namespace.as_str()) {
-        (false, _) => "",
-        (true, "") => namespace,
-        (true, own) => own,
-    };
+    let ObjectRef { kind, namespace, name } = document.object_ref(namespace)?;
     let gvk = format!("{}/{}, Kind={kind}", kind.group(), kind.version());
-    let of = format!("({namespace}/{}; {gvk})", document.name);
+    let of = format!("({namespace}/{name}; {gvk})");
     let text = match (&lines[..], faults.first()) {
         ([], first) => format!(
             "failed to convert new object {of} to proper version: unable to convert unstructured \
@@ -95,9 +90,9 @@ fn typed(why: &str, found: &Value) -> Option<String> {
             };
             format!("expected numeric (int or float), got {what}")
         }
-        "bool" => format!("expected boolean, got &{{{}}}", yaml::merged_patch(found)),
+        "bool" => format!("expected boolean, got &{{{}}}", yaml::go_text(found)),
         _ if wanted.starts_with("[]") && wanted != "[]uint8" => {
-            format!("expected list, got &{{{}}}", yaml::merged_patch(found))
+            format!("expected list, got &{{{}}}", yaml::go_text(found))
         }
         _ if yaml::is_text_type(wanted) || wanted == "[]uint8" => {
             let shown = match found {
@@ -108,7 +103,7 @@ fn typed(why: &str, found: &Value) -> Option<String> {
             format!("expected string, got &value.valueUnstructured{{Value:{shown}}}")
         }
         _ if wanted.contains('.') || wanted.starts_with("map[") => {
-            format!("expected map, got &{{{}}}", yaml::merged_patch(found))
+            format!("expected map, got &{{{}}}", yaml::go_text(found))
         }
         _ => return None,
     })

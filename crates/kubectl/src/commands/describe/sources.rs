@@ -7,7 +7,7 @@
 use serde_json::Value;
 
 use super::{MAX_ANNOTATION, Page, line, shorten};
-use crate::output_format::go_text;
+use api::yaml::go_text;
 
 /// A line each: the field, the kind, and what is shown: a label, the field of it and what stands there
 /// without; `-` is for no line at all.
