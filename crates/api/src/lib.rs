@@ -14,6 +14,7 @@ mod objects;
 mod plan;
 mod pod_row;
 mod shared_map;
+mod shared_table;
 
 pub mod cel;
 pub mod cron;
@@ -49,6 +50,7 @@ pub use plan::{
 };
 pub use pod_row::{PodRow, pod_reason};
 pub use shared_map::SharedMap;
+pub use shared_table::{SharedTable, hash_bytes};
 pub use time::Timestamp;
 pub use zones::Zones;
 

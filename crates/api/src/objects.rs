@@ -3,47 +3,36 @@
 //! Only `apiserver::Store` changes it in a run. A clone is cheap: it shares what is not written to
 //! afterwards, which is what makes checkpoints affordable.
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
+mod slots;
 
-use crate::{Kind, Object, ObjectRef, PodRow, Resource, SharedMap, SmolStr};
+use std::collections::BTreeMap;
+
+use self::slots::{Slots, Stored};
+use crate::{
+    Kind, Object, ObjectRef, PodRow, Resource, SharedMap, SharedTable, SmolStr, hash_bytes,
+};
 
 /// Stands for the missing owner of an object that a controller could adopt.
 const NO_OWNER: &str = "";
 
-/// The objects of a kind by namespace and name, in the order in which they are listed.
+/// The places of a kind's objects by namespace and name, in the order in which they are listed.
 #[derive(Clone, Debug, Default)]
 struct Table {
-    namespaces: BTreeMap<SmolStr, SharedMap<SmolStr, Stored>>,
+    namespaces: BTreeMap<SmolStr, SharedMap<SmolStr, u32>>,
     len: usize,
 }
 
-/// An object, and of a pod what tables say of it.
-#[derive(Clone, Debug)]
-struct Stored {
-    object: Object,
-    row: Option<Arc<PodRow>>,
-}
-
-impl Stored {
-    fn new(object: Object) -> Self {
-        let row = match &object {
-            Object::Pod(pod) => Some(Arc::new(PodRow::of(pod))),
-            _ => None,
-        };
-        Self { object, row }
-    }
-}
-
-/// Sorted pairs, so that the keys found under a name stand together.
-type Index = SharedMap<(SmolStr, ObjectRef), ()>;
+/// The keys of the objects that have something in common, by a hash of it.
+type Index = SharedTable<(SmolStr, SharedMap<ObjectRef, ()>)>;
 
 /// All objects of a cluster.
 #[derive(Clone, Debug, Default)]
 pub struct Objects {
+    slots: Slots,
+    /// Where an object is, by the hash of its key.
+    places: SharedTable<u32>,
     /// By the number of the kind; a kind without objects may have none yet.
     tables: Vec<Table>,
-    len: usize,
     /// Pods by `spec.nodeName`.
     by_node: Index,
     /// Everything by the uid of each of its owners; what could be adopted, by [`NO_OWNER`].
@@ -56,43 +45,47 @@ impl Objects {
     /// The object with this key.
     #[must_use]
     pub fn get(&self, key: &ObjectRef) -> Option<&Object> {
-        let names = self.tables.get(key.kind as usize)?.namespaces.get(&key.namespace)?;
-        names.get(&key.name).map(|it| &it.object)
+        let place = self.places.find(hash_of(key), |it| self.slots.is_of(*it, key))?;
+        Some(&self.slots.get(*place)?.object)
     }
 
     /// Stores an object under its key and returns what was there before.
     pub fn put(&mut self, object: Object) -> Option<Object> {
         let key = object.object_ref();
-        if self.tables.is_empty() {
-            self.tables.resize_with(Kind::COUNT, Table::default);
-        }
-        let table = self.tables.get_mut(key.kind as usize)?;
-        let names = table.namespaces.entry(key.namespace.clone()).or_default();
-        let old = names.insert(key.name.clone(), Stored::new(object.clone()));
-        let old = old.map(|it| it.object);
+        let hash = hash_of(&key);
         self.n_odd_events += usize::from(is_odd_event(&object));
-        self.n_odd_events -= old.as_ref().map_or(0, |it| usize::from(is_odd_event(it)));
-        match &old {
-            Some(old) => self.reindex(&key, old, &object),
-            None => {
-                table.len += 1;
-                self.len += 1;
-                self.index(&key, &object, true);
+        let place = self.places.find(hash, |it| self.slots.is_of(*it, &key)).copied();
+        let Some(place) = place else {
+            self.index(&key, &object, true);
+            let place = self.slots.add(Stored::new(object));
+            self.places.insert(hash, place);
+            if self.tables.is_empty() {
+                self.tables.resize_with(Kind::COUNT, Table::default);
             }
-        }
-        old
+            let table = self.tables.get_mut(key.kind as usize)?;
+            table.len += 1;
+            table.namespaces.entry(key.namespace).or_default().insert(key.name, place);
+            return None;
+        };
+        let old = self.slots.replace(place, Stored::new(object.clone()))?;
+        self.n_odd_events -= usize::from(is_odd_event(&old));
+        self.reindex(&key, &old, &object);
+        Some(old)
     }
 
     /// Removes an object and returns it.
     pub fn remove(&mut self, key: &ObjectRef) -> Option<Object> {
-        let table = self.tables.get_mut(key.kind as usize)?;
-        let names = table.namespaces.get_mut(&key.namespace)?;
-        let old = names.remove(&key.name)?.object;
-        if names.is_empty() {
-            table.namespaces.remove(&key.namespace);
+        let place = self.places.remove(hash_of(key), |it| self.slots.is_of(*it, key))?;
+        let old = self.slots.take(place)?;
+        if let Some(table) = self.tables.get_mut(key.kind as usize)
+            && let Some(names) = table.namespaces.get_mut(&key.namespace)
+        {
+            names.remove(&key.name);
+            if names.is_empty() {
+                table.namespaces.remove(&key.namespace);
+            }
+            table.len -= 1;
         }
-        table.len -= 1;
-        self.len -= 1;
         self.n_odd_events -= usize::from(is_odd_event(&old));
         self.index(key, &old, false);
         Some(old)
@@ -102,7 +95,7 @@ impl Objects {
     pub fn list(&self, kind: Kind) -> impl DoubleEndedIterator<Item = &Object> + Clone {
         let namespaces =
             self.tables.get(kind as usize).into_iter().flat_map(|it| it.namespaces.values());
-        namespaces.flat_map(|names| names.iter().map(|(_, it)| &it.object))
+        namespaces.flat_map(|names| names.iter()).filter_map(|it| self.slots.object(it.1))
     }
 
     /// The objects of a kind in one namespace, by name.
@@ -112,7 +105,7 @@ impl Objects {
         namespace: &'a str,
     ) -> impl Iterator<Item = &'a Object> {
         let names = self.tables.get(kind as usize).and_then(|it| it.namespaces.get(namespace));
-        names.into_iter().flat_map(|names| names.iter().map(|(_, it)| &it.object))
+        names.into_iter().flat_map(SharedMap::iter).filter_map(|it| self.slots.object(it.1))
     }
 
     /// The objects of a kind, in one namespace or in all, each with its name and with what tables
@@ -124,8 +117,11 @@ impl Objects {
     ) -> impl Iterator<Item = (&'a str, &'a Object, Option<&'a PodRow>)> + use<'a, 'b> {
         let namespaces = self.tables.get(kind as usize).into_iter().flat_map(|it| &it.namespaces);
         let asked = namespaces.filter(move |it| namespace.is_none_or(|asked| asked == it.0));
-        let stored = asked.flat_map(|it| it.1.iter());
-        stored.map(|(name, it)| (name.as_str(), &it.object, it.row.as_deref()))
+        let places = asked.flat_map(|it| it.1.iter());
+        places.filter_map(|(name, place)| {
+            let it = self.slots.get(*place)?;
+            Some((name.as_str(), &it.object, it.row.as_deref()))
+        })
     }
 
     /// Events in one namespace or in all, by namespace and name: at least all that are about
@@ -147,7 +143,7 @@ impl Objects {
                 let start = start.clone();
                 names.take_while(move |it| it.0.starts_with(&start))
             })
-            .map(|(_, it)| &it.object)
+            .filter_map(|it| self.slots.object(it.1))
     }
 
     /// How many objects of a kind there are.
@@ -159,13 +155,13 @@ impl Objects {
     /// How many objects there are.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.len
+        self.places.len()
     }
 
     /// Whether there is none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.len == 0
+        self.places.is_empty()
     }
 
     /// The keys of the pods whose `spec.nodeName` is `node`.
@@ -186,11 +182,9 @@ impl Objects {
         namespace: &'a str,
     ) -> impl Iterator<Item = &'a ObjectRef> {
         let from = ObjectRef::new(kind, namespace, "");
-        let pairs = self.by_owner.from(&|it| &*it.0 == NO_OWNER && it.1 < from);
-        pairs
-            .take_while(|it| &*it.0.0 == NO_OWNER)
-            .map(|it| &it.0.1)
-            .take_while(move |key| key.kind == kind && &*key.namespace == namespace)
+        let keys = group(&self.by_owner, NO_OWNER).map(|it| it.from(&|it| *it < from));
+        let keys = keys.into_iter().flatten().map(|it| &it.0);
+        keys.take_while(move |key| key.kind == kind && &*key.namespace == namespace)
     }
 
     fn index(&mut self, key: &ObjectRef, object: &Object, add: bool) {
@@ -243,19 +237,39 @@ fn node_of(object: &Object) -> Option<&str> {
 }
 
 fn edit(index: &mut Index, at: &str, key: &ObjectRef, add: bool) {
-    let pair = (at.into(), key.clone());
-    if add {
-        index.insert(pair, ());
-    } else {
-        index.remove(&pair);
+    let hash = hash_bytes(0, at.as_bytes());
+    let is = |it: &(SmolStr, SharedMap<ObjectRef, ()>)| it.0 == at;
+    match index.find_mut(hash, is) {
+        Some((_, keys)) if add => {
+            keys.insert(key.clone(), ());
+        }
+        Some((_, keys)) => {
+            keys.remove(key);
+            if keys.is_empty() {
+                index.remove(hash, is);
+            }
+        }
+        None if add => {
+            let mut keys = SharedMap::default();
+            keys.insert(key.clone(), ());
+            index.insert(hash, (at.into(), keys));
+        }
+        None => {}
     }
 }
 
 /// The keys that an index has under a name.
 fn found<'a>(index: &'a Index, at: &str) -> impl Iterator<Item = &'a ObjectRef> + use<'a> {
-    let mut pairs = index.from(&|it| *it.0 < *at).peekable();
-    let name = pairs.peek().map(|it| it.0.0.clone()).filter(|it| **it == *at);
-    pairs.map_while(move |it| (Some(&it.0.0) == name.as_ref()).then_some(&it.0.1))
+    group(index, at).into_iter().flat_map(SharedMap::iter).map(|it| &it.0)
+}
+
+fn group<'a>(index: &'a Index, at: &str) -> Option<&'a SharedMap<ObjectRef, ()>> {
+    index.find(hash_bytes(0, at.as_bytes()), |it| it.0 == at).map(|it| &it.1)
+}
+
+fn hash_of(key: &ObjectRef) -> u64 {
+    let namespace = hash_bytes(key.kind as u64, key.namespace.as_bytes());
+    hash_bytes(namespace, key.name.as_bytes())
 }
 
 /// Typed access, for [`crate::Listers`].

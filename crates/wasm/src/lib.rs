@@ -5,6 +5,8 @@
 //! them. Times are milliseconds of the run. Nothing here
 //! decides anything: it is a skin over `sim`.
 
+#[cfg(target_arch = "wasm32")]
+mod allocator;
 mod extenders;
 mod heap;
 mod panic;

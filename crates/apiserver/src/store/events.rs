@@ -7,7 +7,10 @@
 
 use std::sync::Arc;
 
-use api::{Event, EventSpec, Kind, Object, ObjectRef, Recorded, SharedMap, SmolStr, Timestamp};
+use api::{
+    Event, EventSpec, Kind, Object, ObjectRef, Recorded, SharedMap, SharedTable, SmolStr,
+    Timestamp, hash_bytes,
+};
 
 use crate::admission;
 use crate::names;
@@ -23,6 +26,9 @@ const SPAM_BURST: f64 = 25.0;
 const SPAM_PER_SECOND: f64 = 1.0 / 300.0;
 /// Upstream: `maxLruCacheEntries`, 4,096 for each component.
 const MAX_ENTRIES: usize = 8_192;
+/// So many uses are remembered, beside twice as many as there are entries, before those are
+/// dropped that were not the last ones.
+const MAX_OUTDATED: usize = 64;
 
 /// What recorders remember of earlier events.
 #[derive(Clone, Debug, Default)]
@@ -147,8 +153,8 @@ impl Correlator {
     /// Makes one of many similar messages into the combined one, and returns the key under which
     /// the event is counted.
     fn aggregate(&mut self, source: u64, spec: &mut EventSpec, now: Timestamp) -> u64 {
-        let reason = names::more(source, &[&spec.reason]);
-        let message = names::more(0, &[&spec.message]);
+        let reason = hash_bytes(source, spec.reason.as_bytes());
+        let message = hash_bytes(0, spec.message.as_bytes());
         let is_stale = |it: &Similar| api::time::ms_between(it.last, now) > SIMILAR_SECONDS * 1_000;
         self.similar.forget(is_stale);
         let fresh = || Similar { first: message, messages: None, last: now };
@@ -164,7 +170,7 @@ impl Correlator {
             return reason;
         }
         // What was said before and its key must not meet that of the reason alone.
-        names::mix(names::more(reason, &[&spec.field_path]) ^ message)
+        names::mix(hash_bytes(reason, spec.field_path.as_bytes()) ^ message)
     }
 
     /// Counts the event.
@@ -211,23 +217,24 @@ fn source_of(spec: &EventSpec) -> u64 {
         "" => [key.namespace.as_str(), key.name.as_str()],
         uid => [uid, ""],
     };
-    names::more(
-        0,
-        &[&spec.component, &spec.host, key.kind.name(), object[0], object[1], spec.type_name()],
-    )
+    let kind = 2 * (key.kind as u64) + u64::from(spec.warning);
+    let parts = [spec.component.as_str(), &spec.host, object[0], object[1]];
+    parts.iter().fold(kind, |hash, it| hash_bytes(hash, it.as_bytes()))
 }
 
 /// A map that forgets what was not used for longest.
 #[derive(Clone, Debug)]
 struct Lru<T> {
-    entries: SharedMap<u64, (u64, T)>,
+    /// With their keys, and when they were used last.
+    entries: SharedTable<(u64, u64, T)>,
+    /// Keys by the times of their uses; only of the last use of an entry there is one for certain.
     by_use: SharedMap<u64, u64>,
     clock: u64,
 }
 
 impl<T> Default for Lru<T> {
     fn default() -> Self {
-        Self { entries: SharedMap::default(), by_use: SharedMap::default(), clock: 0 }
+        Self { entries: SharedTable::default(), by_use: SharedMap::default(), clock: 0 }
     }
 }
 
@@ -241,34 +248,49 @@ impl<T: Clone> Lru<T> {
     ) -> R {
         self.clock += 1;
         let clock = self.clock;
-        let result = if let Some(entry) = self.entries.get_mut(&key) {
-            let result = change(&mut entry.1);
-            let before = std::mem::replace(&mut entry.0, clock);
-            self.by_use.remove(&before);
-            result
+        let result = if let Some((_, used, entry)) = self.entries.find_mut(key, |it| it.0 == key) {
+            *used = clock;
+            change(entry)
         } else {
-            if self.entries.len() >= MAX_ENTRIES
-                && let Some((_, oldest)) = self.by_use.pop_first()
-            {
-                self.entries.remove(&oldest);
+            if self.entries.len() >= MAX_ENTRIES {
+                self.forget_first(|_| true);
             }
-            let mut value = make();
-            let result = change(&mut value);
-            self.entries.insert(key, (clock, value));
+            let mut entry = make();
+            let result = change(&mut entry);
+            self.entries.insert(key, (key, clock, entry));
             result
         };
         self.by_use.insert(clock, key);
+        if self.by_use.len() > 2 * self.entries.len() + MAX_OUTDATED {
+            let entries = &self.entries;
+            let is_last = |at: &u64, key: &u64| {
+                entries.find(*key, |it| it.0 == *key).is_some_and(|it| it.1 == *at)
+            };
+            self.by_use.retain(is_last);
+        }
         result
     }
 
     /// Forgets the entries that `is_idle` accepts, the longest unused first, up to the first that
     /// it does not.
     fn forget(&mut self, is_idle: impl Fn(&T) -> bool) {
-        while let Some((_, key)) = self.by_use.first()
-            && self.entries.get(key).is_none_or(|it| is_idle(&it.1))
-            && let Some((_, key)) = self.by_use.pop_first()
-        {
-            self.entries.remove(&key);
+        while self.forget_first(&is_idle) {}
+    }
+
+    /// Forgets the entry that was not used for longest, if `is_idle` accepts it.
+    fn forget_first(&mut self, is_idle: impl Fn(&T) -> bool) -> bool {
+        while let Some((at, key)) = self.by_use.first().copied() {
+            let entry = self.entries.find(key, |it| it.0 == key).filter(|it| it.1 == at);
+            if entry.is_some_and(|it| !is_idle(&it.2)) {
+                return false;
+            }
+            let forgets = entry.is_some();
+            self.by_use.pop_first();
+            if forgets {
+                self.entries.remove(key, |it| it.0 == key);
+                return true;
+            }
         }
+        false
     }
 }

@@ -71,7 +71,10 @@ impl Store {
         let old = self.get(key)?.clone();
         let mut new = patch::apply_to_stored(&old, patch)?;
         check_name(key, &new)?;
-        self.warnings.extend(patch::unknown_fields(&old, patch, &new));
+        // Components read no warnings.
+        if self.writer != Writer::Component {
+            self.warnings.extend(patch::unknown_fields(&old, patch, &new));
+        }
         // A patch is against the current object unless it names a version itself.
         if new.meta().resource_version.is_none() {
             new.meta_mut().resource_version = old.meta().resource_version.clone();
