@@ -348,6 +348,16 @@ pub fn prepare_for_status_update(new: &mut Object, old: &Object, now: Timestamp)
     }
 }
 
+/// Whether two objects of a kind with a status have different ones.
+#[must_use]
+pub fn has_another_status(new: &Object, old: &Object) -> bool {
+    let mut differs = false;
+    with_status!(new, old, |new, old| {
+        differs = new.status != old.status;
+    });
+    differs
+}
+
 /// Prepares a resize of a pod: nothing but the resources of its containers changes.
 pub fn prepare_for_resize(new: &mut Object, old: &Object) {
     let (Object::Pod(new), Object::Pod(old)) = (&mut *new, old) else { return };

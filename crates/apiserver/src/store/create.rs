@@ -10,9 +10,6 @@ use api::{ApiError, Kind, Object, Timestamp};
 use crate::store::{Store, Writer};
 use crate::{admission, defaults, managedfields, names, strategy, validation};
 
-/// How often a name that is taken is replaced by another. Upstream: `maxNameGenerationCreateAttempts`.
-const NAME_ATTEMPTS: u64 = 8;
-
 /// How many names were made from a base at the same instant.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Named {
@@ -31,30 +28,10 @@ impl Store {
         if let Object::Binding(binding) = &object {
             return self.create_binding(binding, now);
         }
-        let generated = object.name().is_empty()
-            && object.meta().generate_name.as_ref().is_some_and(|it| !it.is_empty());
-        if !generated {
-            return self.create_once(object, now, 0);
-        }
-        let mut attempt = 0;
-        loop {
-            let result = self.create_once(object.clone(), now, attempt);
-            attempt += 1;
-            match result {
-                Err(error)
-                    if error.reason == api::ApiReason::AlreadyExists && attempt < NAME_ATTEMPTS => {
-                }
-                result => return result,
-            }
-        }
+        self.create_object(object, now)
     }
 
-    fn create_once(
-        &mut self,
-        mut object: Object,
-        now: Timestamp,
-        attempt: u64,
-    ) -> Result<Object, ApiError> {
+    fn create_object(&mut self, mut object: Object, now: Timestamp) -> Result<Object, ApiError> {
         let kind = object.kind();
         {
             let meta = object.meta_mut();
@@ -75,7 +52,7 @@ impl Store {
             object.meta_mut().managed_fields = managedfields::created(&object, manager, now);
         }
         admission::mutate_create(self, &mut object)?;
-        if let Some(named) = self.fill_system_fields(&mut object, now, attempt) {
+        if let Some(named) = self.fill_system_fields(&mut object, now) {
             // Also a refused object had its name: the next one gets another.
             self.named = named;
         }
@@ -107,17 +84,12 @@ impl Store {
         Ok(self.commit(object))
     }
 
-    /// Upstream: `FillObjectMetaSystemFields` and `generateName`.
-    fn fill_system_fields(
-        &self,
-        object: &mut Object,
-        now: Timestamp,
-        attempt: u64,
-    ) -> Option<Named> {
+    /// Upstream: `FillObjectMetaSystemFields` and `generateName`. A generated name is free: unlike
+    /// upstream's server ours need not try again.
+    fn fill_system_fields(&self, object: &mut Object, now: Timestamp) -> Option<Named> {
         let uid = self.new_uid();
         let kind = object.kind();
         let namespace = object.namespace().to_owned();
-        let mut attempt = attempt;
         let generated = match object.meta() {
             meta if meta.name.as_deref().unwrap_or_default().is_empty() => {
                 meta.generate_name.clone().filter(|it| !it.is_empty())
@@ -128,9 +100,8 @@ impl Store {
         let name = generated.map(|base| {
             // Thousands of pods may be made in one instant: their names are not tried again.
             let hash = names::hash(self.seed, &[kind.name(), &namespace, &base]);
-            if (self.named.at, self.named.base) == (now, hash) {
-                attempt = attempt.max(self.named.next_attempt);
-            }
+            let same = (self.named.at, self.named.base) == (now, hash);
+            let mut attempt = if same { self.named.next_attempt } else { 0 };
             loop {
                 let at = format!("{} {attempt}", now.as_nanosecond());
                 let random = names::hash(self.seed, &[kind.name(), &namespace, &base, &at]);

@@ -156,7 +156,9 @@ impl Store {
             Part::Finalize => strategy::prepare_for_finalize(&mut new, &old),
             Part::Resize => strategy::prepare_for_resize(&mut new, &old),
         }
-        if new == old && !deletes_now(&new, &old) {
+        // Another status is found sooner than that nothing else has changed.
+        let differs = part == Part::Status && strategy::has_another_status(&new, &old);
+        if !differs && new == old && !deletes_now(&new, &old) {
             return Ok(old);
         }
         if main {
