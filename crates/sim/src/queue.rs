@@ -6,35 +6,27 @@
 
 use std::collections::BTreeMap;
 
-use api::{ComponentId, ObjectRef, SharedMap, Timestamp};
-
-use crate::history::Fnv;
+use api::{ComponentId, ObjectRef, SharedMap, SharedTable, Timestamp, hash_bytes};
 
 /// A key of a component.
 pub(crate) type Task = (ComponentId, ObjectRef);
 
-/// A task behind its hash, by which tasks are told apart at a glance: names of one workload are
-/// alike up to their last letters, and most lookups find nothing new.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Hashed(u64, Task);
-
-impl Hashed {
-    fn new(task: Task) -> Self {
-        let mut hash = Fnv::default();
-        hash.add(task.1.name.as_bytes());
-        hash.add(task.1.namespace.as_bytes());
-        hash.add(&[task.0 as u8, task.1.kind as u8]);
-        Self(hash.value(), task)
-    }
+fn hash_of(task: &Task) -> u64 {
+    let (component, key) = (task.0 as u64, &task.1);
+    let namespace = hash_bytes(component << 8 | key.kind as u64, key.namespace.as_bytes());
+    hash_bytes(namespace, key.name.as_bytes())
 }
+
+/// When a task is due, and as which of those that were added.
+type Place = (Timestamp, u64);
 
 /// The pending entries of all components.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct EventQueue {
     /// Ordered by time, then by arrival: equal times run first come, first served.
-    due: SharedMap<(Timestamp, u64), Hashed>,
+    due: SharedMap<Place, Task>,
     /// Where each task stands in `due`.
-    places: SharedMap<Hashed, (Timestamp, u64)>,
+    places: SharedTable<(Task, Place)>,
     next_seq: u64,
 }
 
@@ -42,15 +34,17 @@ impl EventQueue {
     /// Looks at a task at `at`, or earlier if that was asked for before.
     pub(crate) fn add(&mut self, task: Task, at: Timestamp) {
         let place = (at, self.next_seq);
-        let task = Hashed::new(task);
-        match self.places.get(&task).copied() {
+        let hash = hash_of(&task);
+        match self.places.find(hash, |it| it.0 == task).map(|it| it.1) {
             Some(before) if before.0 <= at => return,
             Some(before) => {
                 self.due.remove(&before);
+                if let Some(it) = self.places.find_mut(hash, |it| it.0 == task) {
+                    it.1 = place;
+                }
             }
-            None => {}
+            None => self.places.insert(hash, (task.clone(), place)),
         }
-        self.places.insert(task.clone(), place);
         self.next_seq += 1;
         self.due.insert(place, task);
     }
@@ -63,14 +57,16 @@ impl EventQueue {
     /// Takes the earliest task out.
     pub(crate) fn pop(&mut self) -> Option<(Timestamp, Task)> {
         let ((at, _), task) = self.due.pop_first()?;
-        self.places.remove(&task);
-        Some((at, task.1))
+        self.places.remove(hash_of(&task), |it| it.0 == task);
+        Some((at, task))
     }
 
     /// Drops everything that a component wanted to look at.
     pub(crate) fn drop_component(&mut self, component: ComponentId) {
-        self.due.retain(|_, task| task.1.0 != component);
-        self.places.retain(|task, _| task.1.0 != component);
+        for (_, task) in self.due.iter().filter(|it| it.1.0 == component) {
+            self.places.remove(hash_of(task), |it| it.0 == *task);
+        }
+        self.due.retain(|_, task| task.0 != component);
     }
 }
 
