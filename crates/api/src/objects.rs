@@ -326,4 +326,74 @@ mod tests {
         objects.put(event("y", "b.1", "b"));
         check(&objects, Some("y"), &["a.2"]);
     }
+
+    /// A pod on one of three nodes with one of three owners, told apart by its generation.
+    fn pod(name: &str, number: u64) -> Object {
+        let owner = k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference {
+            uid: format!("u{}", number % 3),
+            controller: Some(true),
+            ..Default::default()
+        };
+        let metadata = ObjectMeta {
+            name: Some(name.to_owned()),
+            namespace: Some(format!("ns{}", name.len() % 2)),
+            generation: i64::try_from(number).ok(),
+            owner_references: Some(vec![owner]),
+            ..ObjectMeta::default()
+        };
+        let node_name = Some(format!("n{}", number / 3 % 3));
+        let spec = Some(v1::PodSpec { node_name, ..v1::PodSpec::default() });
+        v1::Pod { metadata, spec, status: None }.into_object()
+    }
+
+    /// What the tables and indexes hold must be what a sorted map of the objects says.
+    fn check_against(objects: &Objects, model: &BTreeMap<(SmolStr, SmolStr), Object>) {
+        assert_eq!((objects.len(), objects.count(Kind::Pod)), (model.len(), model.len()));
+        assert!(objects.list(Kind::Pod).eq(model.values()));
+        assert!(objects.list(Kind::Pod).rev().eq(model.values().rev()));
+        let ns1 = model.iter().filter(|it| it.0.0 == "ns1").map(|it| it.1);
+        assert!(objects.list_in(Kind::Pod, "ns1").eq(ns1));
+        for n in 0..3 {
+            let (node, uid) = (format!("n{n}"), format!("u{n}"));
+            let on_node = model.values().filter(|it| node_of(it) == Some(&node));
+            let owned = model.values().filter(|it| it.owners().iter().any(|it| it.uid == uid));
+            assert!(objects.pods_on(&node).cloned().eq(on_node.map(Object::object_ref)));
+            assert!(objects.owned_by(&uid).cloned().eq(owned.map(Object::object_ref)));
+        }
+    }
+
+    #[test]
+    fn whatever_is_put_and_removed_is_found_in_order_and_copies_stay_as_they_were() {
+        let mut random = 1_u64;
+        let mut next = |below: u64| {
+            random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            (random >> 33) % below
+        };
+        let (mut objects, mut model) = (Objects::default(), BTreeMap::new());
+        let mut copies = Vec::new();
+        for step in 0..4_000 {
+            // Names of two lengths, so that both namespaces have some.
+            let object = pod(&format!("p{}", next(60)), step);
+            let key = object.object_ref();
+            let place = (key.namespace.clone(), key.name.clone());
+            if next(3) > 0 {
+                assert_eq!(objects.put(object.clone()), model.insert(place, object));
+            } else {
+                assert_eq!(objects.remove(&key), model.remove(&place));
+            }
+            let other = pod(&format!("p{}", next(60)), 0).object_ref();
+            let found = model.get(&(other.namespace.clone(), other.name.clone()));
+            assert_eq!(objects.get(&other), found);
+            if step % 400 == 0 {
+                copies.push((objects.clone(), model.clone()));
+            }
+        }
+        copies.push((objects, model));
+        for (objects, model) in &copies {
+            check_against(objects, model);
+        }
+        // Places are used again: there are never more than one page too many.
+        let last = copies.last().unwrap();
+        assert!(last.0.slots.n_pages() <= 60_usize.div_ceil(16) + 1);
+    }
 }

@@ -80,6 +80,12 @@ impl Slots {
         Some(stored.object)
     }
 
+    /// How many pages there are.
+    #[cfg(test)]
+    pub(super) fn n_pages(&self) -> usize {
+        self.pages.len()
+    }
+
     fn at(&mut self, place: u32) -> Option<&mut Option<Stored>> {
         let place = place as usize;
         Arc::make_mut(self.pages.get_mut(place / PAGE)?).get_mut(place % PAGE)
