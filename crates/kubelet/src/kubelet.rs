@@ -8,6 +8,7 @@ mod making_room;
 mod resizes;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use api::k8s_openapi::api::core::v1::{Node, PersistentVolumeClaim, Pod, PodSpec};
 use api::time::ms_between;
@@ -81,7 +82,7 @@ impl Component for Kubelet {
                 let old = old.as_ref().and_then(|it| it.as_kind::<Node>());
                 self.node_changed(old, node, view, queue);
             }
-            (Some(Object::Node(node)), None) => self.drop_node(node.name()),
+            (Some(Object::Node(node)), None) => self.node_deleted(node),
             (_, Some(Object::PersistentVolumeClaim(claim))) => {
                 let namespace = claim.namespace();
                 for key in self.waiting.iter().filter(|it| &*it.namespace == namespace) {
@@ -188,6 +189,11 @@ impl Kubelet {
         }
         queue.add_at(node.object_ref(), view.now);
         let failed_before = old.is_some_and(|it| is_on(it, "failed"));
+        if old.is_none()
+            && let Some(state) = self.nodes.get_mut(node.name())
+        {
+            state.deleted = None;
+        }
         if old.is_none() || (failed_before && !is_on(node, "failed")) {
             for key in view.listers.0.pods_on(node.name()) {
                 queue.add_at(key.clone(), view.now);
@@ -195,12 +201,12 @@ impl Kubelet {
         }
     }
 
-    /// The machine is gone, and with it what ran there.
-    fn drop_node(&mut self, name: &str) {
-        self.nodes.remove(name);
-        self.workers.retain(|_, it| it.worker.node != name);
-        let workers = &self.workers;
-        self.waiting.retain(|key| workers.contains_key(key));
+    /// The machine goes on as the kubelet knew it, without an object in the API.
+    fn node_deleted(&mut self, node: &Arc<Node>) {
+        if let Some(state) = self.nodes.get_mut(node.name()) {
+            state.deleted = Some(node.clone());
+            state.renewing = false;
+        }
     }
 
     fn forget(&mut self, key: &ObjectRef) {
@@ -253,7 +259,10 @@ impl Kubelet {
         let (Some(name), Some(spec)) = (pods::node_name(pod), pod.spec.as_ref()) else {
             return Plan::default();
         };
-        let Some(node) = view.listers.node(name) else { return Plan::default() };
+        let deleted = self.nodes.get(name).and_then(|it| it.deleted.clone());
+        let Some(node) = view.listers.node(name).or(deleted.as_deref()) else {
+            return Plan::default();
+        };
         // A node that is cut off says nothing; it is asked again when it is back.
         if is_on(node, "failed") {
             return Plan::default();

@@ -7,6 +7,7 @@
 //! notice, and is written again with the last renewal when the node fails.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use api::Gather;
 use api::k8s_openapi::api::coordination::v1::{Lease, LeaseSpec};
@@ -39,8 +40,11 @@ pub(crate) struct NodeState {
     pub(crate) started: Timestamp,
     /// The lease is renewed every ten seconds from here on.
     pub(crate) lease_base: Timestamp,
-    renewing: bool,
+    pub(crate) renewing: bool,
     pub(crate) failed: bool,
+    /// The last that was known of the Node object, once somebody has deleted it. Upstream:
+    /// `getNodeAnyWay`, which makes one up.
+    pub(crate) deleted: Option<Arc<Node>>,
     /// Since when it has been working without a gap.
     pub(crate) resumed_at: Timestamp,
     pub(crate) usage: Usage,
@@ -59,6 +63,7 @@ impl NodeState {
             lease_base: now,
             renewing: false,
             failed: false,
+            deleted: None,
             resumed_at: now,
             usage: Usage::default(),
             ips: BTreeMap::new(),

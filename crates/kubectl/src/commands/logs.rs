@@ -4,6 +4,8 @@
 //! `staging/src/k8s.io/kubectl/pkg/polymorphichelpers/logsforobject.go`, v1.36.
 //! Differs from upstream: `--follow` ends with what there is.
 
+mod location;
+
 use api::{Kind, Object, Order, Timestamp, time};
 use k8s_openapi::api::core::v1::{Container, Pod};
 
@@ -210,6 +212,7 @@ fn of_container(
 ) -> Result<(), Failure> {
     let previous = session.args.is_on("previous");
     let namespace = pod.metadata.namespace.clone().unwrap_or_default();
+    location::reach_kubelet(session, pod, container)?;
     let Some(all) = session.client.logs(&namespace, name, container, previous) else {
         // Where no node has the pod, nobody is asked.
         if pod.spec.as_ref().is_none_or(|it| it.node_name.is_none()) {
