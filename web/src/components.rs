@@ -31,6 +31,7 @@ mod splitter;
 mod stage;
 mod toast;
 mod transport;
+mod unknown_node;
 mod workloads_table;
 
 use ::view::ObjectName;

@@ -1,6 +1,7 @@
 //! The kubelet against a store of the simplest kind: pods in, lines about their statuses out.
 
 mod allocation;
+mod deleted_node;
 mod eviction;
 mod images;
 mod preemption;

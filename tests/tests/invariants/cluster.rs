@@ -156,7 +156,7 @@ pub(crate) fn trouble(random: &mut Random) -> String {
         "pod-gc",
         "taint-eviction",
     ]);
-    match random.below(12) {
+    match random.below(13) {
         0 | 1 => format!("fail node {node}"),
         2 => format!("recover node {node}"),
         3 => format!("not-ready node {node}"),
@@ -173,6 +173,7 @@ pub(crate) fn trouble(random: &mut Random) -> String {
             1 + random.below(30)
         ),
         10 => format!("kubectl uncordon {node}"),
+        11 => "kubectl delete jobs --all --wait=false".to_owned(),
         _ => format!("kubectl create quota q --hard=pods={}", 1 + random.below(8)),
     }
 }

@@ -8,6 +8,7 @@ use yew::prelude::*;
 
 use super::Send;
 use super::node_card::NodeBox;
+use super::unknown_node::UnknownNode;
 use crate::cluster::Cluster;
 use crate::shared::Shared;
 use crate::stranded;
@@ -66,7 +67,24 @@ pub fn ClusterMap(props: &Props) -> Html {
             />
         }
     });
-    html! { <div class="zones" role="list" aria-label="Nodes">{ for cards }</div> }
+    let unknown = cluster.by_node.iter().filter(|(it, _)| !cluster.nodes.contains_key(*it));
+    let unknown = unknown.map(|(name, pods)| {
+        let pod = selected_pod.filter(|it| it.node == *name);
+        html! {
+            <UnknownNode
+                key={name.clone()}
+                name={AttrValue::from(name.clone())}
+                pods={pods.clone()}
+                colors={cluster.colors.clone()}
+                selected_pod={pod.map(|it| AttrValue::from(it.name.clone()))}
+                filter={props.filter.clone()}
+                send={props.send.clone()}
+            />
+        }
+    });
+    html! {
+        <div class="zones" role="list" aria-label="Nodes">{ for cards }{ for unknown }</div>
+    }
 }
 
 /// `node-10` comes after `node-9`: the digits at the end count as a number.

@@ -19,7 +19,7 @@ use crate::stranded::Stranded;
 /// More pods than this are small squares without text.
 const MAX_TILES: usize = 24;
 /// More pods than this are only counted.
-const MAX_SQUARES: usize = 120;
+pub const MAX_SQUARES: usize = 120;
 
 #[derive(PartialEq, Properties)]
 pub struct Props {
