@@ -34,7 +34,7 @@ pub fn all() -> Vec<Box<dyn Component>> {
     vec![
         Box::new(replicaset::ReplicaSetController::default()),
         Box::new(deployment::DeploymentController),
-        Box::new(statefulset::StatefulSetController),
+        Box::new(statefulset::StatefulSetController::default()),
         Box::new(daemon::DaemonSetsController::default()),
         Box::new(endpointslice::EndpointSliceController::default()),
         Box::new(job::JobController::default()),

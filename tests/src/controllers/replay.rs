@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use api::k8s_openapi::api::core::v1::Pod;
 use api::{Change, Event, Kind, Object, Timestamp, Zones, yaml};
 use serde_json::{Value, json};
 use sim::{Options, Simulation};
@@ -304,7 +305,12 @@ impl Watch {
                         changed.insert(path.clone(), value);
                     }
                 }
-                if change.object().is_some_and(|it| it.meta().deletion_timestamp.is_some()) {
+                // What somebody else has called failed is killed by both.
+                let failed = change.old.as_ref().and_then(Object::as_kind::<Pod>);
+                let failed = failed.is_some_and(api::pods::is_terminal);
+                let deleted =
+                    change.object().is_some_and(|it| it.meta().deletion_timestamp.is_some());
+                if deleted && !failed {
                     changed.values_mut().filter(|it| *it == KILLED).for_each(|it| {
                         STOPPED.clone_into(it);
                     });

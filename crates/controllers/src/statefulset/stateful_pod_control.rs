@@ -2,8 +2,10 @@
 //!
 //! Upstream: `pkg/controller/statefulset/stateful_pod_control.go`, v1.36.
 
+use std::collections::BTreeSet;
+
 use api::{Action, ApiError, DeleteOptions, EventSpec, Kind, Plan, Resource, View};
-use k8s_openapi::api::apps::v1::StatefulSet;
+use k8s_openapi::api::apps::v1::{StatefulSet, StatefulSetSpec};
 use k8s_openapi::api::core::v1::{PersistentVolumeClaim, Pod};
 
 use super::stateful_set_utils as util;
@@ -35,6 +37,24 @@ pub(super) fn claims_refused<'a>(
     }
     for (pod, texts) in told {
         plan.record(pod_event(set, Verb::Create, &pod, Some(&aggregate(&texts))));
+    }
+}
+
+/// Tells of the first failed pod that was removed before it could be deleted here; the others are
+/// gone when their turn comes. In order it is reached only where all before it are ready.
+pub(super) fn tell_of_lost(
+    plan: &mut Plan,
+    set: &StatefulSet,
+    spec: &StatefulSetSpec,
+    pods: &[&Pod],
+    failed: BTreeSet<i32>,
+) {
+    let of = |ordinal| pods.iter().find(|it| util::ordinal(it) == Some(ordinal));
+    let Some(lost) = failed.into_iter().find(|it| of(*it).is_none()) else { return };
+    let is_ready = |ordinal| of(ordinal).is_some_and(|it| util::is_running_and_ready(it));
+    if util::allows_burst(spec) || (util::start_ordinal(spec)..lost).all(is_ready) {
+        let pod = format!("{}-{lost}", set.name());
+        plan.record(pod_event(set, Verb::Delete, &pod, None));
     }
 }
 

@@ -153,8 +153,8 @@ impl Round<'_> {
         let of = |revision: &str| {
             n(&|it| !pods::is_terminating(it) && util::pod_revision(it) == revision)
         };
-        let ready = n(&is_running_and_ready);
-        let available = n(&|it| is_running_and_ready(it) && self.is_available(it));
+        let ready = n(&util::is_running_and_ready);
+        let available = n(&|it| util::is_running_and_ready(it) && self.is_available(it));
         let current = of(&self.revisions.current.name);
         let updated = of(&self.revisions.update.name);
         self.status.replicas = utils::count(all.len());
@@ -234,7 +234,7 @@ impl Round<'_> {
             return Err(Wait::Failed);
         }
         let settled =
-            !pods::is_terminating(pod) && is_running_and_ready(pod) && self.is_available(pod);
+            !pods::is_terminating(pod) && util::is_running_and_ready(pod) && self.is_available(pod);
         if monotonic && !settled {
             return Err(Wait::ForOthers);
         }
@@ -257,7 +257,7 @@ impl Round<'_> {
         if pods::is_terminating(pod) {
             return Err(Wait::ForOthers);
         }
-        let settled = is_running_and_ready(pod) && self.is_available(pod);
+        let settled = util::is_running_and_ready(pod) && self.is_available(pod);
         let blocked = !settled && first_unavailable != Some(pod.name());
         if !(self.monotonic() && blocked) {
             self.control.delete(pod);
@@ -323,10 +323,6 @@ impl Round<'_> {
         }
         self.control.plan
     }
-}
-
-fn is_running_and_ready(pod: &Pod) -> bool {
-    pods::phase(pod) == "Running" && pods::is_ready(pod)
 }
 
 /// The wanted pods by number; those that do not exist as they will be created, and of these not

@@ -2,7 +2,7 @@
 //!
 //! Upstream: `pkg/controller/statefulset/stateful_set_utils.go`, v1.36.
 
-use api::{Kind, Resource};
+use api::{Kind, Resource, pods};
 use k8s_openapi::api::apps::v1::{StatefulSet, StatefulSetSpec};
 use k8s_openapi::api::core::v1::{
     PersistentVolumeClaim, PersistentVolumeClaimVolumeSource, Pod, PodTemplateSpec, Volume,
@@ -26,6 +26,11 @@ fn parent_and_ordinal(name: &str) -> Option<(&str, i32)> {
 /// The number at the end of a pod's name.
 pub(super) fn ordinal(pod: &Pod) -> Option<i32> {
     ordinal_of(pod.name())
+}
+
+/// Upstream: `isRunningAndReady`.
+pub(super) fn is_running_and_ready(pod: &Pod) -> bool {
+    pods::phase(pod) == "Running" && pods::is_ready(pod)
 }
 
 /// The number at the end of a name.

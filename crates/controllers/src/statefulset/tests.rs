@@ -38,7 +38,7 @@ fn put_set(world: &mut World, set: Value) -> String {
 }
 
 fn decide(world: &World) -> Plan {
-    world.decide::<StatefulSet>(&mut StatefulSetController, "s")
+    world.decide::<StatefulSet>(&mut StatefulSetController::default(), "s")
 }
 
 fn created(plan: &Plan) -> Vec<String> {
