@@ -44,6 +44,22 @@ spec:
             command: [sleep, "10"]
 `;
 
+const DELETED_NODE = `${POD.trimEnd()}
+---
+apiVersion: v1
+kind: Node
+metadata:
+  name: n1
+---
+apiVersion: sim.orrery.dev/v1alpha1
+kind: Scenario
+metadata:
+  name: deleted-node
+spec:
+  steps:
+  - {at: 8s, kubectl: delete node n1}
+`;
+
 /** Opens the page and waits until the engine has drawn the first cluster. */
 export async function open(page, url, hash = "") {
   await page.goto(`${url}${hash}`);
@@ -73,6 +89,20 @@ export const walks = {
     await page.getByTestId("run-button").click();
     for (let n = 0; n < 6; n += 1) await page.getByTestId("step-interesting").click();
     await page.locator('[data-testid=node-card] [data-pod="default/hello"]').waitFor();
+  },
+
+  async "the pods of a deleted node stay in sight until they are collected"({ page, url }) {
+    await open(page, url);
+    await paste(page, DELETED_NODE);
+    await page.getByTestId("run-button").click();
+    await page.getByTestId("jump").fill("20s");
+    await page.getByTestId("jump").press("Enter");
+    const card = page.getByTestId("unknown-node");
+    await card.locator('[data-pod="default/hello"]').waitFor();
+    expect((await card.innerText()).includes("no such Node"), "the card says what is missing");
+    await page.getByTestId("jump").fill("2m");
+    await page.getByTestId("jump").press("Enter");
+    await card.waitFor({ state: "detached" });
   },
 
   async "a job runs until it is complete"({ page, url }) {

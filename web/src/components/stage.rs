@@ -142,7 +142,7 @@ fn cluster_body(props: &Props, verdicts: &Rc<Verdicts>) -> Html {
             </div>
         };
     }
-    let nodes = if cluster.nodes.is_empty() {
+    let nodes = if cluster.nodes.is_empty() && cluster.by_node.is_empty() {
         html! {
             <div class="empty">
                 <b>{ "No nodes yet" }</b>
